@@ -1,0 +1,1 @@
+"""Where MedGemma-4b looks when it answers questions about chest X-rays: a reproducibility bundle."""

@@ -1,0 +1,1 @@
+"""Measures on attention grids, answers and patients: pure functions on arrays."""

@@ -1,0 +1,65 @@
+"""Phantom cases: which patient has which findings, how conspicuous, and what the film looks like."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from medattn.seeding import generator
+from medattn.study.anatomy import FINDINGS, LOOKALIKES, Radiograph, draw
+
+PREVALENCE = 0.35
+CONSPICUITY = (0.10, 1.10)  # uniform; the lower end cannot be seen
+LOOKALIKE_RATE = 0.25
+DEVICE_RATE = 0.35
+
+
+@dataclass(frozen=True)
+class Case:
+    """One synthetic film and its truth."""
+
+    seed: int
+    subject: int
+    film: int
+    radiograph: Radiograph
+
+    def present(self, finding: str) -> bool:
+        return any(lesion.finding == finding for lesion in self.radiograph.lesions)
+
+
+def make_case(
+    seed: int,
+    subject: int,
+    film: int,
+    fixed: dict[str, bool] | None = None,
+    device_given: dict[bool, float] | None = None,
+    device_follows: str = "pneumothorax",
+) -> Case:
+    """Film number `film` of patient number `subject` in the world `seed`; ids alone decide every pixel.
+
+    `fixed` sets the presence of some findings; the others are present with probability `PREVALENCE`.
+    `device_given` maps the presence of `device_follows` to the probability of a device (the training
+    set's shortcut); without it devices are independent of findings.
+    """
+    names = (seed, subject, film)
+    chance = generator("findings", *names)
+    draws = {finding: (chance.random(), chance.uniform(*CONSPICUITY)) for finding in FINDINGS}
+    present = {finding: draws[finding][0] < PREVALENCE for finding in FINDINGS} | (fixed or {})
+    conspicuity = {finding: draws[finding][1] for finding in FINDINGS if present[finding]}
+    rate = device_given[present[device_follows]] if device_given else DEVICE_RATE
+    device = chance.random() < rate
+    lookalikes = tuple(name for name in LOOKALIKES if chance.random() < LOOKALIKE_RATE)
+    radiograph = draw(
+        generator("habitus", seed, subject),
+        generator("exposure", *names),
+        conspicuity,
+        device=bool(device),
+        lookalikes=lookalikes,
+    )
+    return Case(seed, subject, film, radiograph)
+
+
+def thumbnail(image: np.ndarray, size: int) -> np.ndarray:
+    """uint8 [size, size]: `image` squashed as the processor does it (Pillow, bilinear)."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))

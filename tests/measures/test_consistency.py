@@ -1,0 +1,153 @@
+"""Similarity of grids and of answers, against SciPy and by enumeration."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial import distance
+
+from medattn.measures import consistency as con
+
+UNIFORM = np.full((16, 16), 1 / 256)
+
+
+def one_cell(row, column):
+    grid = np.zeros((16, 16))
+    grid[row, column] = 1.0
+    return grid
+
+
+def random_grid(seed):
+    rng = np.random.default_rng(seed)
+    grid = rng.random((16, 16)) * (rng.random((16, 16)) < 0.7)
+    return grid / grid.sum()
+
+
+PAIRS = [(random_grid(seed), random_grid(seed + 50)) for seed in range(5)]
+
+
+def test_js_divergence_is_the_square_of_scipys_distance():
+    for p, q in PAIRS:
+        expected = distance.jensenshannon(p.ravel(), q.ravel(), base=2)
+        assert con.js_divergence(p, q) == pytest.approx(expected**2, abs=1e-12)
+        assert con.js_distance(p, q) == pytest.approx(expected, abs=1e-12)
+
+
+def test_js_divergence_is_the_entropy_of_the_mean_less_the_mean_of_the_entropies():
+    for p, q in PAIRS:
+        h = [stats.entropy(grid.ravel(), base=2) for grid in ((p + q) / 2, p, q)]
+        assert con.js_divergence(p, q) == pytest.approx(h[0] - (h[1] + h[2]) / 2, abs=1e-12)
+
+
+def test_js_divergence_is_zero_for_equal_one_for_disjoint_and_symmetric():
+    p, q = PAIRS[0]
+    assert con.js_divergence(p, p) == 0 and con.js_distance(p, p) == 0
+    assert con.js_divergence(one_cell(0, 0), one_cell(3, 3)) == 1
+    assert con.js_divergence(p, q) == con.js_divergence(q, p)
+
+
+def test_pairwise_divergences_are_those_of_the_pairs():
+    grids = np.stack([random_grid(seed) for seed in range(6)])
+    matrix = con.pairwise_js(grids)
+    for i, j in itertools.product(range(6), repeat=2):
+        assert matrix[i, j] == pytest.approx(con.js_divergence(grids[i], grids[j]), abs=1e-14)
+    assert np.array_equal(matrix, matrix.T)
+    assert np.array_equal(con.pairwise_js(grids[:1]), [[0.0]])
+    with pytest.raises(ValueError, match="grids have shape"):
+        con.pairwise_js(grids[0])
+    with pytest.raises(ValueError, match="grid 3 sums to"):
+        con.pairwise_js(grids * np.array([1, 1, 1, 0, 1, 1])[:, None, None])
+
+
+def test_correlations_are_scipys():
+    for p, q in PAIRS:
+        assert con.pearson(p, q) == pytest.approx(stats.pearsonr(p.ravel(), q.ravel()).statistic, abs=1e-12)
+        assert con.spearman(p, q) == pytest.approx(stats.spearmanr(p.ravel(), q.ravel()).statistic, abs=1e-12)
+        assert con.cosine(p, q) == pytest.approx(1 - distance.cosine(p.ravel(), q.ravel()), abs=1e-12)
+        assert con.l2(p, q) == pytest.approx(distance.euclidean(p.ravel(), q.ravel()), abs=1e-12)
+
+
+def test_a_grid_is_wholly_like_itself():
+    p = random_grid(1)
+    for measure in (con.pearson, con.spearman, con.cosine):
+        assert measure(p, p) == pytest.approx(1, abs=1e-14) and measure(p, p) <= 1
+    assert con.l2(p, p) == 0
+    assert con.l2(one_cell(0, 0), one_cell(1, 1)) == pytest.approx(math.sqrt(2))
+    assert con.cosine(one_cell(0, 0), one_cell(1, 1)) == 0
+    assert con.cosine(UNIFORM, UNIFORM) == pytest.approx(1)
+
+
+def test_a_constant_grid_has_no_correlation():
+    for measure in (con.pearson, con.spearman):
+        with pytest.raises(ValueError, match="first grid is constant"):
+            measure(UNIFORM, random_grid(1))
+        with pytest.raises(ValueError, match="second grid is constant"):
+            measure(random_grid(1), UNIFORM)
+
+
+def test_grids_of_different_size_are_not_compared():
+    with pytest.raises(ValueError, match="shapes"):
+        con.l2(UNIFORM, np.full((8, 8), 1 / 64))
+
+
+@pytest.mark.parametrize(
+    "answers, expected",
+    [
+        (["yes"], 1),
+        (["yes"] * 6, 1),
+        (["no"] * 5 + ["yes"], 5 / 6),
+        (["yes", "no"], 0.5),
+        (["yes", "no", "uncertain"], 0.5),
+        (["uncertain"] * 3 + ["no"], 0.75),
+        (["yes", "yes", "unparsed", "unparsed"], 0.5),
+        (["yes", "unparsed", "unparsed", "unparsed"], 0.25),
+        (["yes", "no", "unparsed", "unparsed"], 0.25),
+        (["unparsed"] * 4, 0),
+    ],
+)
+def test_consistency_is_the_share_of_the_majority(answers, expected):
+    assert con.consistency(answers) == pytest.approx(expected)
+    assert con.consistency(answers[::-1]) == con.consistency(answers)
+
+
+def test_expected_consistency_is_the_mean_over_every_outcome():
+    for rate, n in ((0.0, 3), (1.0, 4), (0.3, 6), (0.5, 5), (0.9, 1)):
+        expected = sum(
+            math.prod(rate if answer == "yes" else 1 - rate for answer in outcome) * con.consistency(outcome)
+            for outcome in itertools.product(("yes", "no"), repeat=n)
+        )
+        assert con.expected_consistency(rate, n) == pytest.approx(expected, abs=1e-12)
+    for rate, n in ((-0.1, 3), (1.1, 3), (math.nan, 3), (0.5, 0), (0.5, 2.5)):
+        with pytest.raises(ValueError):
+            con.expected_consistency(rate, n)
+
+
+def test_only_yes_and_no_flip():
+    answers = ("yes", "no", "uncertain", "unparsed")
+    flips = {(a, b) for a, b in itertools.product(answers, repeat=2) if con.flip(a, b)}
+    assert flips == {("yes", "no"), ("no", "yes")}
+
+
+def test_only_uncertain_against_a_decision_is_a_hedge_shift():
+    answers = ("yes", "no", "uncertain", "unparsed")
+    shifts = {frozenset(pair) for pair in itertools.product(answers, repeat=2) if con.hedge_shift(*pair)}
+    assert shifts == {frozenset(("uncertain", "yes")), frozenset(("uncertain", "no"))}
+
+
+def test_flip_rates_count_every_wording():
+    assert con.flip_to_baseline("yes", ["no", "yes", "uncertain", "no"]) == 0.5
+    assert con.flip_to_baseline("unparsed", ["no", "yes"]) == 0
+    assert con.flip_all_pairs(["yes", "no", "no", "unparsed"]) == pytest.approx(2 / 6)
+    assert con.any_flip(["yes", "uncertain", "no"]) and not con.any_flip(["yes", "uncertain", "unparsed"])
+
+
+def test_nothing_to_compare_is_refused():
+    for call in (lambda: con.consistency([]), lambda: con.flip_to_baseline("yes", []), lambda: con.flip_all_pairs(["yes"])):
+        with pytest.raises(ValueError, match="expected"):
+            call()
+    with pytest.raises(ValueError, match="'Yes' is not one of"):
+        con.consistency(["Yes"])
+    with pytest.raises(ValueError, match="sequence"):
+        con.consistency("yes")

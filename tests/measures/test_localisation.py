@@ -1,0 +1,187 @@
+"""Localisation measures at the extremes, with ties, and against brute force and SciPy."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from medattn.measures import localisation as loc
+
+UNIFORM = loc.uniform_map()
+
+
+def cells_at(*places):
+    cells = np.zeros((16, 16), dtype=bool)
+    for place in places:
+        cells[place] = True
+    return cells
+
+
+def one_cell(row, column):
+    return cells_at((row, column)).astype(float)
+
+
+def random_grid(seed, levels=None):
+    rng = np.random.default_rng(seed)
+    grid = rng.random((16, 16)) if levels is None else rng.integers(0, levels, (16, 16)).astype(float)
+    return grid / grid.sum()
+
+
+def random_cells(seed, size):
+    cells = np.zeros(256, dtype=bool)
+    cells[np.random.default_rng(seed).permutation(256)[:size]] = True
+    return cells.reshape(16, 16)
+
+
+def test_the_region_is_every_cell_covered_by_half():
+    coverage = np.zeros((16, 16))
+    coverage[2, 3], coverage[2, 4], coverage[2, 5] = 0.5, 0.49, 1
+    cells, fallback = loc.region_cells(coverage)
+    assert not fallback and np.array_equal(cells, cells_at((2, 3), (2, 5)))
+
+
+def test_a_small_region_is_the_cells_it_covers_most():
+    coverage = np.zeros((16, 16))
+    coverage[2, 3], coverage[2, 4], coverage[2, 5] = 0.3, 0.1, 0.3
+    cells, fallback = loc.region_cells(coverage)
+    assert fallback and np.array_equal(cells, cells_at((2, 3), (2, 5)))
+
+
+def test_no_region_is_refused_never_a_miss():
+    with pytest.raises(ValueError, match="zero in every cell"):
+        loc.region_cells(np.zeros((16, 16)))
+    for measure in (loc.pointing_game, loc.rank_accuracy, loc.region_auroc, loc.iou_top10):
+        with pytest.raises(ValueError, match="no cell"):
+            measure(UNIFORM, np.zeros((16, 16), bool))
+        with pytest.raises(ValueError, match="region cells are"):
+            measure(UNIFORM, np.ones((16, 16)))
+
+
+def test_pointing_hits_misses_and_shares_ties():
+    cells = cells_at((4, 4), (4, 5))
+    assert loc.pointing_game(one_cell(4, 5), cells) == 1
+    assert loc.pointing_game(one_cell(4, 6), cells) == 0
+    assert loc.pointing_game((one_cell(4, 5) + one_cell(9, 9)) / 2, cells) == 0.5
+    assert loc.pointing_game(UNIFORM, cells) == 2 / 256
+
+
+def test_region_mass_is_one_zero_and_chance():
+    coverage = one_cell(3, 3) + 0.5 * one_cell(3, 4)
+    assert loc.region_mass(one_cell(3, 3), coverage) == 1
+    assert loc.region_mass(one_cell(8, 8), coverage) == 0
+    assert loc.region_mass(one_cell(3, 4), coverage) == 0.5
+    assert loc.region_enrichment(UNIFORM, coverage) == pytest.approx(1)
+    assert loc.region_enrichment(one_cell(3, 3), coverage) == pytest.approx(256 / 1.5)
+    assert loc.region_enrichment(one_cell(8, 8), coverage) == 0
+
+
+def test_rank_accuracy_is_one_when_the_region_holds_the_largest_cells():
+    cells = random_cells(1, 12)
+    assert loc.rank_accuracy(np.where(cells, 2.0, 1.0) / (256 + 12), cells) == 1
+    assert loc.rank_accuracy(np.where(cells, 0.0, 1.0) / (256 - 12), cells) == 0
+    assert loc.rank_accuracy(UNIFORM, cells) == pytest.approx(12 / 256)
+
+
+def test_rank_accuracy_is_the_mean_over_every_order_of_the_tied_cells():
+    rng = np.random.default_rng(2)
+    for _ in range(30):
+        grid = rng.integers(0, 4, (3, 3)) + 1.0
+        cells = np.zeros(9, bool)
+        cells[rng.permutation(9)[: rng.integers(1, 9)]] = True
+        size, values = int(cells.sum()), grid.ravel()
+        largest = np.sort(values)[::-1][:size].sum()
+        choices = [c for c in itertools.combinations(range(9), size) if values[list(c)].sum() == largest]
+        expected = np.mean([cells[list(choice)].mean() for choice in choices])
+        assert loc.rank_accuracy(grid / grid.sum(), cells.reshape(3, 3)) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("levels", [None, 2, 5])
+def test_auroc_is_the_mann_whitney_statistic(levels):
+    for seed in range(4):
+        grid, cells = random_grid(seed, levels), random_cells(seed + 9, 20)
+        u = stats.mannwhitneyu(grid[cells], grid[~cells]).statistic
+        assert loc.region_auroc(grid, cells) == pytest.approx(u / (20 * 236), abs=1e-12)
+
+
+def test_auroc_is_one_zero_and_a_half():
+    cells = random_cells(3, 20)
+    assert loc.region_auroc(cells / 20, cells) == 1
+    assert loc.region_auroc(~cells / 236, cells) == 0
+    assert loc.region_auroc(UNIFORM, cells) == 0.5
+    with pytest.raises(ValueError, match="whole grid"):
+        loc.region_auroc(UNIFORM, np.ones((16, 16), bool))
+
+
+def test_iou_takes_the_26_largest_cells_and_ties_from_the_top_left():
+    cells = random_cells(4, 26)
+    assert loc.iou_top10(cells / 26, cells) == 1
+    assert loc.iou_top10(random_cells(5, 26) / 26, ~random_cells(5, 26)) == 0
+    first = np.zeros(256, bool)
+    first[:26] = True
+    assert loc.iou_top10(UNIFORM, first.reshape(16, 16)) == 1
+    assert loc.iou_top10(UNIFORM, cells_at((0, 0))) == 1 / 26
+    assert loc.iou_top10(UNIFORM, cells_at((15, 15))) == 0
+
+
+def test_baseline_maps_are_grids():
+    for grid in (UNIFORM, loc.centre_gaussian(), loc.body_map(np.random.default_rng(6).random((16, 16)))):
+        assert grid.shape == (16, 16) and grid.sum() == pytest.approx(1, abs=1e-14) and (grid >= 0).all()
+
+
+def test_the_gaussian_has_its_width_and_its_middle_in_the_middle():
+    grid = loc.centre_gaussian(sigma_cells=4)
+    assert np.array_equal(grid, grid.T) and np.allclose(grid, grid[::-1, ::-1], atol=1e-16)
+    assert grid[7, 7] == grid.max()
+    assert grid[7, 11] / grid[7, 7] == pytest.approx(np.exp(-(3.5**2 - 0.5**2) / 32))
+    with pytest.raises(ValueError, match="sigma_cells"):
+        loc.centre_gaussian(0)
+
+
+def test_the_body_is_as_enriched_in_the_body_map_as_in_a_uniform_one_over_the_body():
+    coverage = np.zeros((16, 16))
+    coverage[4:12, 4:12] = 1
+    assert loc.region_enrichment(loc.body_map(coverage), coverage) == pytest.approx(4)
+
+
+def test_every_zone_lies_in_the_body_box_and_covers_a_real_part_of_it():
+    for finding, (x0, y0, x1, y1) in loc.ZONES.items():
+        assert 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1, finding
+        coverage = loc.zone_coverage(loc.zone_box(finding), (0.1, 0.0, 0.95, 1.0))
+        assert 0.1 < coverage.mean() / 0.85 < 0.7, finding
+        assert coverage.mean() == pytest.approx(0.85 * (x1 - x0) * (y1 - y0)), finding
+
+
+def test_zones_are_where_a_radiologist_looks():
+    zone = loc.zone_box("Pleural Effusion")
+    assert zone == loc.zone_box("pleural_effusion") and zone[1] >= 0.6
+    assert loc.zone_box("pneumothorax")[3] <= 0.5
+    heart = loc.zone_box("cardiomegaly")
+    assert (heart[0] + heart[2]) / 2 > 0.5  # towards the patient's left, the image's right
+
+
+def test_a_zone_is_the_region_itself_when_body_and_cells_align():
+    coverage = loc.zone_coverage((0.5, 0.5, 1.0, 1.0), (0.0, 0.0, 1.0, 1.0))
+    expected = np.zeros((16, 16))
+    expected[8:, 8:] = 1
+    assert np.array_equal(coverage, expected)
+
+
+def test_a_finding_without_a_zone_is_refused():
+    with pytest.raises(ValueError, match="'fracture' has no zone"):
+        loc.zone_box("fracture")
+
+
+def test_the_zones_hold_the_findings_of_the_phantom():
+    from medattn.measures.body import bounding_box, cell_coverage
+    from medattn.study.anatomy import FINDINGS, draw
+
+    enrichment = {finding: [] for finding in FINDINGS}
+    for seed in range(12):
+        film = draw(np.random.default_rng([3, seed]), np.random.default_rng([4, seed]), dict.fromkeys(FINDINGS, 0.8))
+        for lesion in film.lesions:
+            region = cell_coverage(lesion.mask)
+            zone = loc.zone_coverage(loc.zone_box(lesion.finding), bounding_box(film.body))
+            enrichment[lesion.finding].append(loc.region_enrichment(region / region.sum(), zone))
+    for finding, values in enrichment.items():
+        assert np.mean(values) > 1.3, (finding, values)
