@@ -211,12 +211,12 @@ def corpus() -> Iterator[str]:
         for present in (True, False):
             yield from [answer_text(finding, present)] * 4
     yield from DEVICE_TEMPLATES
-    yield from ["user model Yes No yes no YES NO", "is Yes", "is No", "is yes", "is no", "is YES", "is NO"] * 200
+    yield from ["user model", *(f"{form} {form}" for form in ("Yes", "No", "yes", "no", "YES", "NO"))] * 200
 
 
 def learn_tokenizer():
     """The phantom's tokenizer: few merges, so that medical terms are several sub-words."""
-    return phantom.train_tokenizer(corpus(), merges_until=190)
+    return phantom.train_tokenizer(corpus(), merges_until=150)
 
 
 class Texts:

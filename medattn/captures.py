@@ -1,0 +1,110 @@
+"""Captures on disk: the attention rows of every sample, in a pinned number of safetensors buckets.
+
+Arrays are float32 rounded to SIGNIFICANT digits, always [layer, head, row, token]. Row 0 is the last prompt token (P−1, which
+predicts the first answer token), row k the k-th answer token; rows the answer was too short for hold zeros and are not valid.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from medattn.errors import InputError
+
+SIGNIFICANT = 5  # decimal digits kept
+TOTALS = ("bos", "image", "question", "other_prompt", "generated")
+METADATA = "medattn"  # one key holding sorted JSON: safetensors writes several keys in random order
+
+
+@dataclass(frozen=True)
+class Capture:
+    """The attention of one sample's rows."""
+
+    sample_id: str
+    question: str  # the wording that `offsets` index
+    offsets: tuple[tuple[int, int], ...]  # [start, end) characters of each question token; ("" tokens are (i, i))
+    valid: np.ndarray  # bool [row]
+    image_weights: np.ndarray | None  # float32 [layer, head, row, 256]; None when the prompt holds no image
+    question_weights: np.ndarray  # float32 [layer, head, row, question token]
+    totals: np.ndarray  # float32 [layer, head, row, 5]: TOTALS; sums to 1 in valid rows
+
+    @property
+    def heads(self) -> int:
+        return self.totals.shape[1]
+
+
+def bucket_of(image_id: str, buckets: int) -> int:
+    """The bucket of an image's samples: decided by its id, never by processes or memory."""
+    return int.from_bytes(hashlib.sha256(image_id.encode()).digest()[:8], "big") % buckets
+
+
+def bucket_path(directory: Path, index: int) -> Path:
+    return directory / f"bucket-{index:02d}.safetensors"
+
+
+def round_significant(values: np.ndarray, digits: int = SIGNIFICANT) -> np.ndarray:
+    """float64 values rounded to `digits` significant decimal digits (half to even on the decimal), as float32."""
+    values = np.asarray(values, dtype=np.float64)
+    magnitude = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
+    scale = 10.0 ** np.abs(digits - 1 - magnitude)  # a positive power of ten: exact up to 10^22
+    up = magnitude <= digits - 1
+    scaled = np.where(up, values * scale, values / scale)
+    rounded = np.rint(scaled)
+    return np.where(up, rounded / scale, rounded * scale).astype(np.float32)
+
+
+def encode(captures: Sequence[Capture], shared: dict) -> bytes:
+    """One bucket's bytes. `shared` goes into the metadata beside the samples (model shape, key/value heads …)."""
+    tensors: dict[str, np.ndarray] = {}
+    samples = {}
+    for capture in sorted(captures, key=lambda one: one.sample_id):
+        tensors[f"{capture.sample_id}|totals"] = np.ascontiguousarray(capture.totals, np.float32)
+        tensors[f"{capture.sample_id}|question"] = np.ascontiguousarray(capture.question_weights, np.float32)
+        if capture.image_weights is not None:
+            tensors[f"{capture.sample_id}|image"] = np.ascontiguousarray(capture.image_weights, np.float32)
+        samples[capture.sample_id] = {
+            "question": capture.question,
+            "offsets": [list(pair) for pair in capture.offsets],
+            "valid": [int(flag) for flag in capture.valid],
+        }
+    metadata = json.dumps({"shared": shared, "samples": samples}, sort_keys=True, ensure_ascii=False)
+    return save(tensors, metadata={METADATA: metadata})
+
+
+def read_shared(directory: Path) -> dict:
+    """What all buckets share: {"key_value_heads": K, "layers": L, "heads": H, "image_tokens": 256, …}."""
+    for path in _buckets(directory):
+        with safe_open(path, framework="np") as file:
+            return json.loads(file.metadata()[METADATA])["shared"]
+    raise AssertionError("_buckets never yields nothing")
+
+
+def read(directory: Path) -> Iterator[Capture]:
+    """Every capture below `directory`, bucket by bucket, in order of sample_id inside a bucket."""
+    for path in _buckets(directory):
+        with safe_open(path, framework="np") as file:
+            samples = json.loads(file.metadata()[METADATA])["samples"]
+            keys = set(file.keys())
+            for sample_id, entry in samples.items():
+                image = f"{sample_id}|image"
+                yield Capture(
+                    sample_id=sample_id,
+                    question=entry["question"],
+                    offsets=tuple((start, end) for start, end in entry["offsets"]),
+                    valid=np.array(entry["valid"], dtype=bool),
+                    image_weights=file.get_tensor(image) if image in keys else None,
+                    question_weights=file.get_tensor(f"{sample_id}|question"),
+                    totals=file.get_tensor(f"{sample_id}|totals"),
+                )
+
+
+def _buckets(directory: Path) -> list[Path]:
+    paths = sorted(directory.glob("bucket-*.safetensors"))
+    if not paths:
+        raise InputError(f"{directory} holds no bucket-*.safetensors: run `dvc repro extract` first")
+    return paths

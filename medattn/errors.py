@@ -1,0 +1,5 @@
+"""The one error a user can cause and mend."""
+
+
+class InputError(Exception):
+    """Something given to medattn cannot be used. The message names file, row, value and remedy; exit code 2."""

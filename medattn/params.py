@@ -1,0 +1,175 @@
+"""params.yaml as typed, validated objects. Unknown keys and wrong types are errors before anything runs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import click
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from medattn.errors import InputError
+from medattn.paths import PARAMS
+
+CONDITIONS = ("clean", "no_image")
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """No unknown key, no silent conversion ("3" is not 3), immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Condition(Section):
+    """What is done to the image, and for which wordings it is asked."""
+
+    wordings: Literal["all", "baseline"]
+
+
+class Model(Section):
+    """None: what the study's study.yaml says."""
+
+    id: str | None
+    revision: str | None
+    dtype: Literal["float64", "float32", "bfloat16"] | None
+    device: Literal["cpu", "cuda", "auto"] | None
+
+
+class Prompt(Section):
+    """None: what the study's study.yaml says."""
+
+    system: str | None
+    template: str | None
+    order: Literal["question_first", "image_first"] | None
+    max_new_tokens: Positive | None
+
+
+class Extract(Section):
+    generated_rows: Annotated[int, Field(ge=0, le=64)]
+    buckets: Annotated[int, Field(ge=1, le=1000)]
+
+
+class Profile(Section):
+    """One way to make a grid of a sample's captures."""
+
+    rows: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    gating: bool
+    layers: Annotated[list[int], Field(min_length=1)]
+    layer_weights: list[Annotated[float, Field(gt=0)]] | None
+    gqa: Literal["mean", "max", "per_group"]
+    sinks: Literal["keep", "zero"]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Profile":
+        for name in ("rows", "layers"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} names an entry twice: {values}")
+        if self.layer_weights is not None and len(self.layer_weights) != len(self.layers):
+            raise ValueError(f"layer_weights has {len(self.layer_weights)} entries for {len(self.layers)} layers")
+        return self
+
+
+class Aggregate(Section):
+    terms: Annotated[list[str], Field(min_length=1)]
+    sink_z: Annotated[float, Field(gt=0)]
+    profiles: dict[str, Profile]
+
+    @field_validator("terms")
+    @classmethod
+    def _terms(cls, terms: list[str]) -> list[str]:
+        for term in terms:
+            if not term.strip() or term != term.strip().lower():
+                raise ValueError(f"term {term!r} is empty, padded or not in lower case")
+        if len(set(terms)) < len(terms):
+            raise ValueError("a term stands twice")
+        return terms
+
+    @field_validator("profiles")
+    @classmethod
+    def _profiles(cls, profiles: dict[str, Profile]) -> dict[str, Profile]:
+        for name in ("original", "decision"):
+            if name not in profiles:
+                raise ValueError(f"profile {name!r} is missing")
+        for name in profiles:
+            if not name.isidentifier():
+                raise ValueError(f"profile name {name!r} is not a plain word")
+        return profiles
+
+
+class Metrics(Section):
+    bootstrap_draws: Annotated[int, Field(ge=200)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Examples(Section):
+    """Which samples are drawn, by rule: `n` per value of `per`, of those that `pick` admits, lowest sample_id first."""
+
+    per: Literal["finding", "strategy"]
+    pick: Literal["any", "correct", "incorrect", "flipped"]
+    n: Positive
+
+
+class Figures(Section):
+    examples: Annotated[list[Examples], Field(min_length=1)]
+    dpi: Annotated[int, Field(ge=72, le=600)]
+
+
+class Run(Section):
+    """How a run is carried out; nothing here changes a result, so no stage lists it."""
+
+    cache: bool
+    on_error: Literal["raise"]
+
+
+class Params(Section):
+    study: str
+    study_digests: dict[str, str]
+    allow_unpinned: bool
+    limit: Positive | None
+    conditions: dict[Literal["clean", "no_image"], Condition]
+    model: Model
+    prompt: Prompt
+    extract: Extract
+    aggregate: Aggregate
+    metrics: Metrics
+    figures: Figures
+    run: Run
+
+    @field_validator("conditions")
+    @classmethod
+    def _conditions(cls, conditions: dict) -> dict:
+        if conditions.get("clean") != Condition(wordings="all"):
+            raise ValueError("clean must be there, with wordings: all — everything else is compared with it")
+        return conditions
+
+
+def load(path: Path = PARAMS) -> Params:
+    """Read and validate `path`. Raises InputError naming file, key, value and what was expected."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: run this from the repository's root") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors():
+            key = ".".join(str(part) for part in item["loc"]) or "(top level)"
+            said = "" if item["type"] == "missing" else f", not {item['input']!r}"
+            lines.append(f"{path}: {key}: {item['msg']}{said}")
+        raise InputError("\n".join(lines) + f"\nMend {path} (or undo it with `git checkout {path}`).") from None
+
+
+@click.group(name="params")
+def command() -> None:
+    """Work with params.yaml."""
+
+
+@command.command()
+def check() -> None:
+    """Validate params.yaml: every key known, every type right."""
+    load()
+    click.echo(f"{PARAMS}: ok")

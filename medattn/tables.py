@@ -1,0 +1,56 @@
+"""Tables and numbers as they are written: rounded, so that the same study gives the same bytes on any processor."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+DIGITS = 6  # significant decimal digits in tables
+FLOOR = 1e-9  # smaller magnitudes are noise and are written as 0
+
+
+def round_number(value: float, digits: int = DIGITS) -> float:
+    """`value` to `digits` significant digits; below FLOOR 0, never −0. NaN is an error: empty is None."""
+    value = float(value)
+    if not math.isfinite(value):
+        raise ValueError(f"value is {value!r}, expected a finite number (write None where there is none)")
+    return 0.0 if abs(value) < FLOOR else float(f"{value:.{digits - 1}e}")
+
+
+def text_of(value: object) -> str:
+    """A table cell: None is empty, truth is true/false, whole numbers are whole, decimals are rounded."""
+    if value is None:
+        return ""
+    if value is True or value is False or type(value).__name__ == "bool":
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) or hasattr(value, "__index__"):
+        return str(int(value))
+    return repr(round_number(value))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """CSV with these columns, in the order given. A row with a missing or an extra key is an error."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        if set(row) != set(columns):
+            raise ValueError(f"row has keys {sorted(row)}, expected {sorted(columns)}")
+        writer.writerow([text_of(row[name]) for name in columns])
+    return buffer.getvalue()
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """csv_text in UTF-8 at `path`, all or nothing."""
+    write_bytes(path, csv_text(columns, rows).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` at `path`, all or nothing; makes the parent directory."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
