@@ -1,0 +1,85 @@
+"""Attention weights of each forward pass's last query row, at almost no cost.
+
+An attention function registered with transformers calls SDPA for the output and, while a recorder is active, computes
+softmax(q·kᵀ·scale + mask) for the last query position alone. Nothing of size sequence × sequence is ever built. With left padding
+the last position is the last prompt token during prefill, and the token just fed during decoding.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME = "medattn_last_row"
+
+
+class Recorder:
+    """Collects one row per layer: `row` is [layer][batch, head, key] of the latest forward pass."""
+
+    def __init__(self) -> None:
+        self.row: list[torch.Tensor] = []
+        self.enabled = True
+
+    def take(self) -> torch.Tensor:
+        """The row of the latest forward pass, [batch, layer, head, key], and forget it."""
+        row, self.row = self.row, []
+        return torch.stack(row, dim=1)
+
+
+_active: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
+
+
+def last_row_weights(
+    query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, scaling: float
+) -> torch.Tensor:
+    """Weights of the last query position, [batch, head, key], sum 1.
+
+    query [batch, head, position, dim], key [batch, key/value head, key, dim]; mask bool or additive [batch, 1, position, key], or
+    None: the last position then sees every key. float32, or float64 in a float64 model.
+    """
+    batch, heads, _, dim = query.shape
+    groups = key.shape[1]
+    dtype = torch.float64 if query.dtype == torch.float64 else torch.float32
+    last = query[:, :, -1].view(batch, groups, heads // groups, dim)
+    scores = (last.to(dtype) @ key.to(dtype).transpose(2, 3)).view(batch, heads, -1) * scaling
+    if mask is not None:
+        row = mask[:, :, -1, : scores.shape[-1]]
+        if row.dtype == torch.bool:
+            scores = scores.masked_fill(~row, -torch.inf)
+        else:
+            scores = scores + row.to(dtype)
+    return scores.softmax(dim=-1)
+
+
+def _attention(module, query, key, value, attention_mask, scaling=None, **kwargs):
+    recorder = _active.get()
+    if recorder is not None and recorder.enabled:
+        recorder.row.append(last_row_weights(query, key, attention_mask, scaling))
+    return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+
+
+# Without a mask function of the same name the mask would silently be None.
+AttentionInterface.register(NAME, _attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)
+
+
+def use_capture(model: torch.nn.Module) -> None:
+    """Route the language model's attention through this module; the vision tower keeps SDPA."""
+    if getattr(model.config.text_config, "attn_logit_softcapping", None) is not None:
+        raise ValueError("the model caps its attention logits, which capture does not reproduce")
+    model.set_attn_implementation({"text_config": NAME, "vision_config": "sdpa"})
+
+
+@contextmanager
+def recording() -> Iterator[Recorder]:
+    """While open, forward passes of this context leave their last attention row in the recorder."""
+    recorder = Recorder()
+    token = _active.set(recorder)
+    try:
+        yield recorder
+    finally:
+        _active.reset(token)
