@@ -118,10 +118,10 @@ def train_vision(model: torch.nn.Module, films: Films, epochs: int, batch: int =
     count = len(films.pixels)
     steps = epochs * (count // batch)
     schedule = _schedule(optimiser, steps)
-    target = torch.from_numpy(films.coverage).flatten(2).transpose(1, 2)
+    target = torch.from_numpy(films.coverage).flatten(2).transpose(1, 2).mul(2).clamp(max=1)
     device = torch.from_numpy(films.device).float()[:, None, None].expand(-1, 256, 1)
     target = torch.cat([target, device], dim=2)
-    weight = torch.tensor([2.0, 2.0, 2.0, 1.0, 6.0, 0.3])
+    weight = torch.tensor([3.0, 3.0, 3.0, 1.0, 40.0, 0.3])  # rare cells count more: a nodule covers one or two
     progress = tqdm(total=steps, desc="vision", unit="step")
     for epoch in range(epochs):
         order = generator("vision order", epoch).permutation(count)

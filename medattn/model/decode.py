@@ -1,0 +1,216 @@
+"""Greedy answers to several wordings about one image, with the attention rows of each.
+
+The vision tower runs once per image. All wordings are decoded in one batch with left padding; what their prompts share up to the end
+of the image is prefilled once; finished wordings leave the batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from medattn.captures import TOTALS
+from medattn.errors import InputError
+from medattn.model.capture import Recorder, recording
+from medattn.model.load import Loaded
+from medattn.model.prompt import Prompt, answer_forms
+
+DECIMALS = 9  # logits are rounded to this before the largest is taken, so that the last bit decides nothing
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One wording's answer and attention. Rows: 0 = last prompt token, k = k-th answer token."""
+
+    text: str
+    ids: tuple[int, ...]  # answer tokens, without the end token
+    yes_logits: tuple[float, ...]  # at the first answer position, in the order of answer_forms
+    no_logits: tuple[float, ...]
+    forms_probability: float  # of all yes and no forms together, in [0, 1]
+    valid: np.ndarray  # bool [row]
+    image_weights: np.ndarray  # float [layer, head, row, 256 or 0]
+    question_weights: np.ndarray  # float [layer, head, row, question token]
+    totals: np.ndarray  # float [layer, head, row, 5]: captures.TOTALS, sums to 1 in valid rows
+
+
+def image_features(loaded: Loaded, image) -> BaseModelOutputWithPooling:
+    """Projected vision features of one PIL image, computed once for all its wordings."""
+    pixels = loaded.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
+    pixels = pixels.to(loaded.device, loaded.model.dtype)
+    with torch.inference_mode():
+        return loaded.model.model.get_image_features(pixels, return_dict=True)
+
+
+def shared_prefix(prompts: Sequence[Prompt]) -> int:
+    """Number of leading tokens that all prompts share, if the whole image lies among them; else 0."""
+    shortest = min(len(prompt) for prompt in prompts) - 1  # the last token is always computed per wording
+    first = prompts[0].ids
+    equal = np.logical_and.reduce([prompt.ids[:shortest] == first[:shortest] for prompt in prompts])
+    length = shortest if equal.all() else int(np.argmin(equal))
+    image = prompts[0].image
+    return length if len(prompts) > 1 and len(image) and image[-1] < length else 0
+
+
+class _Batch:
+    """The key/value cache of the wordings still being answered, and where their padding is."""
+
+    def __init__(self, loaded: Loaded, prompts: Sequence[Prompt], features: BaseModelOutputWithPooling | None) -> None:
+        self.loaded, self.model = loaded, loaded.model
+        self.cache = DynamicCache(config=self.model.config.text_config)
+        self.prefix = shared_prefix(prompts)
+        self.width = max(len(prompt) for prompt in prompts)
+        self.padding = np.array([self.width - len(prompt) for prompt in prompts])
+        self.lengths = torch.tensor([len(prompt) for prompt in prompts], device=loaded.device)
+        self.prompts, self.features = prompts, features
+        mask = torch.ones(len(prompts), self.width, dtype=torch.long)
+        for row, pad in enumerate(self.padding):  # padding lies between the shared prefix and the rest
+            mask[row, self.prefix : self.prefix + pad] = 0
+        self.mask = mask.to(loaded.device)
+
+    def position(self, row: int, token: np.ndarray) -> np.ndarray:
+        """Where tokens of prompt `row` lie along the key axis."""
+        return np.where(token < self.prefix, token, token + self.padding[row])
+
+    def _features(self, rows: int) -> dict:
+        if self.features is None:
+            return {}
+        pooled = self.features.pooler_output.expand(rows, -1, -1)
+        return {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=pooled)}}
+
+    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, **more) -> torch.Tensor:
+        hidden = self.model.model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.cache, use_cache=True, **more
+        ).last_hidden_state[:, -1]
+        return self.model.lm_head(hidden)
+
+    def prefill(self, recorder: Recorder) -> torch.Tensor:
+        """Logits after the prompts, [batch, vocabulary]; leaves row P−1 in the recorder."""
+        device, image_id = self.loaded.device, self.model.config.image_token_id
+        if self.prefix:
+            head = torch.from_numpy(self.prompts[0].ids[None, : self.prefix]).to(device)
+            recorder.enabled = False
+            self._forward(
+                head, torch.ones_like(head), torch.arange(self.prefix, device=device)[None],
+                token_type_ids=(head == image_id).long(), **self._features(1),
+            )  # fmt: skip
+            recorder.enabled = True
+            self.cache.batch_repeat_interleave(len(self.prompts))
+        pad_id = self.model.config.text_config.pad_token_id
+        ids = np.full((len(self.prompts), self.width - self.prefix), pad_id, dtype=np.int64)
+        for row, prompt in enumerate(self.prompts):
+            ids[row, self.padding[row] :] = prompt.ids[self.prefix :]
+        ids = torch.from_numpy(ids).to(device)
+        positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, self.prefix :]
+        more = {}
+        if self.features is not None and not self.prefix:
+            more = {"token_type_ids": (ids == image_id).long(), **self._features(len(ids))}
+        return self._forward(ids, self.mask, positions, **more)
+
+    def step(self, tokens: torch.Tensor, number: int) -> torch.Tensor:
+        """Logits after feeding the `number`-th answer token [batch]; leaves its row in the recorder."""
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
+        return self._forward(tokens[:, None], self.mask, (self.lengths + number - 1)[:, None])
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Go on with these rows of the batch only."""
+        self.cache.batch_select_indices(rows)
+        self.mask, self.lengths = self.mask[rows], self.lengths[rows]
+
+
+def _largest(logits: torch.Tensor) -> torch.Tensor:
+    """Greedy choice; of logits equal at DECIMALS the smaller id."""
+    return (logits.round(decimals=DECIMALS) if logits.dtype == torch.float64 else logits).argmax(dim=-1)
+
+
+def end_tokens(model: torch.nn.Module) -> set[int]:
+    """Ids that end an answer."""
+    ids = model.generation_config.eos_token_id
+    return set(ids if isinstance(ids, (list, tuple)) else [ids])
+
+
+@torch.inference_mode()
+def decode(
+    loaded: Loaded,
+    prompts: Sequence[Prompt],
+    features: BaseModelOutputWithPooling | None,
+    max_new_tokens: int,
+    generated_rows: int,
+) -> list[Decoded]:
+    """Answer all prompts about one image (features None: text only) greedily, and keep the rows P−1, g₁ … g_n.
+
+    Raises InputError if prompt and answer exceed the sliding window, beyond which image tokens would drop out of sight.
+    """
+    longest, window = max(len(prompt) for prompt in prompts), loaded.model.config.text_config.sliding_window
+    if longest + max_new_tokens > window:
+        raise InputError(
+            f"a prompt of {longest} tokens and an answer of {max_new_tokens} exceed the model's window of {window}: "
+            "shorten prompt.system, prompt.template or prompt.max_new_tokens"
+        )
+    ends = end_tokens(loaded.model)
+    answers: list[list[int]] = [[] for _ in prompts]
+    rows: list[list[np.ndarray]] = [[] for _ in prompts]  # [sample][row] -> [layer, head, key]
+    alive = list(range(len(prompts)))
+    with recording() as recorder:
+        batch = _Batch(loaded, prompts, features)
+        logits = first = batch.prefill(recorder)
+        for sample, row in zip(alive, recorder.take().cpu().numpy(), strict=True):
+            rows[sample].append(row)
+        for number in range(1, max_new_tokens + 1):
+            tokens = _largest(logits)
+            chosen = tokens.tolist()
+            going = [i for i, token in enumerate(chosen) if token not in ends]
+            for i in going:
+                answers[alive[i]].append(chosen[i])
+            wants_row = number <= generated_rows
+            if not going or not (wants_row or number < max_new_tokens):
+                break
+            if len(going) < len(alive):
+                keep = torch.tensor(going, device=loaded.device)
+                batch.keep(keep)
+                tokens, alive = tokens[keep], [alive[i] for i in going]
+            recorder.enabled = wants_row
+            logits = batch.step(tokens, number)
+            if wants_row:
+                for sample, row in zip(alive, recorder.take().cpu().numpy(), strict=True):
+                    rows[sample].append(row)
+    return [
+        _assemble(loaded, batch, index, prompt, answers[index], rows[index], first[index], generated_rows)
+        for index, prompt in enumerate(prompts)
+    ]
+
+
+def _assemble(
+    loaded: Loaded, batch: _Batch, index: int, prompt: Prompt, answer: list[int], rows: list[np.ndarray],
+    first: torch.Tensor, generated_rows: int,
+) -> Decoded:  # fmt: skip
+    layers, heads, _ = rows[0].shape
+    image, question = batch.position(index, prompt.image), batch.position(index, prompt.question_tokens)
+    rest = batch.position(index, np.setdiff1d(np.arange(len(prompt)), [0, *prompt.image, *prompt.question_tokens]))
+    shape = (layers, heads, generated_rows + 1)
+    image_weights = np.zeros((*shape, len(image)), rows[0].dtype)
+    question_weights = np.zeros((*shape, len(question)), rows[0].dtype)
+    totals = np.zeros((*shape, len(TOTALS)), rows[0].dtype)
+    for number, row in enumerate(rows):
+        image_weights[:, :, number] = row[:, :, image]
+        question_weights[:, :, number] = row[:, :, question]
+        parts = (row[:, :, :1], row[:, :, image], row[:, :, question], row[:, :, rest], row[:, :, batch.width :])
+        if batch.prefix == 0:  # the first token lies behind the padding
+            parts = (row[:, :, batch.position(index, np.array([0]))], *parts[1:])
+        totals[:, :, number] = np.stack([part.sum(axis=-1) for part in parts], axis=-1)
+    yes, no = answer_forms(loaded.processor.tokenizer)
+    values = first if first.dtype == torch.float64 else first.float()
+    probability = values.softmax(dim=-1)[yes + no].sum().item()
+    return Decoded(
+        text=loaded.processor.tokenizer.decode(answer, skip_special_tokens=False).strip(),
+        ids=tuple(answer),
+        yes_logits=tuple(values[yes].tolist()),
+        no_logits=tuple(values[no].tolist()),
+        forms_probability=min(1.0, probability),
+        valid=np.arange(generated_rows + 1) < len(rows),
+        image_weights=image_weights,
+        question_weights=question_weights,
+        totals=totals,
+    )

@@ -1,0 +1,77 @@
+"""Load a Gemma 3 vision-language model and its processor from local files, ready for capture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from medattn.errors import InputError
+from medattn.model.capture import use_capture
+from medattn.model.precision import use_full_precision
+
+IMAGE_TOKENS = 256
+DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in evaluation mode whose attention is captured, and its processor."""
+
+    model: torch.nn.Module
+    processor: object
+    device: torch.device
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """Layers, heads, key/value heads and image tokens."""
+        text = self.model.config.text_config
+        return {
+            "layers": text.num_hidden_layers,
+            "heads": text.num_attention_heads,
+            "key_value_heads": text.num_key_value_heads,
+            "image_tokens": self.model.config.mm_tokens_per_image,
+        }
+
+
+def choose_device(name: str) -> torch.device:
+    """cpu, cuda, or auto: a CUDA device where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device is cuda, but torch sees no CUDA device: set model.device to cpu, or install a driver")
+    return torch.device(name)
+
+
+def prepare_model(model: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """Evaluation mode, capture in place, float64 throughout if the model is float64, on `device`."""
+    if model.config.model_type != "gemma3":
+        raise InputError(f"the model's type is {model.config.model_type!r}: only gemma3 models can be captured")
+    if model.config.mm_tokens_per_image != IMAGE_TOKENS:
+        raise InputError(
+            f"the model has {model.config.mm_tokens_per_image} image tokens, expected {IMAGE_TOKENS} (a 16 x 16 grid)"
+        )
+    model = model.eval().to(device)
+    if model.dtype == torch.float64:
+        use_full_precision(model)
+    use_capture(model)
+    return model
+
+
+def load(location: str | Path, dtype: str, device: str, revision: str | None = None) -> Loaded:
+    """Load from a local directory or the local Hugging Face cache; nothing is downloaded, no remote code runs."""
+    torch.use_deterministic_algorithms(True)
+    options = {"local_files_only": True, "revision": revision, "trust_remote_code": False}
+    try:
+        processor = AutoProcessor.from_pretrained(location, backend="pil", **options)
+        model = AutoModelForImageTextToText.from_pretrained(
+            location, dtype=DTYPES[dtype], use_safetensors=True, **options
+        )
+    except OSError as error:
+        raise InputError(
+            f"model {location} (revision {revision or 'any'}) is not complete on this machine: {error}\n"
+            f"Fetch it once with `hf auth login` and `hf download {location}"
+            f"{f' --revision {revision}' if revision else ''}`."
+        ) from error
+    where = choose_device(device)
+    return Loaded(prepare_model(model, where), processor, where)
