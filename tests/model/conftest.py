@@ -1,0 +1,39 @@
+"""A small, untrained phantom model per dtype, and a film to ask about."""
+
+import pytest
+import torch
+from PIL import Image
+
+from medattn.model import phantom
+from medattn.model.load import Loaded, prepare_model
+from medattn.model.phantom_training import learn_tokenizer
+from medattn.study.phantom import make_case
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    return learn_tokenizer()
+
+
+def build(tokenizer, dtype) -> Loaded:
+    processor = phantom.make_processor(tokenizer)
+    model = phantom.make_model(tokenizer, seed=5).to(dtype)
+    for name, parameter in model.named_parameters():  # sharper attention than at initialisation
+        if "q_proj" in name or "k_proj" in name:
+            parameter.data *= 6
+    return Loaded(prepare_model(model, torch.device("cpu")), processor, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def double(tokenizer) -> Loaded:
+    return build(tokenizer, torch.float64)
+
+
+@pytest.fixture(scope="session")
+def single(tokenizer) -> Loaded:
+    return build(tokenizer, torch.float32)
+
+
+@pytest.fixture(scope="session")
+def film():
+    return Image.fromarray(make_case(11, 1, 1).radiograph.image)

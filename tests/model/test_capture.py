@@ -1,0 +1,117 @@
+"""Captured rows and answers against plain eager attention and against the library's own generate."""
+
+import numpy as np
+import pytest
+
+from medattn.model.capture import use_capture
+from medattn.model.decode import decode, image_features, shared_prefix
+from medattn.model.prompt import Prompter, PromptSettings
+from tests.oracles.eager import ORACLE, full_attention, stock_answer
+
+QUESTIONS = ("Is there a nodule?", "Is there radiographic evidence of fluid in the pleural space?", "Any cardiomegaly here?")
+ROWS, NEW = 3, 6
+
+
+def prompts_for(loaded, order, with_image=True, questions=QUESTIONS):
+    settings = PromptSettings("", "{question}", order)
+    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, 256)
+    return prompter, [prompter(question, with_image) for question in questions]
+
+
+def answers_of(loaded, prompts, features):
+    use_capture(loaded.model)
+    return decode(loaded, prompts, features, NEW, ROWS)
+
+
+def pixels_of(loaded, film):
+    pixels = loaded.processor.image_processor(images=[film], return_tensors="pt")["pixel_values"]
+    return pixels.to(loaded.model.dtype)
+
+
+@pytest.mark.parametrize("order", ["question_first", "image_first"])
+@pytest.mark.parametrize("with_image", [True, False])
+@pytest.mark.parametrize("dtype, implementation, tolerance", [
+    ("double", ORACLE, 1e-9), ("double", "eager", 1e-6), ("single", "eager", 1e-6),
+])  # fmt: skip
+def test_rows_of_a_padded_batch_equal_eager_attention_one_by_one(
+    order, with_image, dtype, implementation, tolerance, request, film
+):
+    loaded = request.getfixturevalue(dtype)
+    _, prompts = prompts_for(loaded, order, with_image)
+    features = image_features(loaded, film) if with_image else None
+    decoded = answers_of(loaded, prompts, features)
+    assert len({len(prompt) for prompt in prompts}) >= 2  # so some are padded
+    for prompt, answer in zip(prompts, decoded, strict=True):
+        ids = [*prompt.ids.tolist(), *answer.ids]
+        pixels = pixels_of(loaded, film) if with_image else None
+        full = full_attention(loaded, ids, pixels, implementation, len(prompt))
+        for row in np.flatnonzero(answer.valid):
+            expected = full[:, :, row]
+            assert np.abs(answer.image_weights[:, :, row] - expected[:, :, prompt.image]).max(initial=0) <= tolerance
+            assert np.abs(answer.question_weights[:, :, row] - expected[:, :, prompt.question_tokens]).max() <= tolerance
+            totals = answer.totals[:, :, row]
+            assert np.abs(totals.sum(-1) - 1).max() <= tolerance
+            assert np.abs(totals[..., 0] - expected[:, :, 0]).max() <= tolerance
+            assert np.abs(totals[..., 4] - expected[:, :, len(prompt) :].sum(-1)).max() <= tolerance
+    use_capture(loaded.model)
+
+
+@pytest.mark.parametrize("order", ["question_first", "image_first"])
+@pytest.mark.parametrize("with_image", [True, False])
+@pytest.mark.parametrize("dtype", ["double", "single"])
+def test_tokens_are_those_of_the_librarys_generate(order, with_image, dtype, request, film):
+    loaded = request.getfixturevalue(dtype)
+    prompter, prompts = prompts_for(loaded, order, with_image)
+    decoded = answers_of(loaded, prompts, image_features(loaded, film) if with_image else None)
+    for question, answer in zip(QUESTIONS, decoded, strict=True):
+        ids = stock_answer(loaded, loaded.processor, prompter.messages(question, with_image), film, NEW)
+        ends = set(loaded.model.generation_config.eos_token_id)
+        assert [token for token in ids if token not in ends] == list(answer.ids)
+    use_capture(loaded.model)
+
+
+@pytest.mark.parametrize("order", ["question_first", "image_first"])
+def test_a_batch_gives_what_one_at_a_time_gives(order, double, film):
+    _, prompts = prompts_for(double, order)
+    features = image_features(double, film)
+    together = answers_of(double, prompts, features)
+    for prompt, batched in zip(prompts, together, strict=True):
+        (alone,) = answers_of(double, [prompt], features)
+        assert alone.ids == batched.ids and alone.text == batched.text
+        for name in ("image_weights", "question_weights", "totals", "yes_logits", "no_logits"):
+            assert np.abs(np.subtract(getattr(alone, name), getattr(batched, name))).max() <= 1e-9
+
+
+def test_only_prompts_with_the_image_in_front_share_a_prefix(double):
+    first, last = prompts_for(double, "image_first")[1], prompts_for(double, "question_first")[1]
+    assert shared_prefix(first) > 256 and shared_prefix(last) == 0 and shared_prefix(first[:1]) == 0
+    assert shared_prefix([first[0], first[0]]) == len(first[0]) - 1
+
+
+def test_a_short_answer_has_as_many_valid_rows_as_tokens(double, film):
+    _, prompts = prompts_for(double, "question_first")
+    features = image_features(double, film)
+    full = answers_of(double, prompts, features)
+    ends = double.model.generation_config.eos_token_id
+    try:  # the second token of the first answer becomes an end token
+        double.model.generation_config.eos_token_id = [*ends, full[0].ids[1]]
+        short = answers_of(double, prompts, features)
+    finally:
+        double.model.generation_config.eos_token_id = ends
+    cut = full[0].ids.index(full[0].ids[1])
+    assert short[0].ids == full[0].ids[:cut]
+    assert short[0].valid.tolist() == [True] + [k < cut for k in range(ROWS)]
+    assert not short[0].totals[:, :, cut + 1 :].any()
+
+
+def test_a_row_past_the_last_generated_token_is_there(double, film):
+    _, prompts = prompts_for(double, "question_first")
+    use_capture(double.model)
+    (answer,) = decode(double, prompts[:1], image_features(double, film), 2, 4)
+    assert len(answer.ids) == 2 and answer.valid.tolist() == [True, True, True, False, False]
+
+
+def test_a_prompt_beyond_the_window_is_refused(double, film):
+    _, prompts = prompts_for(double, "question_first")
+    with pytest.raises(Exception, match="window of 1024"):
+        decode(double, prompts, image_features(double, film), 900, 3)

@@ -1,0 +1,72 @@
+"""Prompts equal the processor's own, and every part is where it says it is."""
+
+import numpy as np
+import pytest
+
+from medattn.errors import InputError
+from medattn.model.prompt import Prompter, PromptSettings, answer_forms
+
+
+def prompter(loaded, order="question_first", system="", template="{question}"):
+    settings = PromptSettings(system, template, order)
+    return Prompter(loaded.processor, settings, loaded.model.config.image_token_id, 256)
+
+
+@pytest.mark.parametrize("order", ["question_first", "image_first"])
+@pytest.mark.parametrize("system", ["", "You are a radiologist."])
+def test_ids_are_the_processors_own(order, system, single, film):
+    make = prompter(single, order, system, "Look. {question} Answer yes or no.")
+    messages = make.messages("Is there a nodule?", True)
+    for turn in messages:
+        for item in turn["content"]:
+            if item["type"] == "image":
+                item["image"] = film
+    expected = single.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=True)
+    assert make("Is there a nodule?").ids.tolist() == list(np.ravel(expected["input_ids"]))
+
+
+@pytest.mark.parametrize("order", ["question_first", "image_first"])
+@pytest.mark.parametrize("words", [1, 5, 40])
+def test_the_image_span_is_the_256_positions_of_the_image_token(order, words, single):
+    prompt = prompter(single, order)("Is there " + "very " * words + "much fluid?")
+    assert len(prompt.image) == 256 and (np.diff(prompt.image) == 1).all()
+    assert (prompt.ids[prompt.image] == single.model.config.image_token_id).all()
+    assert (np.delete(prompt.ids, prompt.image) != single.model.config.image_token_id).all()
+
+
+@pytest.mark.parametrize("order", ["question_first", "image_first"])
+@pytest.mark.parametrize("system, template", [("", "{question}"), ("Is there a nodule?", "Q: {question}\nA:")])
+def test_question_tokens_spell_the_question(order, system, template, single):
+    question = "Is there a nodule?"
+    prompt = prompter(single, order, system, template)(question)
+    tokens = single.processor.tokenizer.convert_ids_to_tokens(prompt.ids[prompt.question_tokens])
+    assert "".join(tokens).replace("▁", " ").strip() == question
+    assert prompt.offsets[0][0] == 0 and prompt.offsets[-1][1] == len(question)
+    assert "".join(question[a:b] for a, b in prompt.offsets) == question
+
+
+def test_without_an_image_there_are_no_image_tokens(single):
+    prompt = prompter(single)("Is there a nodule?", with_image=False)
+    assert len(prompt.image) == 0 and single.model.config.image_token_id not in prompt.ids
+
+
+def test_an_image_token_in_the_question_is_refused(single):
+    with pytest.raises(InputError, match="257 image tokens"):
+        prompter(single)("Is <image_soft_token> there?")
+
+
+def test_a_template_without_the_slot_is_refused():
+    with pytest.raises(InputError, match="exactly once"):
+        PromptSettings("", "What is there?", "question_first")
+
+
+def test_yes_and_no_forms_are_single_tokens_in_both_spellings(tokenizer):
+    yes, no = answer_forms(tokenizer)
+    assert set(tokenizer.convert_ids_to_tokens(yes)) >= {"Yes", "▁Yes", "yes", "▁yes", "YES", "▁YES"}
+    assert set(tokenizer.convert_ids_to_tokens(no)) >= {"No", "▁No", "no", "▁no", "NO", "▁NO"}
+    assert not set(yes) & set(no)
+
+
+def test_medical_terms_are_several_tokens(tokenizer):
+    for term in ("pneumothorax", "pleural effusion", "cardiomegaly"):
+        assert len(tokenizer.tokenize(f"Is there {term} here?")) >= 7, term
