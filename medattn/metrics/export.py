@@ -1,0 +1,82 @@
+"""Writes the stage's outputs. Directories are built beside their place and swapped in, so no stale file stays."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from medattn.metrics.inputs import Store
+from medattn.metrics.places import Place
+from medattn.params import Profile
+from medattn.tables import round_number, write_bytes
+
+Row = dict[str, object]
+
+
+@contextmanager
+def fresh_directory(path: Path):
+    """Yields an empty sibling of `path` that takes its place when the block ends without an error."""
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+    except BaseException:
+        shutil.rmtree(part)
+        raise
+    if path.exists():
+        shutil.rmtree(path)
+    part.replace(path)
+
+
+def json_bytes(value: object) -> bytes:
+    """Sorted, indented JSON with a newline at its end."""
+    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _npy_bytes(grid: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(grid, dtype=np.float32), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def write_grids(
+    path: Path,
+    rows: Sequence[Row],
+    store: Store,
+    places: Mapping[str, Place],
+    settings: Mapping[str, Profile],
+    tick: Callable[[], object],
+) -> int:
+    """{sample_id}_grid.npy (profile `original`) and {sample_id}_meta.json of every sample with a grid; how many."""
+    profiles = {name: profile.model_dump() for name, profile in settings.items()}
+    written = 0
+    with fresh_directory(path) as part:
+        for row in rows:
+            tick()
+            sample_id = row["sample_id"]
+            if sample_id not in store.samples:
+                continue
+            place = places[row["image_id"]]
+            sinks = store.sinks.get(row["image_id"])
+            meta = {
+                **row,
+                "body_box": [round_number(value) for value in place.box],
+                "profiles": profiles,
+                "sinks": sinks,
+                "terms": {name: notes[sample_id]["terms"] for name, notes in store.notes.items()},
+                "used_rows": {name: notes[sample_id]["rows"] for name, notes in store.notes.items()},
+            }
+            (part / f"{sample_id}_grid.npy").write_bytes(_npy_bytes(store.grids["original"][store.samples[sample_id]]))
+            (part / f"{sample_id}_meta.json").write_bytes(json_bytes(meta))
+            written += 1
+    return written
+
+
+def write_json(path: Path, value: object) -> None:
+    """json_bytes at `path`, all or nothing."""
+    write_bytes(path, json_bytes(value))

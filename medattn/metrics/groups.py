@@ -1,0 +1,130 @@
+"""One row per question (do its wordings agree?) and one per image (does the question direct attention?)."""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from medattn.measures import consistency
+from medattn.metrics.grid_metrics import column
+from medattn.metrics.inputs import Store
+from medattn.metrics.intervals import average, mean_of
+from medattn.tables import round_number
+
+PROFILE = "decision"  # what the statistics use
+QUESTION_COLUMNS = (
+    "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",
+    "baseline_correct", "wordings", "consistency", "expected_consistency", "yes_rate", "flip_to_baseline",
+    "flip_all_pairs", "any_flip", "mean_js", "mean_js_to_baseline", "hedge_shift", "fully_consistent", "unparsed",
+    "uncertain",
+)  # fmt: skip
+CONTRAST_COLUMNS = (
+    "image_id", "subject_id", "n_controls", "js_other_finding", "js_other_wording", "difference", "n_wordings",
+)  # fmt: skip
+Row = dict[str, object]
+
+
+def by_question(rows: Sequence[Row]) -> dict[tuple, list[Row]]:
+    """(question_id, condition, strength) -> the rows of its wordings, baseline first; study rows that were answered."""
+    groups = defaultdict(list)
+    for row in rows:
+        if row["role"] == "study" and row["status"] != "failed":
+            groups[row["question_id"], row["condition"], row["strength"] or ""].append(row)
+    return {key: sorted(groups[key], key=lambda row: row["variant_index"]) for key in sorted(groups)}
+
+
+def yes_rates(rows: Sequence[Row]) -> dict[tuple, float]:
+    """(condition, strength) -> share of yes among its study answers that are yes or no."""
+    counts = defaultdict(Counter)
+    for row in rows:
+        if row["role"] == "study" and row["parsed_answer"] in ("yes", "no"):
+            counts[row["condition"], row["strength"] or ""][row["parsed_answer"]] += 1
+    return {key: count["yes"] / count.total() for key, count in counts.items()}
+
+
+def _mean_js(wordings: Sequence[Row], store: Store) -> float | None:
+    """Mean JS divergence over all pairs of a question's wordings; None for fewer than two grids."""
+    grids = [grid for row in wordings if (grid := store.grid(PROFILE, row["sample_id"])) is not None]
+    if len(grids) < 2:
+        return None
+    return average(consistency.pairwise_js(np.stack(grids))[np.triu_indices(len(grids), k=1)])
+
+
+def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
+    """QUESTION_COLUMNS, one row per study question and condition.
+
+    expected_consistency: what the question's number of wordings would give if each said yes at the yes-rate of the
+    whole condition, whatever the question.
+    """
+    rates = yes_rates(rows)
+    table = []
+    for (question_id, condition, strength), wordings in by_question(rows).items():
+        first = wordings[0]
+        answered = first["variant_index"] == 0  # else the baseline wording failed: nothing to compare with
+        parsed = [row["parsed_answer"] for row in wordings]
+        others, counts = parsed[1:], Counter(parsed)
+        decided = counts["yes"] + counts["no"]
+        rate = rates.get((condition, strength))
+        agreement = consistency.consistency(parsed)
+        table.append(
+            {
+                **{name: first[name] for name in ("image_id", "subject_id", "finding", "ground_truth")},
+                "question_id": question_id,
+                "condition": condition,
+                "strength": strength or None,
+                "baseline_parsed": parsed[0] if answered else None,
+                "baseline_correct": first["correct"] if answered else None,
+                "wordings": len(wordings),
+                "consistency": agreement,
+                "expected_consistency": None if rate is None else consistency.expected_consistency(rate, len(parsed)),
+                "yes_rate": counts["yes"] / decided if decided else None,
+                "flip_to_baseline": consistency.flip_to_baseline(parsed[0], others) if answered and others else None,
+                "flip_all_pairs": consistency.flip_all_pairs(parsed) if others else None,
+                "any_flip": consistency.any_flip(parsed) if others else None,
+                "mean_js": _mean_js(wordings, store),
+                "mean_js_to_baseline": mean_of(wordings, column(PROFILE, "js_to_baseline")),
+                "hedge_shift": mean_of(wordings, "hedge_shift"),
+                "fully_consistent": agreement == 1,
+                "unparsed": counts["unparsed"],
+                "uncertain": counts["uncertain"],
+            }
+        )
+    return table
+
+
+def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> list[Row]:
+    """CONTRAST_COLUMNS, one row per image with a clean study question.
+
+    js_other_finding: baseline wording against each control, which asks in the same words about another finding.
+    js_other_wording: baseline wording against its other wordings. Without controls (or wordings) there is no value.
+    """
+    images = defaultdict(lambda: {"baseline": [], "control": [], "wording": []})
+    for row in rows:
+        if row["condition"] == "clean" and store.grid(variant, row["sample_id"]) is not None:
+            kind = "control" if row["role"] == "control" else "wording" if row["variant_index"] else "baseline"
+            images[row["image_id"]][kind].append(row)
+    table = []
+    for image_id, found in sorted(images.items()):
+        if not found["baseline"]:
+            continue
+        other_finding = [
+            consistency.js_divergence(*(store.grid(variant, row["sample_id"]) for row in pair))
+            for pair in itertools.product(found["baseline"], found["control"])
+            if pair[0]["finding"] != pair[1]["finding"]
+        ]
+        js_finding = round_number(average(other_finding)) if other_finding else None
+        js_wording = mean_of(found["wording"], column(variant, "js_to_baseline"))
+        js_wording = None if js_wording is None else round_number(js_wording)
+        table.append(
+            {
+                "image_id": image_id,
+                "subject_id": found["baseline"][0]["subject_id"],
+                "n_controls": len(found["control"]),
+                "js_other_finding": js_finding,
+                "js_other_wording": js_wording,
+                "difference": None if js_finding is None or js_wording is None else js_finding - js_wording,
+                "n_wordings": len(found["wording"]),
+            }
+        )
+    return table

@@ -1,0 +1,117 @@
+"""What the metrics stage reads: manifest, answers and the grids store, checked against each other."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from medattn.errors import InputError
+from medattn.params import Profile
+
+METADATA = "medattn"  # the one metadata key of the grids store
+STATUSES = ("ok", "no_grid", "failed")
+
+MANIFEST_COLUMNS = (
+    "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "image_path",
+    "image_sha256", "width", "height", "study_id", "subject_id", "view", "split", "finding", "zone",
+    "baseline_question", "question", "answer", "question_variant", "variant_index", "strategy",
+)  # fmt: skip
+ANSWER_COLUMNS = (
+    "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
+    "forms_probability",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Store:
+    """results/grids.safetensors. Grids are float32 [sample, 16, 16], sum 1, row 0 the top of the image."""
+
+    samples: Mapping[str, int]  # sample_id -> row of every grid array
+    grids: Mapping[str, np.ndarray]  # profile -> what the profile asks for: without sinks where it zeroes them
+    with_sinks: Mapping[str, np.ndarray]  # profile that zeroes sinks -> the unmodified grids
+    notes: Mapping[str, Mapping[str, Mapping]]  # profile -> sample_id -> gate_count, gated, terms, image_mass, rows
+    sinks: Mapping[str, Mapping]  # image_id -> cells, computed, …
+    heads: np.ndarray  # float32 [head sample, layer, head, 256], each [layer, head] sums to 1
+    head_samples: Sequence[str]
+    key_value_heads: int
+
+    def grid(self, profile: str, sample_id: str) -> np.ndarray | None:
+        """float64 [16, 16], or None where the sample has no grid."""
+        row = self.samples.get(sample_id)
+        return None if row is None else self.variants[profile][row].astype(np.float64)
+
+    @property
+    def variants(self) -> dict[str, np.ndarray]:
+        """Every set of grids that gets its own columns: the profiles, then "{profile}_with_sinks" where it differs."""
+        return {**self.grids, **{f"{name}_with_sinks": grids for name, grids in self.with_sinks.items()}}
+
+
+def profile_of(variant: str, profiles: Mapping[str, object]) -> str:
+    """The profile a set of grids was made by."""
+    return variant if variant in profiles else variant.removesuffix("_with_sinks")
+
+
+def read_table(path: Path, columns: Sequence[str], stage: str) -> list[dict[str, str]]:
+    """Rows of a CSV as text, sorted by sample_id. Raises InputError that says which stage makes the file."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: run `dvc repro {stage}` first") from None
+    missing = [name for name in columns if name not in (reader.fieldnames or ())]
+    if missing:
+        raise InputError(f"{path}: column {missing[0]!r} is missing: run `dvc repro -f {stage}`")
+    seen: set[str] = set()
+    for number, row in enumerate(rows, start=2):
+        if row["sample_id"] in seen:
+            raise InputError(f"{path}, row {number}: sample_id {row['sample_id']!r} stands twice: run `dvc repro -f {stage}`")
+        seen.add(row["sample_id"])
+    if not rows:
+        raise InputError(f"{path} holds no row: run `dvc repro -f {stage}`")
+    return sorted(rows, key=lambda row: row["sample_id"])
+
+
+def read_answers(path: Path, sample_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """sample_id -> its row of answers.csv; exactly one for every sample of the manifest."""
+    answers = {row["sample_id"]: row for row in read_table(path, ANSWER_COLUMNS, "extract")}
+    differing = sorted(set(sample_ids) ^ set(answers))
+    if differing:
+        where = "has no answer" if differing[0] not in answers else "is not in the manifest"
+        raise InputError(f"{path}: sample {differing[0]!r} {where} ({len(differing)} in all): run `dvc repro extract`")
+    for sample_id, row in answers.items():
+        if row["status"] not in STATUSES:
+            raise InputError(f"{path}: sample {sample_id!r} has status {row['status']!r}, expected {', '.join(STATUSES)}")
+    return answers
+
+
+def read_store(path: Path, profiles: Mapping[str, Profile], ok: Sequence[str]) -> Store:
+    """The grids store, which must hold exactly the profiles of params.yaml and the samples whose status is ok."""
+    if not path.exists():
+        raise InputError(f"{path} not found: run `dvc repro aggregate` first")
+    again = "run `dvc repro -f aggregate`"
+    with safe_open(path, framework="np") as file:
+        about = json.loads(file.metadata()[METADATA])
+        if set(about["profiles"]) != set(profiles):
+            raise InputError(f"{path} holds profiles {sorted(about['profiles'])}, params.yaml {sorted(profiles)}: {again}")
+        differing = sorted(set(about["samples"]) ^ set(ok))
+        if differing:
+            raise InputError(f"{path}: sample {differing[0]!r} is in the answers or the grids only: {again}")
+        unmodified = {name: file.get_tensor(name) for name in profiles}
+        zeroed = [name for name, profile in profiles.items() if profile.sinks == "zero"]
+        without = {name: file.get_tensor(f"{name}|without_sinks") for name in zeroed}
+        heads = file.get_tensor("heads")
+    return Store(
+        samples={sample_id: row for row, sample_id in enumerate(about["samples"])},
+        grids=unmodified | without,
+        with_sinks={name: unmodified[name] for name in zeroed},
+        notes=about["profiles"],
+        sinks=about["sinks"],
+        heads=heads,
+        head_samples=about["head_samples"],
+        key_value_heads=about["key_value_heads"],
+    )

@@ -1,0 +1,86 @@
+"""Shares and means of evaluation rows with their 95 % interval by patient, as cells of a table.
+
+The random stream is named by seed, table, row and column, so adding a row elsewhere changes no interval.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from medattn.measures import statistics
+from medattn.params import Metrics
+from medattn.seeding import generator
+
+TOO_FEW = "too few patients"
+Row = dict[str, object]
+Cells = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Interval maker of one table."""
+
+    params: Metrics
+    table: str
+
+    def _rng(self, key: str, name: str) -> np.random.Generator:
+        return generator(self.params.seed, "bootstrap", self.table, key, name)
+
+    def share(self, rows: Sequence[Row], of: str, key: str, name: str, short: str = "") -> Cells:
+        """{name}, {short}_low, {short}_high, {short}_method: share of rows whose boolean `of` is true, None left out."""
+        rows, short = present(rows, of), short or name
+        if not rows:
+            return _cells(name, short, None)
+        correct = np.array([bool(row[of]) for row in rows], dtype=np.int64)
+        found = statistics.proportion_interval(correct, patients(rows), self.params.bootstrap_draws, self._rng(key, name))
+        return _cells(name, short, found.estimate, found.low, found.high, found.method)
+
+    def mean(self, rows: Sequence[Row], of: str, key: str, name: str, short: str = "") -> Cells:
+        """{name}, {short}_low, {short}_high, {short}_method: mean of the numbers `of`, None left out.
+
+        Bounds are None, and the method says so, where the patients are too few or too alike for an interval.
+        """
+        rows, short = present(rows, of), short or name
+        if not rows:
+            return _cells(name, short, None)
+        values = np.array([float(row[of]) for row in rows])
+        try:
+            found = statistics.mean_interval(values, patients(rows), self.params.bootstrap_draws, self._rng(key, name))
+        except ValueError:  # its documented answer to data that give no interval; the values themselves are finite
+            return _cells(name, short, average(values), method=TOO_FEW)
+        return _cells(name, short, found.estimate, found.low, found.high, found.method)
+
+
+def _cells(
+    name: str, short: str, estimate: float | None, low: float | None = None, high: float | None = None, method: str | None = None
+) -> Cells:
+    return {name: estimate, f"{short}_low": low, f"{short}_high": high, f"{short}_method": method}
+
+
+def present(rows: Sequence[Row], name: str) -> list[Row]:
+    """Rows that have a value in column `name`."""
+    return [row for row in rows if row[name] is not None]
+
+
+def patients(rows: Sequence[Row]) -> np.ndarray:
+    """The patient of every row: str [n]."""
+    return np.array([row["subject_id"] for row in rows])
+
+
+def count_of_patients(rows: Sequence[Row]) -> Cells:
+    """n and patients of a table's row, and whether the patients are few (< 20): report with care."""
+    count = len({row["subject_id"] for row in rows})
+    return {"n": len(rows), "patients": count, "few_patients": count < statistics.FEW_PATIENTS}
+
+
+def average(values: Sequence[float] | np.ndarray) -> float:
+    """Mean, exactly rounded: neither the order of the rows nor the processor matters."""
+    return math.fsum(values) / len(values)
+
+
+def mean_of(rows: Sequence[Row], name: str) -> float | None:
+    """Mean of column `name` over the rows that have a value (true counts 1); None if none has."""
+    values = [float(row[name]) for row in rows if row[name] is not None]
+    return average(values) if values else None

@@ -1,0 +1,104 @@
+"""evaluation_results.csv: one row per sample, with its answer, its correctness and every metric of its grids."""
+
+from collections.abc import Mapping, Sequence
+
+from medattn.errors import InputError
+from medattn.measures import answers as measure
+from medattn.measures import consistency
+from medattn.metrics import grid_metrics
+from medattn.metrics.grid_metrics import column
+from medattn.metrics.inputs import Store, profile_of
+from medattn.metrics.places import Place
+from medattn.tables import round_number
+
+IDENTITY = (
+    "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "study_id", "subject_id",
+    "view", "split", "finding", "zone", "baseline_question", "question", "question_variant", "variant_index", "strategy",
+)  # fmt: skip
+ANSWER = (
+    "answer", "ground_truth", "parsed_answer", "correct", "status", "margin", "forms_probability", "margin_valid",
+    "margin_agrees", "flip", "hedge_shift",
+)  # fmt: skip
+Row = dict[str, object]  # typed values; None where there is none
+
+
+def columns(store: Store) -> tuple[str, ...]:
+    """Columns of evaluation_results.csv, in order; the profile `original` comes first and has no prefix."""
+    variants = sorted(store.variants, key=lambda name: (name != "original", list(store.variants).index(name)))
+    return IDENTITY + ANSWER + tuple(column(name, metric) for name in variants for metric in grid_metrics.COLUMNS)
+
+
+def _numbers(cell: str, name: str, sample_id: str) -> list[float]:
+    try:
+        return [float(value) for value in cell.split()]
+    except ValueError:
+        raise InputError(f"answers, sample {sample_id!r}: {name} is {cell!r}, expected numbers: run `dvc repro extract`") from None
+
+
+def _answer(sample: Mapping[str, str], said: Mapping[str, str]) -> Row:
+    """ANSWER but for flip and hedge_shift, which need the baseline wording's row."""
+    sample_id, values = sample["sample_id"], dict.fromkeys(ANSWER)
+    values |= {"ground_truth": sample["answer"], "status": said["status"]}
+    if said["status"] == "failed":
+        return values
+    parsed = measure.parse_answer(said["answer_text"], sample["finding"])
+    values |= {"answer": said["answer_text"], "parsed_answer": parsed, "correct": parsed == sample["answer"]}
+    logits = (_numbers(said[name], name, sample_id) for name in ("yes_logits", "no_logits"))
+    margin = round_number(measure.answer_margin(*logits))
+    probability = round_number(*_numbers(said["forms_probability"], "forms_probability", sample_id))
+    valid = measure.margin_valid(probability)
+    agrees = (margin > 0 if parsed == "yes" else margin < 0) if valid and parsed in ("yes", "no") else None
+    values |= {"margin": margin, "forms_probability": probability, "margin_valid": valid, "margin_agrees": agrees}
+    return values
+
+
+def _grid(row: Row, store: Store, variant: str, place: Place, baseline_id: str | None) -> Row:
+    """Every metric of one sample's grid under one profile; all None where it has no grid."""
+    grid = store.grid(variant, row["sample_id"])
+    if grid is None:
+        return {column(variant, metric): None for metric in grid_metrics.COLUMNS}
+    notes = store.notes[profile_of(variant, store.grids)][row["sample_id"]]
+    region = place.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+    values = {
+        "gate_count": int(notes["gate_count"]),
+        "gated": bool(notes["gated"]),
+        "image_mass": round_number(notes["image_mass"]),
+        **grid_metrics.spatial_values(grid, place),
+        **grid_metrics.zone_values(grid, place, row["zone"]),
+        **grid_metrics.region_values(grid, region),
+    }
+    baseline = store.grid(variant, baseline_id) if baseline_id else None
+    values |= dict.fromkeys(grid_metrics.SIMILARITY) if baseline is None else grid_metrics.similarity_values(grid, baseline)
+    return {column(variant, metric): values[metric] for metric in grid_metrics.COLUMNS}
+
+
+def evaluate(
+    samples: Sequence[Mapping[str, str]], answers: Mapping[str, Mapping[str, str]], store: Store, place: Place
+) -> list[Row]:
+    """Evaluation rows of all samples of one image, in the order given."""
+    rows = []
+    for sample in samples:
+        row: Row = {name: sample[name] or None for name in IDENTITY}
+        row["variant_index"] = int(sample["variant_index"])
+        rows.append(row | _answer(sample, answers[sample["sample_id"]]))
+    baselines = {
+        (row["question_id"], row["condition"], row["strength"]): row
+        for row in rows
+        if row["role"] == "study" and row["variant_index"] == 0
+    }
+    for row in rows:
+        baseline = None
+        if row["role"] == "study" and row["variant_index"] > 0:
+            try:
+                baseline = baselines[row["question_id"], row["condition"], row["strength"]]
+            except KeyError:
+                raise InputError(
+                    f"manifest: sample {row['sample_id']!r} has no baseline wording in its condition: "
+                    "run `dvc repro -f prepare`"
+                ) from None
+            if row["parsed_answer"] and baseline["parsed_answer"]:
+                row["flip"] = consistency.flip(baseline["parsed_answer"], row["parsed_answer"])
+                row["hedge_shift"] = consistency.hedge_shift(baseline["parsed_answer"], row["parsed_answer"])
+        for variant in store.variants:
+            row |= _grid(row, store, variant, place, baseline["sample_id"] if baseline else None)
+    return rows

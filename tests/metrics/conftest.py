@@ -1,0 +1,206 @@
+"""A tiny study of four images, with hand-made answers and grids, as the stages before would leave it."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from safetensors.numpy import save
+
+from medattn import paths
+from medattn.metrics.inputs import ANSWER_COLUMNS, MANIFEST_COLUMNS
+from medattn.params import Params
+
+LAYERS, HEADS, KEY_VALUE_HEADS = 2, 4, 2
+HOT_LAYER, HOT_HEAD = 1, 2  # the one head that looks at the true region
+WIDTH, HEIGHT = 64, 48
+BODY = (12, 3, 52, 48)  # x0, y0, x1, y1 in pixels
+STRATEGIES = ("baseline", "phrasing", "synonym")
+# image -> subject, view, finding, truth, region (x, y, w, h) or None, use a mask
+IMAGES = {
+    "i1": ("p1", "PA", "pleural effusion", "yes", (16, 36, 12, 9), True),
+    "i2": ("p1", "AP", "nodule", "yes", (40, 12, 2, 2), False),  # half of no cell
+    "i3": ("p2", "LATERAL", "pleural effusion", "no", None, False),
+    "i4": ("p3", "PA", "nodule", "no", None, False),
+}
+# question -> answers of baseline, phrasing, synonym; clean
+ANSWERS = {
+    "q1": ("Yes, it is.", "Yes, it is.", "No, it is not."),
+    "q2": ("No, it is not.", "Yes, it is.", "It cannot be excluded."),
+    "q3": ("No, it is not.", "No, it is not.", "No, it is not."),
+    "q4": ("Yes, it is.", "Purple weather.", "Yes, it is."),
+}
+OTHER = {"pleural effusion": "nodule", "nodule": "pleural effusion"}
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write(path: Path, columns, rows) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def make_study(study: Path) -> None:
+    (study / "images").mkdir(parents=True)
+    (study / "masks").mkdir()
+    noise = np.random.default_rng(0)
+    regions, images = [], []
+    for image_id, (subject, view, finding, _, box, masked) in IMAGES.items():
+        pixels = noise.integers(0, 12, (HEIGHT, WIDTH))
+        x0, y0, x1, y1 = BODY
+        pixels[y0:y1, x0:x1] = noise.integers(150, 200, (y1 - y0, x1 - x0))
+        path = study / f"images/{image_id}.png"
+        Image.fromarray(pixels.astype(np.uint8)).save(path)
+        images.append(
+            {"image_id": image_id, "path": path.name, "sha256": sha256(path), "width": WIDTH, "height": HEIGHT,
+             "subject_id": subject, "study_id": f"s-{image_id}", "view": view, "split": "test"}
+        )  # fmt: skip
+        if box:
+            mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+            mask[box[1] : box[1] + box[3], box[0] : box[0] + box[2]] = 255
+            mask_path = study / f"masks/{image_id}.png"
+            if masked:
+                Image.fromarray(mask).save(mask_path)
+            regions.append(
+                {"image_id": image_id, "finding": finding, "side": "right", "conspicuity": 1, "x": box[0], "y": box[1],
+                 "w": box[2], "h": box[3], "mask": f"masks/{image_id}.png" if masked else "",
+                 "mask_sha256": sha256(mask_path) if masked else ""}
+            )  # fmt: skip
+    write(study / "images.csv", list(images[0]), images)
+    write(study / "regions.csv", list(regions[0]), regions)
+    model = {"id": "model", "revision": None, "dtype": "float64", "device": "cpu"}
+    prompt = {"system": "", "template": "{question}", "order": "question_first", "max_new_tokens": 24}
+    about = {"name": "tiny", "title": "Tiny", "licence": "open", "image_root": "images", "source": "made here",
+             "defaults": {"model": model, "prompt": prompt}}  # fmt: skip
+    (study / "study.yaml").write_text(yaml.safe_dump(about))
+
+
+def make_manifest(study: Path, images=tuple(IMAGES)) -> list[dict]:
+    rows = []
+    for image_id in images:
+        subject, view, finding, truth, _, _ = IMAGES[image_id]
+        question_id = f"q{image_id[1:]}"
+        shared = {
+            "image_id": image_id, "image_path": f"{image_id}.png", "image_sha256": sha256(study / f"images/{image_id}.png"),
+            "width": WIDTH, "height": HEIGHT, "study_id": f"s-{image_id}", "subject_id": subject, "view": view,
+            "split": "test", "strength": "",
+        }  # fmt: skip
+        for condition in ("clean", "no_image"):
+            for index, strategy in enumerate(STRATEGIES):
+                rows.append(
+                    shared | {
+                        "sample_id": f"{question_id}-v{index}-{condition}", "question_id": question_id, "role": "study",
+                        "condition": condition, "shown_image_id": image_id if condition == "clean" else "",
+                        "finding": finding, "zone": finding, "baseline_question": f"Is there {finding}?",
+                        "question": f"Is there {finding}?" if index == 0 else f"{strategy}: {finding}?", "answer": truth,
+                        "question_variant": f"hard_positive_strategy-{index}" if index else "original",
+                        "variant_index": index, "strategy": strategy,
+                    }
+                )  # fmt: skip
+        other = OTHER[finding]
+        rows.append(
+            shared | {
+                "sample_id": f"{question_id}c-v0-clean", "question_id": f"{question_id}c", "role": "control",
+                "condition": "clean", "shown_image_id": image_id, "finding": other, "zone": other,
+                "baseline_question": f"Is there {other}?", "question": f"Is there {other}?", "answer": "no",
+                "question_variant": "original", "variant_index": 0, "strategy": "baseline",
+            }
+        )  # fmt: skip
+    return sorted(rows, key=lambda row: row["sample_id"])
+
+
+def make_answers(manifest: list[dict]) -> list[dict]:
+    rows = []
+    for row in manifest:
+        said = ANSWERS[row["question_id"]][row["variant_index"]] if row["role"] == "study" else "No, it is not."
+        if row["condition"] == "no_image":
+            said = "No, it is not."
+        leaning = 2.0 if said.startswith("Yes") else 0.0
+        rows.append(
+            dict(zip(ANSWER_COLUMNS, [
+                row["sample_id"], "ok" if row["condition"] == "clean" else "no_grid", said, "1 2 3 4 5", 5, 300,
+                f"{leaning} -4.0", "1.0 -4.0", 0.2 if said.startswith("Purple") else 0.9,
+            ], strict=True))
+        )  # fmt: skip
+    return rows
+
+
+def planted(cell: int) -> np.ndarray:
+    grid = np.full(256, 0.5 / 255)
+    grid[cell] = 0.5
+    return grid
+
+
+def make_grids(manifest: list[dict], sinks: str = "keep") -> bytes:
+    samples = [row for row in manifest if row["condition"] == "clean"]
+    random = np.random.default_rng(1)
+    tensors, notes = {}, {}
+    for profile in ("original", "decision"):
+        grids = random.dirichlet(np.full(256, 0.3), len(samples)).reshape(-1, 16, 16)
+        if profile == "decision":  # a constant grid, and one on a single cell outside the body
+            grids[3], grids[4] = 1 / 256, 0.0
+            grids[4, 0, 0] = 1.0
+        tensors[profile] = grids.astype(np.float32)
+        notes[profile] = {
+            row["sample_id"]: {"gate_count": 2, "gated": True, "terms": [row["finding"]], "image_mass": 0.25, "rows": [0]}
+            for row in samples
+        }
+    if sinks == "zero":
+        without = tensors["decision"].copy()
+        without[:, 5, 5] = 0
+        tensors["decision|without_sinks"] = without / without.sum(axis=(1, 2), keepdims=True)
+    first = [row for row in samples if row["variant_index"] == 0]
+    heads = np.full((len(first), LAYERS, HEADS, 256), 1 / 256)
+    for number, row in enumerate(first):
+        if row["image_id"] == "i1" and row["role"] == "study":
+            heads[number, HOT_LAYER, HOT_HEAD] = planted(16 * 13 + 5)  # row 13, column 5: inside the effusion
+    tensors["heads"] = heads.astype(np.float32)
+    metadata = {
+        "samples": [row["sample_id"] for row in samples], "head_samples": [row["sample_id"] for row in first],
+        "layers": LAYERS, "heads": HEADS, "key_value_heads": KEY_VALUE_HEADS, "profiles": notes,
+        "sinks": {image_id: {"cells": [5 * 16 + 5], "computed": True} for image_id in IMAGES},
+    }  # fmt: skip
+    return save(tensors, metadata={"medattn": json.dumps(metadata, sort_keys=True)})
+
+
+def make_params(sinks: str = "keep") -> Params:
+    raw = yaml.safe_load(Path(paths.PARAMS).read_text())
+    raw |= {"study": "data", "study_digests": {"data": ""}}
+    raw["metrics"] = {"bootstrap_draws": 200, "seed": 0}
+    raw["aggregate"]["profiles"] = {name: raw["aggregate"]["profiles"][name] for name in ("original", "decision")}
+    raw["aggregate"]["profiles"]["decision"] |= {"sinks": sinks}
+    return Params.model_validate(raw)
+
+
+def make_root(root: Path, images=tuple(IMAGES), sinks: str = "keep") -> Path:
+    """Everything that the metrics stage reads, below `root`."""
+    make_study(root / "data")
+    manifest = make_manifest(root / "data", images)
+    write(root / paths.MANIFEST, MANIFEST_COLUMNS, manifest)
+    write(root / paths.ANSWERS, ANSWER_COLUMNS, make_answers(manifest))
+    (root / paths.GRIDS_STORE).write_bytes(make_grids(manifest, sinks))
+    return root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_root(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory) -> Path:
+    """The stage's outputs for the tiny study; read only."""
+    from medattn.metrics import run
+
+    root = make_root(tmp_path_factory.mktemp("metrics"))
+    run(make_params(), root)
+    return root
