@@ -62,10 +62,10 @@ class Schedule:
 
     images: int = 4000
     vision_epochs: int = 9
-    packed_steps: int = 1500
+    packed_steps: int = 1900
     packed_images: int = 4
     packed_questions: int = 8
-    ordered_steps: int = 700
+    ordered_steps: int = 900
     ordered_rows: int = 12
 
 
@@ -216,7 +216,7 @@ def corpus() -> Iterator[str]:
 
 def learn_tokenizer():
     """The phantom's tokenizer: few merges, so that medical terms are several sub-words."""
-    return phantom.train_tokenizer(corpus(), merges_until=150)
+    return phantom.train_tokenizer(corpus(), merges_until=170)
 
 
 class Texts:
