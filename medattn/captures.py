@@ -6,13 +6,13 @@ predicts the first answer token), row k the k-th answer token; rows the answer w
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from medattn.errors import InputError
 
@@ -76,6 +76,14 @@ def encode(captures: Sequence[Capture], shared: dict) -> bytes:
     return save(tensors, metadata={METADATA: metadata})
 
 
+def decode(content: bytes) -> tuple[list[Capture], dict]:
+    """The captures that `encode` made `content` of, and what they share."""
+    size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][METADATA])
+    tensors = load(content)
+    return [_capture(key, entry, tensors.get) for key, entry in metadata["samples"].items()], metadata["shared"]
+
+
 def read_shared(directory: Path) -> dict:
     """What all buckets share: {"key_value_heads": K, "layers": L, "heads": H, "image_tokens": 256, …}."""
     for path in _buckets(directory):
@@ -91,16 +99,19 @@ def read(directory: Path) -> Iterator[Capture]:
             samples = json.loads(file.metadata()[METADATA])["samples"]
             keys = set(file.keys())
             for sample_id, entry in samples.items():
-                image = f"{sample_id}|image"
-                yield Capture(
-                    sample_id=sample_id,
-                    question=entry["question"],
-                    offsets=tuple((start, end) for start, end in entry["offsets"]),
-                    valid=np.array(entry["valid"], dtype=bool),
-                    image_weights=file.get_tensor(image) if image in keys else None,
-                    question_weights=file.get_tensor(f"{sample_id}|question"),
-                    totals=file.get_tensor(f"{sample_id}|totals"),
-                )
+                yield _capture(sample_id, entry, lambda key: file.get_tensor(key) if key in keys else None)
+
+
+def _capture(sample_id: str, entry: dict, tensor: Callable[[str], np.ndarray | None]) -> Capture:
+    return Capture(
+        sample_id=sample_id,
+        question=entry["question"],
+        offsets=tuple((start, end) for start, end in entry["offsets"]),
+        valid=np.array(entry["valid"], dtype=bool),
+        image_weights=tensor(f"{sample_id}|image"),
+        question_weights=tensor(f"{sample_id}|question"),
+        totals=tensor(f"{sample_id}|totals"),
+    )
 
 
 def _buckets(directory: Path) -> list[Path]:

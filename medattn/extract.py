@@ -1,0 +1,210 @@
+"""Stage 2: manifest -> captures and answers. The only stage that loads a model.
+
+The unit of work is everything asked about one image under one condition: its wordings are decoded in one batch. Units are packed
+into a pinned number of buckets by a hash of image_id. All attention is kept per layer and head, so that layers, gating, GQA
+reduction and rows are decided later, without the model.
+"""
+
+import csv
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from PIL import Image
+from tqdm import tqdm
+
+from medattn import captures, paths
+from medattn.captures import Capture
+from medattn.errors import InputError
+from medattn.model.decode import Decoded, decode, image_features
+from medattn.model.load import Loaded, load
+from medattn.model.prompt import Prompter, PromptSettings
+from medattn.params import Params
+from medattn.params import load as load_params
+from medattn.study.check import sha256_of
+from medattn.study.schema import Study, read_study, settings
+from medattn.tables import round_number, write_bytes, write_csv
+from medattn.unit_cache import UnitCache, key_of
+
+ANSWER_COLUMNS = (
+    "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
+    "forms_probability",
+)  # fmt: skip
+CACHE_SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
+
+
+@dataclass(frozen=True)
+class Unit:
+    """All samples of one image under one condition; `rows` are manifest rows in order of sample_id."""
+
+    image_id: str
+    condition: str
+    strength: str
+    rows: tuple[dict[str, str], ...]
+
+    @property
+    def shows_image(self) -> bool:
+        return self.rows[0]["shown_image_id"] != ""
+
+
+def units_of(manifest: Sequence[dict[str, str]]) -> list[Unit]:
+    """Manifest rows grouped into units, sorted."""
+    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for row in manifest:
+        groups.setdefault((row["image_id"], row["condition"], row["strength"]), []).append(row)
+    return [Unit(*key, tuple(sorted(rows, key=lambda row: row["sample_id"]))) for key, rows in sorted(groups.items())]
+
+
+def read_image(path: Path, sha256: str) -> Image.Image:
+    """The image at `path`, whose bytes must have the pinned hash."""
+    found = sha256_of(path)
+    if found != sha256:
+        raise InputError(f"{path}: sha256 is {found}, the manifest pins {sha256}: restore the file or assemble the study again")
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A loaded model with everything that decides what a unit's result is."""
+
+    loaded: Loaded
+    prompter: Prompter
+    image_root: Path
+    max_new_tokens: int
+    generated_rows: int
+    identity: dict  # JSON: model digest, dtype, device, prompt
+
+    def compute(self, unit: Unit) -> tuple[list[Capture], list[dict[str, object]]]:
+        """Captures and answer rows of a unit, rounded as they are stored."""
+        features = None
+        if unit.shows_image:
+            row = unit.rows[0]
+            features = image_features(self.loaded, read_image(self.image_root / row["image_path"], row["image_sha256"]))
+        prompts = [self.prompter(row["question"], unit.shows_image) for row in unit.rows]
+        results = decode(self.loaded, prompts, features, self.max_new_tokens, self.generated_rows)
+        stored = [capture_of(row["sample_id"], p, d) for row, p, d in zip(unit.rows, prompts, results, strict=True)]
+        answers = [answer_row(row["sample_id"], p, d) for row, p, d in zip(unit.rows, prompts, results, strict=True)]
+        return stored, answers
+
+    def cached(self, unit: Unit, cache: UnitCache) -> tuple[list[Capture], list[dict[str, object]]]:
+        """As compute, from the cache where it has the unit."""
+        key = key_of(
+            self.identity
+            | {
+                "condition": [unit.condition, unit.strength],
+                "image": unit.rows[0]["image_sha256"] if unit.shows_image else None,
+                "asked": [[row["sample_id"], row["question"]] for row in unit.rows],
+            }
+        )
+        content = cache.read(key)
+        if content is None:
+            stored, answers = self.compute(unit)
+            cache.write(key, captures.encode(stored, {"answers": answers}))
+            return stored, answers
+        stored, shared = captures.decode(content)
+        return stored, shared["answers"]
+
+
+def capture_of(sample_id: str, prompt, decoded: Decoded) -> Capture:
+    """What is stored of a sample's attention: rounded to captures.SIGNIFICANT digits."""
+    image = decoded.image_weights
+    return Capture(
+        sample_id=sample_id,
+        question=prompt.question,
+        offsets=prompt.offsets,
+        valid=decoded.valid,
+        image_weights=captures.round_significant(image) if image.shape[-1] else None,
+        question_weights=captures.round_significant(decoded.question_weights),
+        totals=captures.round_significant(decoded.totals),
+    )
+
+
+def answer_row(sample_id: str, prompt, decoded: Decoded) -> dict[str, object]:
+    """What is stored of a sample's answer: a row of answers.csv."""
+
+    def rounded(logits: tuple[float, ...]) -> str:
+        return " ".join(repr(round_number(value)) for value in logits)
+
+    return {
+        "sample_id": sample_id,
+        "status": "ok" if len(prompt.image) else "no_grid",
+        "answer_text": decoded.text,
+        "answer_ids": " ".join(map(str, decoded.ids)),
+        "answer_tokens": len(decoded.ids),
+        "prompt_tokens": len(prompt),
+        "yes_logits": rounded(decoded.yes_logits),
+        "no_logits": rounded(decoded.no_logits),
+        "forms_probability": round_number(decoded.forms_probability),
+    }
+
+
+def extractor_for(study: Study, params: Params) -> Extractor:
+    """Load the study's model with the settings that params.yaml and study.yaml resolve to."""
+    model, prompt = settings(study, params)
+    study.check_model()
+    loaded = load(study.model_location(model), model.dtype, model.device, model.revision)
+    asked = PromptSettings(prompt.system, prompt.template, prompt.order)
+    prompter = Prompter(loaded.processor, asked, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    identity = {
+        "model": study.model_files() or [str(model.id), model.revision],
+        "dtype": model.dtype,
+        "device": loaded.device.type,
+        "prompt": prompt.model_dump(),
+        "generated_rows": params.extract.generated_rows,
+    }
+    rows = params.extract.generated_rows
+    return Extractor(loaded, prompter, study.image_root, prompt.max_new_tokens, rows, identity)
+
+
+def cache_for(study: Study, params: Params) -> UnitCache:
+    """The unit cache: beside a credentialed study, else in results/run; off if params.yaml or MEDATTN_CACHE say so."""
+    if not params.run.cache or os.environ.get(CACHE_SWITCH) == "off":
+        return UnitCache(None)
+    return UnitCache(study.directory / ".cache" if study.licence == "credentialed" else paths.RUN / "units")
+
+
+def run(study: Study, params: Params, manifest: Path, out: Path, answers_path: Path) -> int:
+    """Extract every manifest row into buckets below `out` and `answers_path`; returns the number of samples."""
+    with manifest.open(newline="", encoding="utf-8") as file:
+        units = units_of(list(csv.DictReader(file)))
+    if not units:
+        raise InputError(f"{manifest} has no row: run `dvc repro prepare`")
+    extractor, cache = extractor_for(study, params), cache_for(study, params)
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    answers: list[dict[str, object]] = []
+    samples = sum(len(unit.rows) for unit in units)
+    with tqdm(total=samples, desc="extract", unit="sample", smoothing=0.05) as progress:
+        for index, dealt in _by_bucket(units, params.extract.buckets):
+            stored: list[Capture] = []
+            for unit in dealt:
+                more, rows = extractor.cached(unit, cache)
+                stored += more
+                answers += rows
+                progress.update(len(rows))
+            write_bytes(captures.bucket_path(part, index), captures.encode(stored, extractor.loaded.shape))
+    shutil.rmtree(out, ignore_errors=True)
+    part.replace(out)
+    write_csv(answers_path, ANSWER_COLUMNS, sorted(answers, key=lambda row: str(row["sample_id"])))
+    return samples
+
+
+def _by_bucket(units: Sequence[Unit], buckets: int) -> Iterator[tuple[int, list[Unit]]]:
+    dealt: dict[int, list[Unit]] = {}
+    for unit in units:
+        dealt.setdefault(captures.bucket_of(unit.image_id, buckets), []).append(unit)
+    yield from sorted(dealt.items())
+
+
+@click.command(name="extract")
+def command() -> None:
+    """Ask the model every question of the manifest and keep its attention to the image."""
+    paths.check_root()
+    params = load_params()
+    study = read_study(Path(params.study))
+    count = run(study, params, paths.MANIFEST, paths.CAPTURES, paths.ANSWERS)
+    click.echo(f"{count} samples -> {paths.CAPTURES}, {paths.ANSWERS}")

@@ -1,0 +1,58 @@
+"""Finished units of extraction, so that an interrupted run goes on where it stopped.
+
+An entry's name is the hash of everything that decides its content; its first 32 bytes are the SHA-256 of the rest. The cache lies
+outside every DVC output and can be deleted at any time.
+"""
+
+import hashlib
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors")
+
+
+def key_of(content: dict) -> str:
+    """Name of a unit: SHA-256 of `content` (JSON) together with the extraction code and the libraries' versions."""
+    here = Path(__file__).parent
+    sources = sorted([here / "extract.py", here / "captures.py", here / "tables.py", *(here / "model").glob("*.py")])
+    code = {str(path.relative_to(here)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources}
+    libraries = {name: version(name) for name in LIBRARIES}
+    text = json.dumps({"unit": content, "code": code, "libraries": libraries}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class UnitCache:
+    """A directory of finished units; `directory` None switches it off."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self.directory = directory
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def read(self, key: str) -> bytes | None:
+        """The entry's content, or None if there is none or its checksum does not match (which is said)."""
+        if self.directory is None:
+            return None
+        path = self.directory / key
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(raw[32:]).digest() != raw[:32]:
+            print(f"unit cache: {path} is damaged and is computed again")
+            return None
+        return raw[32:]
+
+    def write(self, key: str, content: bytes) -> None:
+        """Store an entry: written aside, flushed to disk, renamed."""
+        if self.directory is None:
+            return
+        path = self.directory / key
+        temporary = path.with_suffix(f".{os.getpid()}.part")
+        with temporary.open("wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
