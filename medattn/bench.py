@@ -1,0 +1,172 @@
+"""Measure extraction against the usual way, in one run, on the same model, device and inputs.
+
+The usual way asks one sample at a time with eager attention: `generate(output_attentions=True)`, then a second full pass over prompt
+and answer to read the attention of the last layers. Ours decodes an image's wordings in one batch and captures rows in place.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from medattn.model import phantom
+from medattn.model.capture import use_capture
+from medattn.model.decode import decode, end_tokens, image_features
+from medattn.model.load import Loaded, choose_device, prepare_model
+from medattn.model.phantom_training import learn_tokenizer
+from medattn.model.prompt import Prompter, PromptSettings
+from medattn.study.phantom import make_case
+from medattn.study.wordings import BASELINE_TEMPLATES, wordings
+from medattn.tables import write_bytes
+
+NEW_TOKENS = 20
+ROWS = 5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Wall time of every image's six samples, and the attention rows that came out, [sample][layer, head, row, 256]."""
+
+    seconds: list[float]
+    tokens: list[tuple[int, ...]]
+    rows: list[np.ndarray]
+    peak_bytes: int
+
+    def per_sample(self, wordings_per_image: int) -> float:
+        """Median over images, seconds per sample."""
+        return float(np.median(self.seconds)) / wordings_per_image
+
+
+def phantom_shape(device: torch.device) -> Loaded:
+    """An untrained model of the phantom's shape, float32; it never ends an answer, so every sample has NEW_TOKENS."""
+    tokenizer = learn_tokenizer()
+    model = phantom.make_model(tokenizer)
+    return Loaded(prepare_model(model, device), phantom.make_processor(tokenizer), device)
+
+
+def peak_memory(loaded: Loaded) -> int:
+    """Bytes: the device's allocator on CUDA, the process's resident peak since the last reset elsewhere."""
+    if loaded.device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("/proc/self/status has no VmHWM")
+
+
+def reset_peak(loaded: Loaded) -> None:
+    if loaded.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (proc(5))
+
+
+@torch.inference_mode()
+def usual_way(loaded: Loaded, prompter: Prompter, image: Image.Image, questions: list[str]):
+    """(answer ids, rows) per question: eager attention, one sample at a time, everything materialised."""
+    model, processor = loaded.model, loaded.processor
+    model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
+    for question in questions:
+        messages = prompter.messages(question, True)
+        for item in messages[-1]["content"]:
+            if item["type"] == "image":
+                item["image"] = image
+        inputs = processor.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+        ).to(loaded.device)
+        inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
+        length = inputs["input_ids"].shape[1]
+        out = model.generate(
+            **inputs, do_sample=False, max_new_tokens=NEW_TOKENS, output_attentions=True, return_dict_in_generate=True
+        )
+        ids = out.sequences
+        types = torch.cat([inputs["token_type_ids"], ids.new_zeros(1, ids.shape[1] - length)], dim=1)
+        second = model(
+            input_ids=ids, attention_mask=torch.ones_like(ids), token_type_ids=types,
+            pixel_values=inputs["pixel_values"], output_attentions=True, use_cache=False,
+        )  # fmt: skip
+        where = (ids[0] == model.config.image_token_id).nonzero().flatten()
+        rows = torch.stack([layer[0, :, length - 1 : length + ROWS] for layer in second.attentions])
+        yield tuple(ids[0, length:].tolist()), rows[..., where].float().cpu().numpy()
+
+
+def our_way(loaded: Loaded, prompter: Prompter, image: Image.Image, questions: list[str]):
+    """(answer ids, rows) per question: the product's own path."""
+    use_capture(loaded.model)
+    features = image_features(loaded, image)
+    for decoded in decode(loaded, [prompter(question) for question in questions], features, NEW_TOKENS, ROWS):
+        yield decoded.ids, decoded.image_weights
+
+
+def measure(
+    way: Callable, loaded: Loaded, prompter: Prompter, films: list[tuple[Image.Image, list[str]]], name: str
+) -> Measured:
+    """Run `way` over all films, one warm-up film first."""
+    list(way(loaded, prompter, *films[0]))
+    reset_peak(loaded)
+    seconds, tokens, rows = [], [], []
+    for image, questions in tqdm(films, desc=name, unit="image"):
+        start = time.perf_counter()
+        results = list(way(loaded, prompter, image, questions))
+        if loaded.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+        tokens += [ids for ids, _ in results]
+        rows += [weights for _, weights in results]
+    return Measured(seconds, tokens, rows, peak_memory(loaded))
+
+
+def compare(loaded: Loaded, order: str, images: int) -> dict[str, object]:
+    """Both ways over the same questions: seconds, ratio, largest difference, peak memory."""
+    settings = PromptSettings("", "{question}", order)
+    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    films = []
+    for index in range(images):
+        asked = wordings(f"bench-{index}", "nodule", BASELINE_TEMPLATES[0])
+        films.append((Image.fromarray(make_case(9, index, index).radiograph.image), [wording.text for wording in asked]))
+    usual = measure(usual_way, loaded, prompter, films, f"{order}: usual way")
+    ours = measure(our_way, loaded, prompter, films, f"{order}: medattn")
+    ends = end_tokens(loaded.model)
+    same = all(
+        tuple(token for token in theirs if token not in ends) == mine for theirs, mine in zip(usual.tokens, ours.tokens)
+    )
+    count = len(films[0][1])
+    return {
+        "order": order,
+        "samples": images * count,
+        "usual_seconds_per_sample": usual.per_sample(count),
+        "seconds_per_sample": ours.per_sample(count),
+        "ratio": usual.per_sample(count) / ours.per_sample(count),
+        "max_abs_diff": max(float(np.abs(a - b).max()) for a, b in zip(usual.rows, ours.rows)),
+        "same_tokens": same,
+        "usual_peak_bytes": usual.peak_bytes,
+        "peak_bytes": ours.peak_bytes,
+    }
+
+
+@click.command(name="bench")
+@click.option("--shape", type=click.Choice(["phantom"]), default="phantom", show_default=True, help="Model to measure.")
+@click.option("--images", default=6, show_default=True, help="Images, six wordings each.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table here as JSON, too.")
+def command(shape: str, images: int, device: str, json_path: Path | None) -> None:
+    """Seconds per sample and peak memory of the usual way and of ours, float32, 20 new tokens, all layers stored."""
+    loaded = phantom_shape(choose_device(device))
+    results = [compare(loaded, order, images) for order in ("question_first", "image_first")]
+    click.echo(f"{shape} shape, float32, {device}, {torch.get_num_threads()} threads, {NEW_TOKENS} new tokens")
+    click.echo(f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'peak MB':>16}")
+    for row in results:
+        click.echo(
+            f"{row['order']:16}{row['usual_seconds_per_sample']:16.4f}{row['seconds_per_sample']:15.4f}{row['ratio']:8.1f}"
+            f"{row['max_abs_diff']:12.1e}{row['usual_peak_bytes'] / 1e6:8.0f}{row['peak_bytes'] / 1e6:8.0f}"
+        )
+    if json_path is not None:
+        table = {"shape": shape, "device": device, **results[0], "orders": results}
+        write_bytes(json_path, (json.dumps(table, indent=2, sort_keys=True) + "\n").encode())
