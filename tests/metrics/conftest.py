@@ -146,9 +146,12 @@ def make_grids(manifest: list[dict], sinks: str = "keep") -> bytes:
     tensors, notes = {}, {}
     for profile in ("original", "decision"):
         grids = random.dirichlet(np.full(256, 0.3), len(samples)).reshape(-1, 16, 16)
-        if profile == "decision":  # a constant grid, and one on a single cell outside the body
-            grids[3], grids[4] = 1 / 256, 0.0
-            grids[4, 0, 0] = 1.0
+        for number, row in enumerate(samples if profile == "decision" else ()):
+            if row["sample_id"] == "q3-v1-clean":
+                grids[number] = 1 / 256
+            if row["sample_id"] == "q2-v0-clean":  # all on one cell outside the body
+                grids[number] = 0
+                grids[number, 0, 0] = 1
         tensors[profile] = grids.astype(np.float32)
         notes[profile] = {
             row["sample_id"]: {"gate_count": 2, "gated": True, "terms": [row["finding"]], "image_mass": 0.25, "rows": [0]}
