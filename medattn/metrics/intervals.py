@@ -54,7 +54,12 @@ class Intervals:
 
 
 def _cells(
-    name: str, short: str, estimate: float | None, low: float | None = None, high: float | None = None, method: str | None = None
+    name: str,
+    short: str,
+    estimate: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    method: str | None = None,
 ) -> Cells:
     return {name: estimate, f"{short}_low": low, f"{short}_high": high, f"{short}_method": method}
 

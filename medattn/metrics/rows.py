@@ -32,7 +32,8 @@ def _numbers(cell: str, name: str, sample_id: str) -> list[float]:
     try:
         return [float(value) for value in cell.split()]
     except ValueError:
-        raise InputError(f"answers, sample {sample_id!r}: {name} is {cell!r}, expected numbers: run `dvc repro extract`") from None
+        where = f"answers.csv, sample {sample_id!r}: {name} is {cell!r}"
+        raise InputError(f"{where}, expected numbers: run `dvc repro -f extract`") from None
 
 
 def _answer(sample: Mapping[str, str], said: Mapping[str, str]) -> Row:

@@ -16,7 +16,8 @@ OUTPUTS = (paths.GRIDS, paths.GROUPS, paths.TABLES, paths.EVALUATION, paths.METR
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    files = [path for output in OUTPUTS for path in ([root / output] if (root / output).is_file() else (root / output).iterdir())]
+    outputs = [root / output for output in OUTPUTS]
+    files = [path for output in outputs for path in ([output] if output.is_file() else output.iterdir())]
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
