@@ -1,0 +1,196 @@
+"""Is a study directory fit to run? Every row, every hash, every image, before anything is computed.
+
+Problems are collected and reported together, each with file, row, value and remedy. Rows count from 2 (row 1 is the header).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from medattn.errors import InputError
+from medattn.study.check_questions import Problem, check_ids, check_questions
+from medattn.study.image_files import BadFile, open_image
+from medattn.study.schema import ModelChoice, Study, read_study, sha256_of
+
+__all__ = ["Report", "check", "digest", "sha256_of"]
+
+SHOWN = 20  # problems reported in full
+SIDES = ("", "left", "right", "bilateral")  # the patient's
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study holds."""
+
+    questions: int  # baseline questions, controls left out
+    wordings: int  # rows of these questions, the baseline among them
+    controls: int
+    images: int
+    patients: int
+    findings: dict[str, int]  # finding -> baseline questions about it
+    yes: int  # baseline questions whose answer is yes
+    no: int
+    regions: int
+    digest: str
+
+
+def digest(directory: Path) -> str:
+    """SHA-256 that pins a study: its tables, and through them images, masks and weights."""
+    study = read_study(directory)
+    study.questions(), study.images()  # both must be there and readable
+    return study.digest()
+
+
+def check(directory: Path, model: ModelChoice | None = None) -> Report:
+    """Check the study in `directory`, and the model it is run with (default: the one it pins, if any).
+
+    Raises InputError with the first SHOWN problems and the number of the others.
+    """
+    study = read_study(directory)
+    questions, images, regions = study.questions(), study.images(), study.regions()
+    problems: list[str] = []
+
+    def problem(file: str, row: int | None, message: str) -> None:
+        problems.append(f"{directory / file}{f', row {row}' if row else ''}: {message}")
+
+    sizes = _check_images(study, images, problem)
+    check_questions(questions, {row["image_id"]: row for row in images}, problem)
+    _check_regions(study, regions, sizes, questions, problem)
+    if problems:
+        more = len(problems) - SHOWN
+        raise InputError("\n".join(problems[:SHOWN]) + (f"\n… and {more} more problems" if more > 0 else ""))
+    if model is not None or (directory / "model.json").exists():
+        study.check_model(model)
+    baselines = [row for row in questions if row["role"] == "study" and row["variant_index"] == "0"]
+    return Report(
+        questions=len(baselines),
+        wordings=sum(row["role"] == "study" for row in questions),
+        controls=sum(row["role"] == "control" for row in questions),
+        images=len(images),
+        patients=len({row["subject_id"] for row in images}),
+        findings=dict(sorted(Counter(row["finding"] for row in baselines).items())),
+        yes=sum(row["answer"] == "yes" for row in baselines),
+        no=sum(row["answer"] == "no" for row in baselines),
+        regions=len(regions),
+        digest=study.digest(),
+    )
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def _check_images(study: Study, images: list[dict[str, str]], problem: Problem) -> dict[str, tuple[int, int]]:
+    """Check images.csv and every file it names; (width, height) of each image that could be decoded."""
+    file, sizes = "images.csv", {}
+    if not study.image_root.is_dir():
+        raise InputError(
+            f"{study.directory / 'study.yaml'}: image_root is {study.about.image_root!r}, but {study.image_root} is no directory:"
+            " mend image_root, or restore the images"
+        )
+    first: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(tqdm(images, desc="check images", unit="image", leave=False), start=2):
+        check_ids(file, number, row, ("image_id", "subject_id", "study_id"), problem)
+        for name, value in (("image_id", row["image_id"].casefold()), ("path", row["path"])):
+            if (earlier := first.setdefault((name, value), number)) != number:
+                problem(file, number, f"{name} {row[name]!r} stands in row {earlier} already: remove one of the rows")
+        try:
+            sizes[row["image_id"]] = open_image(study.image_root, row["path"], row["sha256"]).size
+        except BadFile as error:
+            problem(file, number, f"image {row['image_id']!r}: {error}")
+            continue
+        width, height = sizes[row["image_id"]]
+        if (row["width"], row["height"]) != (str(width), str(height)):
+            problem(
+                file, number,
+                f"width x height is {row['width']!r} x {row['height']!r}, the file {row['path']!r} has {width} x {height}:"
+                " mend the row",
+            )  # fmt: skip
+    return sizes
+
+
+# --- regions ----------------------------------------------------------------------------------------------------------
+
+
+def _check_regions(
+    study: Study,
+    regions: list[dict[str, str]],
+    sizes: dict[str, tuple[int, int]],
+    questions: list[dict[str, str]],
+    problem: Problem,
+) -> None:
+    """Check regions.csv: boxes inside their image, masks complete and equal to their box, none for an absent finding."""
+    absent = {(row["image_id"], row["finding"]) for row in questions if row["answer"] == "no"}
+    for number, row in enumerate(regions, start=2):
+
+        def wrong(message: str, number: int = number, row: dict[str, str] = row) -> None:
+            problem("regions.csv", number, f"region of {row['finding']!r} in image {row['image_id']!r}: {message}")
+
+        if not row["finding"].strip():
+            wrong("finding is empty: name it")
+        if (row["image_id"], row["finding"]) in absent:
+            wrong("questions.csv says that this finding is absent (answer no): remove the region, or correct the answer")
+        if row["side"] not in SIDES:
+            wrong(f"side is {row['side']!r}, expected left, right, bilateral or nothing")
+        conspicuity = _number(row["conspicuity"]) if row["conspicuity"] else 0.0
+        if conspicuity is None or conspicuity < 0:
+            wrong(f"conspicuity is {row['conspicuity']!r}, expected a number from 0, or nothing")
+        size = sizes.get(row["image_id"])
+        if size is None:
+            wrong("the image is not in images.csv, or cannot be read: remove the region, or mend the image")
+            continue
+        box = _check_box(row, size, wrong)
+        if row["mask"]:
+            _check_mask(study, row, size, box, wrong)
+        elif row["mask_sha256"]:
+            wrong("mask_sha256 is given without a mask: name the mask, or leave both empty")
+
+
+def _number(text: str) -> float | None:
+    """A finite decimal number, or None where the text is none; NaN is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+def _check_box(row: dict[str, str], size: tuple[int, int], wrong: Callable[[str], None]) -> tuple[float, ...] | None:
+    """(x, y, w, h) in pixels, or None if they are no box inside the image."""
+    given = f"x, y, w, h are {', '.join(row[name] for name in 'xywh')}"
+    x, y, w, h = values = tuple(_number(row[name]) for name in "xywh")
+    if None in values or x < 0 or y < 0 or w <= 0 or h <= 0 or x + w > size[0] or y + h > size[1]:
+        wrong(f"{given}: expected a box inside the image of {size[0]} x {size[1]} pixels: mend the box")
+        return None
+    return values
+
+
+def _check_mask(
+    study: Study, row: dict[str, str], size: tuple[int, int], box: tuple[float, ...] | None, wrong: Callable[[str], None]
+) -> None:
+    try:
+        image = open_image(study.directory, row["mask"], row["mask_sha256"], modes=("L",))
+    except BadFile as error:
+        wrong(f"mask: {error}")
+        return
+    name, mask = study.directory / row["mask"], np.asarray(image)
+    if image.size != size:
+        wrong(f"mask {name} is {image.width} x {image.height} pixels, its image {size[0]} x {size[1]}: mend the mask")
+    elif not np.isin(mask, (0, 255)).all():
+        wrong(f"mask {name} holds values other than 0 and 255: threshold it")
+    elif not mask.any():
+        wrong(f"mask {name} is empty: remove the region, or mend the mask")
+    elif box is not None and box != (found := box_of(mask > 0)):
+        given = ", ".join(f"{value:g}" for value in box)
+        wrong(f"x, y, w, h are {given}, the mask's bounding box is {', '.join(map(str, found))}: mend one of them")
+
+
+def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """(x, y, w, h) of the smallest box that holds a non-empty mask, bool [height, width], in pixels."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y

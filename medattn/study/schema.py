@@ -1,0 +1,301 @@
+"""A study is a directory; this is what its files hold and how they are read.
+
+study.yaml is read into typed objects; the tables are read as text, so that no id, label or number changes on the way.
+`medattn.study.check` says whether what they hold can be used.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from medattn.errors import InputError
+from medattn.params import Model, Params, Prompt
+
+QUESTION_COLUMNS = (
+    "question_id", "role", "image_id", "study_id", "subject_id", "finding", "zone", "baseline_question", "question", "answer",
+    "question_variant", "variant_index", "strategy",
+)  # fmt: skip
+IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "subject_id", "study_id", "view", "split")
+REGION_COLUMNS = ("image_id", "finding", "side", "conspicuity", "x", "y", "w", "h", "mask", "mask_sha256")
+
+IMAGE_TOKENS = 256  # 16 x 16
+CONFIG = "config.json"
+_HUGGING_FACE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+class Section(BaseModel):
+    """No unknown key, no silent conversion, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Defaults(Section):
+    """What holds where params.yaml says null."""
+
+    model: Model
+    prompt: Prompt
+
+
+class About(Section):
+    """study.yaml."""
+
+    name: str
+    title: str
+    licence: Literal["open", "credentialed"]
+    image_root: str
+    source: str
+    defaults: Defaults
+
+
+class ModelPins(Section):
+    """model.json: the revision, and the SHA-256 of every file of the model directory."""
+
+    revision: str | None
+    files: dict[str, str]
+
+
+class ModelChoice(Section):
+    """The model a run uses."""
+
+    id: str
+    revision: str | None
+    dtype: Literal["float64", "float32", "bfloat16"]
+    device: Literal["cpu", "cuda", "auto"]
+
+
+class PromptChoice(Section):
+    """The prompt a run uses."""
+
+    system: str
+    template: str
+    order: Literal["question_first", "image_first"]
+    max_new_tokens: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study directory and its study.yaml."""
+
+    directory: Path
+    about: About
+
+    @property
+    def licence(self) -> str:
+        return self.about.licence
+
+    @property
+    def image_root(self) -> Path:
+        """Where the paths of images.csv start."""
+        return self.directory / self.about.image_root
+
+    def questions(self) -> list[dict[str, str]]:
+        return read_table(self.directory / "questions.csv", QUESTION_COLUMNS)
+
+    def images(self) -> list[dict[str, str]]:
+        return read_table(self.directory / "images.csv", IMAGE_COLUMNS)
+
+    def regions(self) -> list[dict[str, str]]:
+        """The true regions; none where the study has no regions.csv."""
+        path = self.directory / "regions.csv"
+        return read_table(path, REGION_COLUMNS, may_be_empty=True) if path.exists() else []
+
+    def digest(self) -> str:
+        """SHA-256 over the study's tables, which pin images, masks and weights by hash."""
+        names = ["study.yaml", "questions.csv", "images.csv"]
+        names += [name for name in ("regions.csv", "model.json") if (self.directory / name).exists()]
+        lines = sorted(f"{name} {sha256_of(self.directory / name)}\n" for name in names)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    # --- the model ----------------------------------------------------------------------------------------------------
+
+    def model_location(self, model: ModelChoice | Model) -> Path | str:
+        """The model's directory, or its Hugging Face name. Raises InputError if `model.id` is neither."""
+        directory = self.directory / model.id
+        if directory.is_dir():
+            return directory
+        if _HUGGING_FACE_NAME.fullmatch(model.id):
+            return model.id
+        raise InputError(
+            f"model.id is {model.id!r}: {directory} is no directory and this is no Hugging Face name (owner/name); set"
+            f" model.id in params.yaml or {self.directory / 'study.yaml'}, or restore the directory (embedded study:"
+            " `dvc pull data.dvc`)"
+        )
+
+    def model_pins(self, model: ModelChoice | None = None) -> ModelPins | None:
+        """What model.json pins; None without one, or if `model` is not the model of study.yaml."""
+        path, default = self.directory / "model.json", self.about.defaults.model
+        if not path.exists() or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
+            return None
+        try:
+            return ModelPins.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise InputError(_explain(path, error)) from None
+
+    def model_files(self, model: ModelChoice | None = None) -> dict[str, str]:
+        """Relative path -> SHA-256 of every file of the model (default: study.yaml's); {} if it is not on this machine."""
+        pins = self.model_pins(model)
+        if pins is not None:
+            return pins.files
+        place = self._local_model(model or self.about.defaults.model)
+        return {} if place is None else hashes_of(place)
+
+    def check_model(self, model: ModelChoice | None = None) -> None:
+        """Raise InputError unless the model (default: study.yaml's) has 256 image tokens and the files model.json pins.
+
+        Nothing is loaded. A Hugging Face model that is not on this machine passes: loading it says how to fetch it.
+        """
+        chosen = model or self.about.defaults.model
+        place, pins = self._local_model(chosen), self.model_pins(model)
+        if place is None:
+            return
+        _check_config(place / CONFIG)
+        if pins is None:
+            return
+        remedy = f"restore the file, or make {self.directory / 'model.json'} again for another model"
+        if pins.revision != chosen.revision:
+            raise InputError(
+                f"{self.directory / 'model.json'}: revision is {pins.revision!r}, study.yaml has {chosen.revision!r}:"
+                " make them agree"
+            )
+        for name, pinned in sorted(pins.files.items()):
+            if not (place / name).is_file():
+                raise InputError(f"{place / name}: listed in model.json, but absent: {remedy}")
+            if (found := sha256_of(place / name)) != pinned:
+                raise InputError(f"{place / name}: SHA-256 is {found}, model.json pins {pinned}: {remedy}")
+        if place == self.directory / chosen.id:  # a file that is not pinned could change what is loaded
+            for name in sorted(_files_below(place) - set(pins.files)):
+                raise InputError(f"{place / name}: not listed in model.json: remove it, or make model.json again")
+
+    def _local_model(self, model: ModelChoice | Model) -> Path | None:
+        """The model's directory on this machine: its own, or its snapshot in the Hugging Face cache."""
+        location = self.model_location(model)
+        if isinstance(location, Path):
+            return location
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(location, CONFIG, revision=model.revision)
+        return Path(found).parent if isinstance(found, str) else None
+
+
+def read_study(directory: Path) -> Study:
+    """Read study.yaml. Raises InputError naming file, key, value and what was expected."""
+    path = directory / "study.yaml"
+    try:
+        return Study(directory, About.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            f"{path} not found: {directory} is no study directory; set `study` in params.yaml to one (embedded study:"
+            " `dvc pull data.dvc`)"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; mend it") from None
+    except ValidationError as error:
+        raise InputError(_explain(path, error)) from None
+
+
+def settings(study: Study, params: Params) -> tuple[ModelChoice, PromptChoice]:
+    """Model and prompt of a run: what params.yaml says, and where that is null what study.yaml says."""
+    return (
+        ModelChoice(**_resolved("model", params.model, study, optional={"revision"})),
+        PromptChoice(**_resolved("prompt", params.prompt, study)),
+    )
+
+
+def _resolved(section: str, given: Model | Prompt, study: Study, optional: set[str] = frozenset()) -> dict[str, object]:
+    defaults = getattr(study.about.defaults, section)
+    values = {}
+    for name in type(given).model_fields:
+        value = getattr(given, name)
+        if section == "model" and name == "revision" and given.id not in (None, defaults.id):
+            values[name] = value  # another model has no use for the revision of the study's own
+            continue
+        values[name] = getattr(defaults, name) if value is None else value
+        if values[name] is None and name not in optional:
+            raise InputError(
+                f"params.yaml: {section}.{name} is null, and so is defaults.{section}.{name} of"
+                f" {study.directory / 'study.yaml'}: set one of them"
+            )
+    return values
+
+
+def read_table(path: Path, columns: Sequence[str], may_be_empty: bool = False) -> list[dict[str, str]]:
+    """The rows of a CSV file as text, `columns` only. Rows count from 2: row 1 is the header.
+
+    Raises InputError for a missing file, column or cell, a column given twice, or no row at all. Further columns are
+    for the reader's own notes.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: every study needs it (see docs, or `medattn study --help`)") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path} is not valid CSV: {error}; mend it") from None
+    header, lines = (lines[0], lines[1:]) if lines else ([], [])
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header) or 'none'}: add it")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise InputError(f"{path}: column {twice[0]!r} stands twice: remove one")
+    rows = []
+    for number, line in enumerate(lines, start=2):
+        if len(line) != len(header):
+            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: mend the row")
+        cells = dict(zip(header, line, strict=True))
+        rows.append({name: cells[name] for name in columns})
+    if not rows and not may_be_empty:
+        raise InputError(f"{path} holds no row: add at least one")
+    return rows
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hashes_of(directory: Path) -> dict[str, str]:
+    """Relative path -> SHA-256 of every file below `directory`, sorted."""
+    return {name: sha256_of(directory / name) for name in sorted(_files_below(directory))}
+
+
+def _files_below(directory: Path) -> set[str]:
+    return {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+
+
+def _check_config(path: Path) -> None:
+    """The model's config.json says 256 image tokens."""
+    try:
+        tokens = json.loads(path.read_bytes()).get("mm_tokens_per_image")
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: the model directory is not complete; restore it") from None
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is not a JSON object: {error}; restore it") from None
+    if tokens != IMAGE_TOKENS:
+        raise InputError(
+            f"{path}: mm_tokens_per_image is {tokens!r}, expected {IMAGE_TOKENS} (a 16 x 16 grid): set model.id to a Gemma 3"
+            " vision-language model such as MedGemma-4b"
+        )
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    """A pydantic error as lines of file, key, what was expected, value."""
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "(top level)"
+        said = "" if item["type"] == "missing" else f", not {item['input']!r}"
+        lines.append(f"{path}: {key}: {item['msg']}{said}: mend it")
+    return "\n".join(lines)
