@@ -236,7 +236,7 @@ def read_table(path: Path, columns: Sequence[str], may_be_empty: bool = False) -
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise InputError(f"{path} not found: every study needs it (see docs, or `medattn study --help`)") from None
+        raise InputError(f"{path} not found: every study needs it; restore it, or make the study again") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     try:
@@ -252,6 +252,8 @@ def read_table(path: Path, columns: Sequence[str], may_be_empty: bool = False) -
         raise InputError(f"{path}: column {twice[0]!r} stands twice: remove one")
     rows = []
     for number, line in enumerate(lines, start=2):
+        if not line:  # an empty line
+            continue
         if len(line) != len(header):
             raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: mend the row")
         cells = dict(zip(header, line, strict=True))

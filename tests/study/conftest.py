@@ -1,0 +1,54 @@
+"""A small phantom study with a stand-in for its model, and ways to spoil a copy of it."""
+
+import csv
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from medattn.study.write_phantom import write
+
+IMAGES, SEED = 8, 3
+
+
+def make_model(directory: Path, image_tokens: int = 256) -> Path:
+    directory.mkdir(parents=True)
+    (directory / "config.json").write_text(json.dumps({"mm_tokens_per_image": image_tokens}))
+    (directory / "weights.safetensors").write_bytes(b"weights")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory) -> Path:
+    """The study; not to be changed."""
+    directory = tmp_path_factory.mktemp("study")
+    write(directory / "data", IMAGES, SEED, make_model(directory / "trained"))
+    return directory / "data"
+
+
+@pytest.fixture
+def study(pristine, tmp_path) -> Path:
+    """A copy of the study that a test may change."""
+    return Path(shutil.copytree(pristine, tmp_path / "data"))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def change(path: Path, edit: Callable[[list[dict]], object]) -> None:
+    """Rewrite a table after `edit` has changed its rows in place."""
+    rows = read(path)
+    edit(rows)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,119 @@
+"""Settings resolve from params.yaml over study.yaml; tables are read as text; the model is found and pinned."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from medattn import params as parameters
+from medattn.errors import InputError
+from medattn.params import Params
+from medattn.study.schema import IMAGE_COLUMNS, hashes_of, read_study, read_table, settings
+from tests.study.conftest import make_model, sha256
+
+ROOT = Path(__file__).parents[2]
+
+
+def params(**changes: dict) -> Params:
+    """The repository's params.yaml with nothing set for model and prompt but `changes`."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw["model"] = dict.fromkeys(raw["model"]) | changes.pop("model", {})
+    raw["prompt"] = dict.fromkeys(raw["prompt"]) | changes.pop("prompt", {})
+    return parameters.Params.model_validate(raw | changes)
+
+
+def test_the_study_decides_what_the_parameters_leave_open(study):
+    model, prompt = settings(read_study(study), params())
+    assert model.model_dump() == {"id": "model", "revision": None, "dtype": "float64", "device": "cpu"}
+    assert prompt.model_dump() == {
+        "system": "", "template": "{question}", "order": "question_first", "max_new_tokens": 24
+    }  # fmt: skip
+
+
+def test_explicit_parameters_win(study):
+    model, prompt = settings(
+        read_study(study), params(model={"dtype": "float32"}, prompt={"order": "image_first", "system": "Be brief."})
+    )
+    assert (model.id, model.dtype, model.device) == ("model", "float32", "cpu")
+    assert (prompt.order, prompt.system, prompt.template) == ("image_first", "Be brief.", "{question}")
+
+
+def test_a_setting_that_nobody_gives_is_an_error(study):
+    text = (study / "study.yaml").read_text()
+    (study / "study.yaml").write_text(text.replace("device: cpu", "device: null"))
+    with pytest.raises(InputError, match=r"model\.device is null, and so is defaults\.model\.device of .*study\.yaml"):
+        settings(read_study(study), params())
+
+
+def test_another_model_does_not_inherit_the_studys_revision(study):
+    text = (study / "study.yaml").read_text()
+    (study / "study.yaml").write_text(text.replace("revision: null", "revision: abc"))
+    assert settings(read_study(study), params())[0].revision == "abc"
+    assert settings(read_study(study), params(model={"id": "google/medgemma-4b-it"}))[0].revision is None
+
+
+def test_the_model_is_a_directory_of_the_study_or_a_hugging_face_name(study):
+    read = read_study(study)
+    assert read.model_location(settings(read, params())[0]) == study / "model"
+    assert read.model_location(settings(read, params(model={"id": "someone/model"}))[0]) == "someone/model"
+    with pytest.raises(InputError, match="no directory and this is no Hugging Face name"):
+        read.model_location(settings(read, params(model={"id": "./nowhere"}))[0])
+
+
+def test_the_pins_of_the_studys_model_are_not_asked_of_another(study):
+    make_model(study / "other")
+    (study / "other/weights.safetensors").write_bytes(b"other weights")
+    read = read_study(study)
+    other = settings(read, params(model={"id": "other"}))[0]
+    read.check_model(other)
+    assert read.model_files(other) == hashes_of(study / "other")
+    assert read.model_files() == json.loads((study / "model.json").read_text())["files"] == hashes_of(study / "model")
+
+
+def test_a_hugging_face_model_that_is_not_here_passes_and_has_no_files(study):
+    read = read_study(study)
+    absent = settings(read, params(model={"id": "nobody/no-such-model"}))[0]
+    read.check_model(absent)
+    assert read.model_files(absent) == {}
+
+
+def test_a_hugging_face_model_that_is_here_is_checked_before_it_is_loaded(study, tmp_path, monkeypatch):
+    cached = tmp_path / "hub/models--someone--model"
+    snapshot = make_model(cached / "snapshots/abc", image_tokens=64)
+    (cached / "refs").mkdir()
+    (cached / "refs/main").write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    read = read_study(study)
+    here = settings(read, params(model={"id": "someone/model"}))[0]
+    with pytest.raises(InputError, match="mm_tokens_per_image is 64"):
+        read.check_model(here)
+    assert read.model_files(here) == hashes_of(snapshot)
+
+
+def test_hashes_are_those_of_the_files(study):
+    assert hashes_of(study / "model")["config.json"] == sha256(study / "model/config.json")
+
+
+def test_tables_are_read_as_text(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes('\ufeffid,value,more\r\n007,NA,"a\nb"\r\n1e3,,x\r\n'.encode())
+    assert read_table(path, ("id", "value")) == [{"id": "007", "value": "NA"}, {"id": "1e3", "value": ""}]
+
+
+def test_empty_lines_are_skipped_and_counted(tmp_path):
+    (tmp_path / "t.csv").write_text("id,value\n1,2\n\n3\n")
+    with pytest.raises(InputError, match="row 4: 1 cells under 2 columns"):
+        read_table(tmp_path / "t.csv", ("id", "value"))
+    (tmp_path / "t.csv").write_text("id,value\n1,2\n\n")
+    assert len(read_table(tmp_path / "t.csv", ("id", "value"))) == 1
+
+
+def test_a_column_given_twice_is_an_error(tmp_path):
+    (tmp_path / "t.csv").write_text("id,id\n1,2\n")
+    with pytest.raises(InputError, match="column 'id' stands twice"):
+        read_table(tmp_path / "t.csv", ("id",))
+
+
+def test_images_hold_the_documented_columns(study):
+    assert tuple(read_study(study).images()[0]) == IMAGE_COLUMNS

@@ -1,0 +1,221 @@
+"""Prepare: one manifest row per image x wording x condition, and nothing at all where something is wrong."""
+
+import csv
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from medattn import cli, params, paths
+from medattn.errors import InputError
+from medattn.metrics import inputs
+from medattn.prepare import MANIFEST_COLUMNS, run
+from medattn.study.check import digest
+from medattn.study.write_phantom import write
+from tests.study.conftest import change, make_model, read
+
+REPOSITORY = Path(__file__).parents[1]
+IMAGES, SEED = 3, 3
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("made")
+    write(directory / "data", IMAGES, SEED, make_model(directory / "trained"))
+    return directory / "data"
+
+
+@pytest.fixture
+def root(made, tmp_path) -> Path:
+    """A directory to run in: study and params.yaml, its digest pinned."""
+    shutil.copytree(made, tmp_path / "data")
+    set_params(tmp_path, study_digests={"data": digest(tmp_path / "data")})
+    return tmp_path
+
+
+def set_params(root: Path, **changes) -> None:
+    path = root / "params.yaml"
+    raw = yaml.safe_load((path if path.exists() else REPOSITORY / "params.yaml").read_text())
+    raw.update(changes)
+    path.write_text(yaml.safe_dump(raw))
+
+
+def prepared(root: Path) -> list[dict[str, str]]:
+    run(params.load(root / "params.yaml"), root)
+    return read(root / paths.MANIFEST)
+
+
+def test_rows_are_wordings_times_conditions_with_controls_clean_only(root):
+    rows = prepared(root)
+    count = {
+        (role, condition): sum(row["role"] == role and row["condition"] == condition for row in rows)
+        for role in ("study", "control") for condition in ("clean", "no_image")
+    }  # fmt: skip
+    assert count == {
+        ("study", "clean"): 6 * IMAGES, ("study", "no_image"): 6 * IMAGES, ("control", "clean"): 2 * IMAGES,
+        ("control", "no_image"): 0,
+    }  # fmt: skip
+
+
+def test_columns_and_order_are_those_of_the_contract(root):
+    rows = prepared(root)
+    assert tuple(rows[0]) == MANIFEST_COLUMNS == inputs.MANIFEST_COLUMNS
+    ids = [row["sample_id"] for row in rows]
+    assert ids == sorted(set(ids))
+    assert inputs.read_table(root / paths.MANIFEST, MANIFEST_COLUMNS, "prepare") == rows
+
+
+def test_a_sample_is_named_by_question_variant_and_condition_and_keeps_their_values(root):
+    questions = {(row["question_id"], row["variant_index"]): row for row in read(root / "data/questions.csv")}
+    images = {row["image_id"]: row for row in read(root / "data/images.csv")}
+    for row in prepared(root):
+        assert row["sample_id"] == f"{row['question_id']}-v{row['variant_index']}-{row['condition']}"
+        question = questions[row["question_id"], row["variant_index"]]
+        assert {name: row[name] for name in question} == question
+        image = images[row["image_id"]]
+        assert (row["image_path"], row["image_sha256"]) == (image["path"], image["sha256"])
+        assert {name: row[name] for name in ("width", "height", "view", "split")} == {
+            name: image[name] for name in ("width", "height", "view", "split")
+        }
+        assert row["shown_image_id"] == ("" if row["condition"] == "no_image" else row["image_id"])
+        assert row["strength"] == ""
+
+
+def test_a_condition_can_be_asked_in_the_baseline_wording_only(root):
+    set_params(root, conditions={"clean": {"wordings": "all"}, "no_image": {"wordings": "baseline"}})
+    rows = [row for row in prepared(root) if row["condition"] == "no_image"]
+    assert len(rows) == IMAGES and {row["variant_index"] for row in rows} == {"0"}
+
+
+def test_limit_keeps_the_first_questions_with_their_wordings_and_controls(root):
+    everything = prepared(root)
+    set_params(root, limit=2)
+    rows = prepared(root)
+    kept = sorted({row["question_id"] for row in everything if row["role"] == "study"})[:2]
+    assert sorted({row["question_id"] for row in rows if row["role"] == "study"}) == kept
+    shown = {row["image_id"] for row in rows if row["role"] == "study"}
+    assert {row["image_id"] for row in rows} == shown
+    assert rows == [row for row in everything if row["image_id"] in shown]
+    assert len(rows) == 2 * (6 + 6 + 2)
+
+
+def test_the_same_study_gives_the_same_bytes(root):
+    prepared(root)
+    before = (root / paths.MANIFEST).read_bytes()
+    prepared(root)
+    assert (root / paths.MANIFEST).read_bytes() == before
+
+
+def medattn(root: Path, monkeypatch, capsys, *arguments: str) -> tuple[int, str]:
+    """Exit code and stderr of the command line, run in `root` (which holds no code, so that check is left out)."""
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(paths, "check_root", lambda: root)
+    monkeypatch.setattr(sys, "argv", ["medattn", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code or 0, capsys.readouterr().err
+
+
+def test_the_command_writes_the_manifest(root, monkeypatch, capsys):
+    assert medattn(root, monkeypatch, capsys, "prepare")[0] == 0
+    assert (root / paths.MANIFEST).exists()
+
+
+def another_digest(root: Path) -> None:
+    set_params(root, study_digests={"data": "0" * 64}, allow_unpinned=True)
+
+
+def no_pin(root: Path) -> None:
+    set_params(root, study_digests={})
+
+
+def changed_study(root: Path) -> None:
+    change(root / "data/images.csv", lambda rows: rows[0].update(view="AP"))
+
+
+def empty_label(root: Path) -> None:
+    change(root / "data/questions.csv", lambda rows: rows[0].update(answer=""))
+
+
+def unknown_condition(root: Path) -> None:
+    set_params(root, conditions={"clean": {"wordings": "all"}, "upside_down": {"wordings": "all"}})
+
+
+def too_few_image_tokens(root: Path) -> None:
+    make_model(root / "data/small", image_tokens=64)
+    set_params(root, model={"id": "small", "revision": None, "dtype": None, "device": None})
+
+
+def no_model(root: Path) -> None:
+    set_params(root, model={"id": "nowhere", "revision": None, "dtype": None, "device": None})
+
+
+def no_study(root: Path) -> None:
+    set_params(root, study="elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parts"),
+    [
+        (another_digest, ["study_digests pins 000", "the directory has", "restore the study"]),
+        (no_pin, ["study_digests has no digest for study 'data'", "add `data: ", "allow_unpinned: true"]),
+        (changed_study, ["study_digests pins", "the directory has", "dvc checkout"]),
+        (empty_label, ["questions.csv, row 2", "answer"]),
+        (unknown_condition, ["params.yaml: conditions.upside_down"]),
+        (too_few_image_tokens, ["small/config.json", "mm_tokens_per_image is 64", "expected 256"]),
+        (no_model, ["model.id is 'nowhere'"]),
+        (no_study, ["elsewhere/study.yaml not found"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_wrong_ends_with_code_2_and_leaves_the_earlier_manifest(root, monkeypatch, capsys, spoil, parts):
+    (root / "results").mkdir()
+    (root / paths.MANIFEST).write_text("earlier")
+    spoil(root)
+    code, message = medattn(root, monkeypatch, capsys, "prepare")
+    assert code == 2
+    for part in parts:
+        assert part in message
+    assert [path.name for path in (root / "results").iterdir()] == ["manifest.csv"]
+    assert (root / paths.MANIFEST).read_text() == "earlier"
+
+
+def test_a_study_without_a_pin_runs_where_that_is_allowed(root):
+    set_params(root, study_digests={"data": ""}, allow_unpinned=True)
+    assert prepared(root)
+
+
+def test_a_pin_may_be_spelled_with_a_slash(root):
+    set_params(root, study="data/")
+    assert prepared(root)
+
+
+def test_another_model_is_checked_instead_of_the_studys(root):
+    shutil.move(root / "data/model", root / "data/moved")
+    set_params(root, model={"id": "moved", "revision": None, "dtype": None, "device": None})
+    assert prepared(root)
+
+
+def test_study_check_prints_counts_and_digest(root, monkeypatch, capsys):
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["medattn", "study", "check", "data"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    printed = capsys.readouterr().out
+    assert "3 questions in 18 wordings, 6 controls, 3 images" in printed and digest(root / "data") in printed
+
+
+def test_prepare_refuses_a_directory_that_does_not_hold_the_code(tmp_path, monkeypatch):
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="not under"):
+        paths.check_root()
+
+
+def test_the_manifest_is_plain_csv(root):
+    prepared(root)
+    content = (root / paths.MANIFEST).read_bytes()
+    assert b"\r" not in content and content.endswith(b"\n")
+    assert next(csv.reader(content.decode().splitlines())) == list(MANIFEST_COLUMNS)
