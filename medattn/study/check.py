@@ -42,7 +42,8 @@ class Report:
 def digest(directory: Path) -> str:
     """SHA-256 that pins a study: its tables, and through them images, masks and weights."""
     study = read_study(directory)
-    study.questions(), study.images()  # both must be there and readable
+    for read in (study.questions, study.images):
+        read()  # both must be there and readable
     return study.digest()
 
 
@@ -89,8 +90,8 @@ def _check_images(study: Study, images: list[dict[str, str]], problem: Problem) 
     file, sizes = "images.csv", {}
     if not study.image_root.is_dir():
         raise InputError(
-            f"{study.directory / 'study.yaml'}: image_root is {study.about.image_root!r}, but {study.image_root} is no directory:"
-            " mend image_root, or restore the images"
+            f"{study.directory / 'study.yaml'}: image_root is {study.about.image_root!r}, but {study.image_root} is no"
+            " directory: mend image_root, or restore the images"
         )
     first: dict[tuple[str, str], int] = {}
     for number, row in enumerate(tqdm(images, desc="check images", unit="image", leave=False), start=2):
