@@ -63,17 +63,21 @@ CHAT_TEMPLATE = """{{ bos_token }}
 """
 
 
+# No token is learned across these places, so that the names of the findings stay in pieces.
+MORPHEMES = r"pneumo(?=thorax)|cardio(?=megaly)|consolid(?=ation)|eff(?=usion)|nod(?=ule)"
+
+
 def train_tokenizer(corpus: Iterable[str], merges_until: int) -> GemmaTokenizer:
     """A Gemma-style BPE tokenizer (spaces as ▁, byte fallback) of about `merges_until` learned tokens.
 
-    The control, turn and image tokens and Gemma's newline runs are whole tokens; few merges leave medical
-    terms in several pieces, as Gemma's own tokenizer does.
+    The control, turn and image tokens and Gemma's newline runs are whole tokens; medical terms are left in
+    two or more pieces, as Gemma's own tokenizer leaves them.
     """
     special = [*CONTROL_TOKENS, *TURN_TOKENS, *IMAGE_TOKENS, *WHITESPACE_TOKENS]
     byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
     learner = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
     learner.normalizer = normalizers.Replace(" ", "▁")
-    learner.pre_tokenizer = pre_tokenizers.Split(Regex(r"▁?[A-Za-z]+|▁?[^▁A-Za-z]"), "isolated")
+    learner.pre_tokenizer = pre_tokenizers.Split(Regex(rf"▁?(?i:{MORPHEMES})|▁?[A-Za-z]+?(?=(?i:{MORPHEMES}))|▁?[A-Za-z]+|▁?[^▁A-Za-z]"), "isolated")
     learner.train_from_iterator(
         corpus,
         trainers.BpeTrainer(

@@ -62,10 +62,10 @@ class Schedule:
 
     images: int = 4000
     vision_epochs: int = 9
-    packed_steps: int = 1900
+    packed_steps: int = 1500
     packed_images: int = 4
     packed_questions: int = 8
-    ordered_steps: int = 900
+    ordered_steps: int = 700
     ordered_rows: int = 12
 
 
@@ -216,7 +216,7 @@ def corpus() -> Iterator[str]:
 
 def learn_tokenizer():
     """The phantom's tokenizer: few merges, so that medical terms are several sub-words."""
-    return phantom.train_tokenizer(corpus(), merges_until=170)
+    return phantom.train_tokenizer(corpus(), merges_until=200)
 
 
 class Texts:
@@ -259,7 +259,7 @@ def _append(row: Row, ids: list[int], segment: int, position: int, weights: list
 def _append_answer(row: Row, texts: Texts, answer: str, segment: int, position: int) -> None:
     bridge, reply = texts.answer(answer)
     position = _append(row, bridge, segment, position)
-    _append(row, reply, segment, position, [1.0] + [0.2] * (len(reply) - 1))
+    _append(row, reply, segment, position, [1.0] + [0.05] * (len(reply) - 1))
 
 
 def packed_row(texts: Texts, pairs: list[tuple[str, str]]) -> Row:

@@ -1,0 +1,52 @@
+# Every target explains itself: `make` prints the lines below that carry ##.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+LOCKS := requirements/build.txt requirements/locked.txt
+STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+# A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
+TORCH_INDEX ?=
+
+.PHONY: help repro setup data test test-slow exact bench lock clean
+
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+repro: setup ## recompute the whole study and print the headline
+	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "make repro needs the git history: git clone the repository instead of unpacking an archive"; exit 2; }
+	$(BIN)/dvc pull --quiet data.dvc
+	$(BIN)/python -m medattn params check
+	$(BIN)/dvc repro
+	@$(BIN)/python -m medattn headline
+
+setup: $(STAMP) ## make .venv with the pinned packages (Python 3.11 to 3.13; PYTHON=... chooses one)
+
+$(STAMP): $(LOCKS) pyproject.toml
+	@python=$$(PYTHON="$(PYTHON)" bash requirements/find-python) || exit 2; \
+	 echo "making $(VENV) with $$python"; "$$python" -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/build.txt
+	$(BIN)/pip install --quiet torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(BIN)/pip install --quiet --require-hashes -r requirements/locked.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/pip check
+	@touch $@
+
+test: setup ## run the fast tests
+	$(BIN)/python -m pytest
+
+test-slow: setup ## run the slow tests (minutes)
+	$(BIN)/python -m pytest -m slow
+
+exact: setup ## recompute everything twice without any cache and compare every output's bytes
+	$(BIN)/python -m medattn exact
+
+bench: setup ## measure extraction against the usual way
+	$(BIN)/python -m medattn bench --shape phantom --json results/run/bench.json
+
+lock: ## pin every dependency again, with hashes (asks the package index)
+	bash requirements/lock
+
+clean: ## remove the environment and everything recomputable
+	rm -rf $(VENV) results .pytest_cache
