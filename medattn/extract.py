@@ -24,8 +24,7 @@ from medattn.model.load import Loaded, load
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.params import Params
 from medattn.params import load as load_params
-from medattn.study.check import sha256_of
-from medattn.study.schema import Study, read_study, settings
+from medattn.study.schema import Study, read_study, settings, sha256_of
 from medattn.tables import round_number, write_bytes, write_csv
 from medattn.unit_cache import UnitCache, key_of
 
@@ -145,12 +144,12 @@ def answer_row(sample_id: str, prompt, decoded: Decoded) -> dict[str, object]:
 def extractor_for(study: Study, params: Params) -> Extractor:
     """Load the study's model with the settings that params.yaml and study.yaml resolve to."""
     model, prompt = settings(study, params)
-    study.check_model()
+    study.check_model(model)
     loaded = load(study.model_location(model), model.dtype, model.device, model.revision)
     asked = PromptSettings(prompt.system, prompt.template, prompt.order)
     prompter = Prompter(loaded.processor, asked, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
     identity = {
-        "model": study.model_files() or [str(model.id), model.revision],
+        "model": study.model_files(model) or [model.id, model.revision],
         "dtype": model.dtype,
         "device": loaded.device.type,
         "prompt": prompt.model_dump(),

@@ -4,7 +4,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import click
-import yaml
 from tqdm import tqdm
 
 from medattn import params as parameters
@@ -13,19 +12,8 @@ from medattn.metrics import export, groups, inputs, summaries
 from medattn.metrics.places import place_of
 from medattn.metrics.rows import columns, evaluate
 from medattn.params import Params
+from medattn.study.schema import read_study
 from medattn.tables import write_csv
-
-
-def _image_root_and_regions(study: Path) -> tuple[Path, dict[str, list[dict]]]:
-    import csv
-
-    about = yaml.safe_load((study / "study.yaml").read_text(encoding="utf-8"))
-    regions = defaultdict(list)
-    if (study / "regions.csv").exists():
-        with (study / "regions.csv").open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                regions[row["image_id"]].append(row)
-    return study / about["image_root"], regions
 
 
 def run(params: Params, root: Path = Path(".")) -> str:
@@ -35,8 +23,10 @@ def run(params: Params, root: Path = Path(".")) -> str:
     with_grid = [sample_id for sample_id, row in answers.items() if row["status"] == "ok"]
     settings = params.aggregate.profiles
     store = inputs.read_store(root / paths.GRIDS_STORE, settings, with_grid)
-    study = root / params.study
-    image_root, regions = _image_root_and_regions(study)
+    study = read_study(root / params.study)
+    regions = defaultdict(list)
+    for region in study.regions():
+        regions[region["image_id"]].append(region)
 
     by_image = defaultdict(list)
     for sample in samples:
@@ -44,7 +34,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
     rows, places = [], {}
     with tqdm(total=2 * len(samples), desc="metrics", unit="sample") as bar:
         for image_id, some in sorted(by_image.items()):
-            places[image_id] = place_of(some, regions.get(image_id, []), image_root, study)
+            places[image_id] = place_of(some, regions.get(image_id, []), study.image_root, study.directory)
             rows += evaluate(some, answers, store, places[image_id])
             bar.update(len(some))
         rows.sort(key=lambda row: row["sample_id"])
