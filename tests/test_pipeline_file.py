@@ -1,0 +1,67 @@
+"""dvc.yaml says the truth: each stage lists exactly the code, parameters and files it reads."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.import_closure import ROOT, closure
+
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = PIPELINE["stages"]
+PARAMETERS = yaml.safe_load((ROOT / "params.yaml").read_text())
+NOT_RESULTS = {"run"}  # sections that cannot change a result
+
+
+def outputs(stage: dict) -> list[str]:
+    entries = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def test_the_flow_is_prepare_extract_aggregate_metrics_figures():
+    assert list(STAGES) == ["prepare", "extract", "aggregate", "metrics", "figures"]
+    for name, stage in STAGES.items():
+        assert stage["cmd"] == f"python -m medattn {name}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_lists_every_module_it_imports_and_no_other(name):
+    listed = {dep for dep in STAGES[name]["deps"] if dep.startswith("medattn/")}
+    assert listed == closure("medattn.__main__", f"medattn.{name}")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_lists_only_parameters_that_exist(name):
+    assert set(STAGES[name]["params"]) <= set(PARAMETERS)
+    assert "requirements/locked.txt" in STAGES[name]["deps"]
+
+
+def test_every_parameter_that_can_change_a_result_is_read_by_a_stage():
+    assert set(PARAMETERS) - NOT_RESULTS == {name for stage in STAGES.values() for name in stage["params"]}
+
+
+def test_no_two_stages_share_a_directory_and_none_writes_another_stages_input():
+    paths = [Path(path) for stage in STAGES.values() for path in outputs(stage)]
+    assert len(set(paths)) == len(paths)
+    for one in paths:
+        assert not any(one in other.parents for other in paths)
+
+
+def test_the_model_is_not_read_after_extract():
+    for name in ("aggregate", "metrics", "figures"):
+        assert not any(dep.startswith("medattn/model/") for dep in STAGES[name]["deps"])
+
+
+def test_restricted_results_are_never_pushed_and_reports_are_left_to_git():
+    for stage in STAGES.values():
+        for entry in [*stage.get("outs", []), *stage.get("metrics", [])]:
+            path, options = next(iter(entry.items()))
+            assert options.get("push") is False if path.startswith("results/") else options.get("cache") is False, path
+
+
+def test_every_command_is_a_module_that_exists():
+    from medattn.cli import COMMANDS
+
+    for module, _, _ in COMMANDS.values():
+        assert importlib.util.find_spec(module) is not None, module
