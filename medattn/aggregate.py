@@ -1,0 +1,201 @@
+"""Stage 3: captures -> one 16×16 grid per sample and profile. No model; seconds on a CPU."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import numpy as np
+from safetensors.numpy import save
+from tqdm import tqdm
+
+from medattn import captures, paths
+from medattn.attention.gating import TermFinder
+from medattn.attention.grids import Made, combine, resolve_layers, to_grid, to_group_grids
+from medattn.attention.sinks import Sinks, find_sinks
+from medattn.captures import Capture, round_significant
+from medattn.errors import InputError
+from medattn.params import Aggregate, Profile
+from medattn.params import load as load_params
+from medattn.tables import round_number, write_bytes
+
+DIGITS = 6  # significant decimal digits of a grid
+METADATA = "medattn"
+REFERENCE = "decision"  # the profile whose grids sinks are looked for in
+
+
+@dataclass
+class Collected:
+    """What is kept of the captures while they stream by: small, per sample."""
+
+    made: dict[str, dict[str, Made]] = field(default_factory=dict)  # profile -> sample_id -> Made
+    heads: dict[str, np.ndarray] = field(default_factory=dict)  # sample_id -> float32 [layer, head, 256]
+
+
+def read_manifest(path: Path) -> dict[str, dict[str, str]]:
+    """sample_id -> manifest row."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {row["sample_id"]: row for row in csv.DictReader(file)}
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: run `dvc repro prepare` first") from None
+
+
+def is_reference(row: Mapping[str, str]) -> bool:
+    """Clean baseline wordings and controls: one question per finding, in one template, for every image."""
+    return row["condition"] == "clean" and row["variant_index"] == "0"
+
+
+def check_profiles(profiles: Mapping[str, Profile], shared: Mapping[str, int], rows: int) -> dict[str, list[int]]:
+    """profile -> its layers, 0-based. Raises InputError naming the parameter if the captures cannot give it."""
+    layers = {}
+    for name, profile in profiles.items():
+        key = f"params.yaml: aggregate.profiles.{name}"
+        try:
+            layers[name] = resolve_layers(profile.layers, shared["layers"])
+        except ValueError as error:
+            raise InputError(f"{key}.layers: {error}") from None
+        if max(profile.rows) >= rows:
+            raise InputError(
+                f"{key}.rows: row {max(profile.rows)} was not captured, only 0 … {rows - 1}: lower it, or raise "
+                "extract.generated_rows (extracts anew)"
+            )
+    return layers
+
+
+def collect(directory: Path, manifest: Mapping[str, Mapping[str, str]], params: Aggregate) -> tuple[Collected, dict]:
+    """Stream the captures bucket by bucket. Raises InputError that names the sample a profile cannot be made of."""
+    shared = captures.read_shared(directory)
+    finder = TermFinder(params.terms)
+    out = Collected(made={name: {} for name in params.profiles})
+    layers: dict[str, list[int]] = {}
+    seen = set()
+    for capture in tqdm(captures.read(directory), total=len(manifest), desc="aggregate", unit="sample"):
+        seen.add(capture.sample_id)
+        if capture.sample_id not in manifest:
+            raise InputError(f"{directory} holds sample {capture.sample_id!r}, the manifest does not: run `dvc repro extract`")
+        if capture.image_weights is None:
+            continue
+        layers = layers or check_profiles(params.profiles, shared, len(capture.valid))
+        found = finder(capture.question)
+        for name, profile in params.profiles.items():
+            try:
+                made = combine(capture, profile, layers[name], shared["key_value_heads"], found)
+            except ValueError as error:
+                raise InputError(f"sample {capture.sample_id!r}, profile {name!r}: {error}") from None
+            out.made[name][capture.sample_id] = made
+        if is_reference(manifest[capture.sample_id]):
+            out.heads[capture.sample_id] = head_maps(capture)
+    missing = sorted(set(manifest) - seen)
+    if missing:
+        raise InputError(f"{directory} has no sample {missing[0]!r} ({len(missing)} missing): run `dvc repro extract`")
+    return out, shared
+
+
+def head_maps(capture: Capture) -> np.ndarray:
+    """float32 [layer, head, 256], each summing to 1: where every head looks from the last prompt token."""
+    weights = capture.image_weights[:, :, 0].astype(np.float64)
+    sums = weights.sum(axis=-1, keepdims=True)
+    if not np.all(sums > 0):
+        raise InputError(f"sample {capture.sample_id!r}: a head gives the image no attention at all")
+    return round_significant(weights / sums, DIGITS)
+
+
+def sinks_of_images(
+    grids: Mapping[str, np.ndarray], manifest: Mapping[str, Mapping[str, str]], threshold: float
+) -> dict[str, Sinks]:
+    """image_id -> its sinks, from the rounded reference grids [16, 16] of the questions asked about it."""
+    asked: dict[str, list[str]] = {}
+    for sample_id in sorted(grids):
+        if is_reference(manifest[sample_id]):
+            asked.setdefault(manifest[sample_id]["image_id"], []).append(sample_id)
+    return {
+        image_id: find_sinks(
+            np.stack([grids[sample_id].astype(np.float64).ravel() for sample_id in samples]),
+            len({manifest[sample_id]["finding"] for sample_id in samples}),
+            threshold,
+        )
+        for image_id, samples in sorted(asked.items())
+    }
+
+
+def store_of(collected: Collected, manifest: Mapping[str, Mapping[str, str]], params: Aggregate, shared: dict) -> bytes:
+    """The bytes of results/grids.safetensors: one tensor per profile, everything else as JSON in its metadata."""
+    samples = sorted(collected.made[REFERENCE])
+
+    def stacked(make, shape: tuple[int, ...]) -> np.ndarray:
+        values = [make(sample_id) for sample_id in samples]
+        return round_significant(np.stack(values), DIGITS) if values else np.zeros((0, *shape), np.float32)
+
+    tensors = {}
+    for name, profile in params.profiles.items():
+        made = collected.made[name]
+        tensors[name] = stacked(lambda sample_id: to_grid(made[sample_id].layers, profile), (16, 16))
+        if profile.gqa == "per_group":
+            shape = (shared["key_value_heads"], 16, 16)
+            tensors[f"{name}|groups"] = stacked(lambda sample_id: to_group_grids(made[sample_id], profile), shape)
+    reference = dict(zip(samples, tensors[REFERENCE], strict=True))
+    sinks = sinks_of_images(reference, manifest, params.sink_z)
+    for name, profile in params.profiles.items():
+        if profile.sinks == "zero":
+            tensors[f"{name}|without_sinks"] = stacked(
+                lambda sample_id: _without_sinks(sample_id, collected.made[name], profile, manifest, sinks), (16, 16)
+            )
+    head_samples = sorted(collected.heads)
+    shape = (0, shared["layers"], shared["heads"], 256)
+    tensors["heads"] = np.stack([collected.heads[s] for s in head_samples]) if head_samples else np.zeros(shape, np.float32)
+    about = {
+        "samples": samples,
+        "head_samples": head_samples,
+        **{name: shared[name] for name in ("layers", "heads", "key_value_heads")},
+        "profiles": {name: _notes(samples, collected.made[name]) for name in params.profiles},
+        "sinks": {image_id: _sink_note(found) for image_id, found in sinks.items()},
+    }
+    return save(tensors, metadata={METADATA: json.dumps(about, sort_keys=True)})
+
+
+def _without_sinks(
+    sample_id: str, made: Mapping[str, Made], profile: Profile, manifest: Mapping[str, Mapping[str, str]], sinks: dict
+) -> np.ndarray:
+    found = sinks.get(manifest[sample_id]["image_id"])
+    try:
+        return to_grid(made[sample_id].layers, profile, found.cells if found else ())
+    except ValueError as error:
+        raise InputError(f"sample {sample_id!r}: without sinks, {error}: raise aggregate.sink_z") from None
+
+
+def _notes(samples: Sequence[str], made: Mapping[str, Made]) -> dict[str, dict]:
+    return {
+        sample_id: {
+            "gate_count": made[sample_id].gate_count,
+            "gated": made[sample_id].gated,
+            "terms": list(made[sample_id].terms),
+            "image_mass": round_number(made[sample_id].image_mass),
+            "rows": list(made[sample_id].rows),
+        }
+        for sample_id in samples
+    }
+
+
+def _sink_note(found: Sinks) -> dict:
+    mass = None if found.mass is None else round_number(found.mass)
+    return {"computed": found.computed, "cells": list(found.cells), "mass": mass}
+
+
+def run(directory: Path, manifest_path: Path, out: Path, params: Aggregate) -> int:
+    """Make `out` of the captures below `directory`; returns the number of samples with a grid."""
+    manifest = read_manifest(manifest_path)
+    collected, shared = collect(directory, manifest, params)
+    write_bytes(out, store_of(collected, manifest, params, shared))
+    return len(collected.made[REFERENCE])
+
+
+@click.command(name="aggregate")
+def command() -> None:
+    """Make one grid per sample and profile: GQA reduction, gating, layers, sinks."""
+    paths.check_root()
+    params = load_params().aggregate
+    count = run(paths.CAPTURES, paths.MANIFEST, paths.GRIDS_STORE, params)
+    click.echo(f"{count} samples with a grid, {len(params.profiles)} profiles -> {paths.GRIDS_STORE}")

@@ -1,0 +1,162 @@
+"""The aggregate stage on small captures, written as extract writes them."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import yaml
+from safetensors import safe_open
+
+from medattn import aggregate, captures
+from medattn.captures import Capture
+from medattn.errors import InputError
+from medattn.metrics.inputs import MANIFEST_COLUMNS, read_store
+from medattn.params import Params
+from tests.import_closure import ROOT
+
+SHARED = {"layers": 3, "heads": 4, "key_value_heads": 2, "image_tokens": 256}
+OFFSETS = ((0, 3), (3, 7), (7, 10), (10, 11))  # "Any", " nod", "ule", "?"
+FINDINGS = ("nodule", "pneumothorax", "consolidation")
+
+
+def manifest_rows() -> list[dict[str, str]]:
+    rows = []
+    for image in ("i1", "i2"):
+        for index, finding in enumerate(FINDINGS if image == "i1" else FINDINGS[:2]):
+            for variant, condition in ((0, "clean"), (1, "clean"), (0, "no_image")):
+                row = dict.fromkeys(MANIFEST_COLUMNS, "")
+                row |= {
+                    "sample_id": f"{image}-{index}-v{variant}-{condition}", "image_id": image, "finding": finding,
+                    "condition": condition, "variant_index": str(variant), "role": "control" if index else "study",
+                }  # fmt: skip
+                rows.append(row)
+    return rows
+
+
+def capture_of(row: dict[str, str], hot: int | None = None) -> Capture:
+    noise = np.random.default_rng(list(row["sample_id"].encode()))
+    weights = noise.dirichlet(np.full(256 + 4 + 3, 5.0), (3, 4, 6))
+    image = weights[..., :256]
+    if hot is not None:
+        image[..., hot] += 0.3
+    question, rest = weights[..., 256:260], weights[..., 260:]
+    totals = np.stack([rest[..., 0], image.sum(-1), question.sum(-1), rest[..., 1], rest[..., 2]], axis=-1)
+    shown = row["condition"] != "no_image"
+    return Capture(
+        row["sample_id"], "Any nodule?", OFFSETS, np.ones(6, bool),
+        captures.round_significant(image) if shown else None,
+        captures.round_significant(question), captures.round_significant(totals),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def settings():
+    return Params.model_validate(yaml.safe_load((ROOT / "params.yaml").read_text())).aggregate
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """(captures directory, manifest) of two images; cell 40 of i1 is a sink."""
+    rows = manifest_rows()
+    manifest = tmp_path / "manifest.csv"
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    directory = tmp_path / "captures"
+    directory.mkdir()
+    for index, image in enumerate(("i1", "i2")):
+        made = [capture_of(row, hot=40 if image == "i1" else None) for row in rows if row["image_id"] == image]
+        captures.bucket_path(directory, index).write_bytes(captures.encode(made, SHARED))
+    return directory, manifest
+
+
+def with_profile(settings, name="decision", **changes):
+    profile = settings.profiles[name].model_copy(update=changes)
+    return settings.model_copy(update={"profiles": {**settings.profiles, name: profile}})
+
+
+def stored(path, name):
+    with safe_open(path, framework="np") as file:
+        return file.get_tensor(name), json.loads(file.metadata()["medattn"])
+
+
+def test_the_store_is_what_the_metrics_stage_reads(inputs, settings, tmp_path):
+    out = tmp_path / "grids.safetensors"
+    assert aggregate.run(*inputs, out, settings) == 10
+    ok = [row["sample_id"] for row in manifest_rows() if row["condition"] == "clean"]
+    store = read_store(out, settings.profiles, ok)
+    assert store.key_value_heads == 2
+    for name in settings.profiles:
+        for sample_id in ok:
+            assert store.grid(name, sample_id).sum() == pytest.approx(1, abs=1e-5)
+    assert list(store.head_samples) == sorted(s for s in ok if "-v0-" in s)
+    assert store.heads.shape == (5, 3, 4, 256)
+    assert store.notes["original"][ok[0]]["gate_count"] == 2
+    assert store.notes["original"][ok[0]]["rows"] == [1, 2, 3, 4, 5]
+    assert store.notes["decision"][ok[0]]["gated"] is False
+
+
+def test_the_same_captures_give_the_same_bytes(inputs, settings, tmp_path):
+    for name in ("one", "two"):
+        aggregate.run(*inputs, tmp_path / name, settings)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"rows": [1]}, {"layers": [0]}, {"gqa": "max"}, {"layer_weights": [1.0, 2.0, 3.0]}, {"rows": [0, 1], "gating": True}],
+)
+def test_every_setting_changes_the_grids(inputs, settings, tmp_path, changes):
+    aggregate.run(*inputs, tmp_path / "as is", settings)
+    aggregate.run(*inputs, tmp_path / "changed", with_profile(settings, **changes))
+    assert not np.array_equal(stored(tmp_path / "as is", "decision")[0], stored(tmp_path / "changed", "decision")[0])
+
+
+def test_other_terms_change_gated_grids_only(inputs, settings, tmp_path):
+    aggregate.run(*inputs, tmp_path / "as is", settings)
+    aggregate.run(*inputs, tmp_path / "changed", settings.model_copy(update={"terms": ["effusion"]}))
+    assert not np.array_equal(stored(tmp_path / "as is", "original")[0], stored(tmp_path / "changed", "original")[0])
+    assert np.array_equal(stored(tmp_path / "as is", "decision")[0], stored(tmp_path / "changed", "decision")[0])
+
+
+def test_sinks_are_found_with_three_findings_and_zeroed_on_request(inputs, settings, tmp_path):
+    out = tmp_path / "grids.safetensors"
+    aggregate.run(*inputs, out, with_profile(settings, sinks="zero"))
+    kept, about = stored(out, "decision")
+    zeroed, _ = stored(out, "decision|without_sinks")
+    assert about["sinks"]["i1"]["cells"] == [40]
+    assert about["sinks"]["i2"] == {"cells": [], "computed": False, "mass": None}
+    for row, sample_id in enumerate(about["samples"]):
+        assert kept[row, 2, 8] > 0
+        assert (zeroed[row, 2, 8] == 0) == sample_id.startswith("i1")
+        assert zeroed[row].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_group_maps_average_to_the_grid(inputs, settings, tmp_path):
+    out = tmp_path / "grids.safetensors"
+    aggregate.run(*inputs, out, with_profile(settings, gqa="per_group"))
+    groups, _ = stored(out, "decision|groups")
+    np.testing.assert_allclose(groups.mean(axis=1), stored(out, "decision")[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": [7]}, "aggregate.profiles.decision.layers: layer 7 is out of range: the model has layers 0 … 2"),
+        ({"rows": [9]}, "aggregate.profiles.decision.rows: row 9 was not captured, only 0 … 5"),
+    ],
+)
+def test_settings_the_captures_cannot_give_name_the_parameter(inputs, settings, tmp_path, changes, message):
+    out = tmp_path / "grids.safetensors"
+    with pytest.raises(InputError, match=message):
+        aggregate.run(*inputs, out, with_profile(settings, **changes))
+    assert not out.exists()
+
+
+def test_a_sample_without_captures_is_named(inputs, settings, tmp_path):
+    directory, manifest = inputs
+    captures.bucket_path(directory, 1).unlink()
+    with pytest.raises(InputError, match=r"has no sample 'i2-0-v0-clean' \(6 missing\): run `dvc repro extract`"):
+        aggregate.run(directory, manifest, tmp_path / "out", settings)
