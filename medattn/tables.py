@@ -3,7 +3,9 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 DIGITS = 6  # significant decimal digits in tables
@@ -54,3 +56,19 @@ def write_bytes(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_bytes(content)
     temporary.replace(path)
+
+
+@contextmanager
+def fresh_directory(path: Path) -> Iterator[Path]:
+    """Yields an empty sibling of `path` that takes its place when the block ends without an error: no stale file stays."""
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+    except BaseException:
+        shutil.rmtree(part)
+        raise
+    if path.exists():
+        shutil.rmtree(path)
+    part.replace(path)

@@ -13,7 +13,7 @@ from medattn.metrics.places import place_of
 from medattn.metrics.rows import columns, evaluate
 from medattn.params import Params
 from medattn.study.schema import read_study
-from medattn.tables import write_csv
+from medattn.tables import fresh_directory, write_csv
 
 
 def run(params: Params, root: Path = Path(".")) -> str:
@@ -50,10 +50,10 @@ def run(params: Params, root: Path = Path(".")) -> str:
         # Everything is computed; from here on results are replaced.
         grids = export.write_grids(root / paths.GRIDS, rows, store, places, settings, bar.update)
     write_csv(root / paths.EVALUATION, columns(store), rows)
-    with export.fresh_directory(root / paths.GROUPS) as part:
+    with fresh_directory(root / paths.GROUPS) as part:
         write_csv(part / "questions.csv", groups.QUESTION_COLUMNS, questions)
         write_csv(part / "js_contrast.csv", groups.CONTRAST_COLUMNS, contrast)
-    with export.fresh_directory(root / paths.TABLES) as part:
+    with fresh_directory(root / paths.TABLES) as part:
         for name, (names, table) in tables.items():
             write_csv(part / f"{name}.csv", names, table)
     export.write_json(root / paths.METRICS, summaries.headline(rows, questions, contrast))

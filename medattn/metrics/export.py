@@ -1,10 +1,8 @@
-"""Writes the stage's outputs. Directories are built beside their place and swapped in, so no stale file stays."""
+"""Writes the stage's outputs."""
 
 import io
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +10,9 @@ import numpy as np
 from medattn.metrics.inputs import Store
 from medattn.metrics.places import Place
 from medattn.params import Profile
-from medattn.tables import round_number, write_bytes
+from medattn.tables import fresh_directory, round_number, write_bytes
 
 Row = dict[str, object]
-
-
-@contextmanager
-def fresh_directory(path: Path):
-    """Yields an empty sibling of `path` that takes its place when the block ends without an error."""
-    part = path.with_name(f".{path.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-    except BaseException:
-        shutil.rmtree(part)
-        raise
-    if path.exists():
-        shutil.rmtree(path)
-    part.replace(path)
 
 
 def json_bytes(value: object) -> bytes:

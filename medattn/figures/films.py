@@ -1,0 +1,135 @@
+"""Pictures with a radiograph in them: the example figure, overlays, and all wordings of a question side by side.
+
+The patient's left is on the image's right, as radiographs are looked at. Row 0, column 0 of a grid is the top left.
+"""
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from medattn.figures import style
+from medattn.figures.inputs import Film
+
+CELLS = 256
+STRONGEST = 0.75  # opacity of the cell with most attention
+LEAST_TOP = 2.0  # attention ÷ uniform: weaker maps are not stretched to full strength
+MARKS = {"true": "right", "false": "wrong", "": "not asked"}
+
+
+def show_film(axes: Axes, film: Film) -> None:
+    """The radiograph in grey, with the patient's sides marked."""
+    height, width = film.pixels.shape
+    axes.imshow(film.pixels, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0), interpolation="bilinear")
+    for side, x, align in (("R", 0.02, "left"), ("L", 0.98, "right")):
+        axes.text(x, 0.02, side, transform=axes.transAxes, color="white", fontsize=7, ha=align, va="bottom")
+    axes.set_axis_off()
+
+
+def show_attention(axes: Axes, film: Film, grid: np.ndarray, top: float | None = None) -> None:
+    """The grid [16, 16] over the film: the more a cell has above its even share, the less transparent it is.
+
+    `top` is the attention ÷ uniform that is drawn strongest; a map that is nearly uniform stays nearly invisible.
+    """
+    height, width = film.pixels.shape
+    strength = np.clip((grid * CELLS - 1) / (max(top or highest(grid), LEAST_TOP) - 1), 0, 1)
+    axes.imshow(
+        strength, cmap=style.HEAT, vmin=0, vmax=1, alpha=STRONGEST * strength, extent=(0, width, height, 0)
+    )
+
+
+def highest(grid: np.ndarray) -> float:
+    """Attention ÷ uniform of the cell with most attention."""
+    return float(grid.max() * CELLS)
+
+
+def outline(axes: Axes, mask: np.ndarray, colour: str, dashed: bool = False) -> None:
+    """The border of a mask bool [H, W]."""
+    if mask.any() and not mask.all():
+        height, width = mask.shape
+        grid = np.pad(mask.astype(float), 1)  # a region at the image's edge is closed there
+        x, y = np.arange(-0.5, width + 1), np.arange(-0.5, height + 1)
+        axes.contour(x, y, grid, levels=[0.5], colors=[colour], linewidths=0.9, linestyles="--" if dashed else "-")
+    axes.set_xlim(0, mask.shape[1])
+    axes.set_ylim(mask.shape[0], 0)
+
+
+def caption(row: pd.Series) -> str:
+    """Question, answer and truth of a sample, in two lines."""
+    answer = row.answer if len(row.answer) <= 60 else row.answer[:59] + "…"
+    return f"“{row.question}”\nModel: {answer}  ·  truth: {row.ground_truth} ({MARKS[row.correct]})"
+
+
+def example(row: pd.Series, film: Film, grid: np.ndarray) -> Figure:
+    """(a) radiograph with its body mask and the true region, (b) the 16×16 grid, (c) the overlay."""
+    fig = style.figure(style.PAGE_MM, 72)
+    left, middle, right = fig.subplots(1, 3)
+    region = film.regions.get(row.finding) if row.ground_truth == "yes" else None
+
+    show_film(left, film)
+    outline(left, film.body, style.BODY, dashed=True)
+    handles = [Line2D([], [], color=style.BODY, linestyle="--", label="body mask")]
+    show_film(right, film)
+    show_attention(right, film, grid)
+    if region is not None:
+        for axes in (left, right):
+            outline(axes, region, style.TRUE_REGION)
+        handles.append(Line2D([], [], color=style.TRUE_REGION, label=f"true {row.finding}"))
+    height, width = film.pixels.shape
+    shown = middle.imshow(grid * CELLS, cmap=style.ATTENTION, vmin=0, extent=(0, width, height, 0))
+    if region is not None:
+        outline(middle, region, style.TRUE_REGION)
+    middle.set_xticks([]), middle.set_yticks([])
+    fig.colorbar(shown, ax=middle, shrink=0.8, pad=0.02, label="attention ÷ uniform")
+    for axes, text in ((left, "a  radiograph"), (middle, "b  attention, 16 × 16"), (right, "c  overlay (above uniform)")):
+        axes.set_title(text, loc="left")
+    fig.legend(handles=handles, loc="outside lower center", ncols=2)
+    fig.suptitle(caption(row), fontsize=8, x=0.01, ha="left")
+    return fig
+
+
+def overlay(row: pd.Series, film: Film, grid: np.ndarray) -> Figure:
+    """One sample: the film and its attention, the true region outlined."""
+    height, width = film.pixels.shape
+    fig = style.figure(style.COLUMN_MM, style.COLUMN_MM * height / width + 9)
+    axes = fig.subplots()
+    show_film(axes, film)
+    show_attention(axes, film, grid)
+    if row.ground_truth == "yes" and row.finding in film.regions:
+        outline(axes, film.regions[row.finding], style.TRUE_REGION)
+    axes.set_title(_wrapped(row, 62), loc="left", fontsize=7)
+    return fig
+
+
+def _wrapped(row: pd.Series, width: int) -> str:
+    return "\n".join(line for part in caption(row).split("\n") for line in textwrap.wrap(part, width))
+
+
+def wordings(rows: pd.DataFrame, film: Film, grids: list[np.ndarray]) -> Figure:
+    """All wordings of one question on one image, side by side, on one scale of opacity."""
+    columns = 3
+    lines = -(-len(rows) // columns)
+    height, width = film.pixels.shape
+    fig = style.figure(style.PAGE_MM, 12 + lines * (57 * height / width + 16))
+    top = max(map(highest, grids))
+    every = fig.subplots(lines, columns, squeeze=False).ravel()
+    for axes, (_, row), grid in zip(every, rows.iterrows(), grids):
+        show_film(axes, film)
+        show_attention(axes, film, grid, top)
+        if row.ground_truth == "yes" and row.finding in film.regions:
+            outline(axes, film.regions[row.finding], style.TRUE_REGION)
+        flipped = row.flip == "true"
+        heading = f"{row.strategy}{'  —  flipped' if flipped else ''}"
+        axes.set_title(
+            "\n".join([heading, *textwrap.wrap(f"“{row.question}”", 44), *textwrap.wrap(f"Model: {row.answer}", 44)]),
+            loc="left", fontsize=7, color=style.VERMILLION if flipped else style.BLACK,
+        )  # fmt: skip
+    for axes in every[len(rows) :]:
+        axes.set_axis_off()
+    first = rows.iloc[0]
+    region = "; outlined: the true region" if first.ground_truth == "yes" and first.finding in film.regions else ""
+    fig.suptitle(f"{first.question_id}: {first.finding}, truth {first.ground_truth}{region}", fontsize=8, x=0.01, ha="left")
+    return fig

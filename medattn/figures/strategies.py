@@ -1,0 +1,58 @@
+"""Accuracy, flips and attention shift by wording strategy, with 95 % intervals over patients."""
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from medattn.figures import style
+from medattn.figures.inputs import numbers
+
+PANELS = (
+    ("accuracy", "accuracy_low", "accuracy_high", "accuracy", style.BLUE),
+    ("flip_rate", "flip_low", "flip_high", "answers flipped against baseline", style.VERMILLION),
+    ("js_to_baseline", "js_low", "js_high", "JS divergence to baseline (bits)", style.GREEN),
+)
+
+
+def draw(by_strategy: pd.DataFrame, by_condition: pd.DataFrame) -> Figure:
+    """Three panels, one row per strategy, the baseline wording on top."""
+    fig = style.figure(style.PAGE_MM, 62)
+    axes = fig.subplots(1, 3, sharey=True)
+    for panel, (name, low, high, label, colour) in zip(axes, PANELS, strict=True):
+        values, lows, highs = (numbers(by_strategy[column]) for column in (name, low, high))
+        power = _power(max(values.max(), highs.max())) if name == "js_to_baseline" else 0
+        _points(panel, values / 10**power, lows / 10**power, highs / 10**power, colour)
+        panel.set_xlabel(label.replace("(bits)", f"($10^{{{power}}}$ bits)") if power else label)
+        panel.xaxis.set_major_locator(MaxNLocator(5))
+        panel.grid(axis="x", linewidth=0.3, color="#DDDDDD")
+        panel.set_axisbelow(True)
+    names = [f"{row.strategy}\n(n = {row.n})" for row in by_strategy.itertuples()]
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    axes[0].axvline(0.5, color=style.GREY, linewidth=0.8, linestyle="--")
+    axes[0].set_title("dashed: guessing;  dotted: no image", loc="left", fontsize=7, color=style.GREY)
+    without = by_condition[by_condition.condition == "no_image"]
+    if len(without):
+        axes[0].axvline(float(without.iloc[0].accuracy), color=style.GREY, linewidth=1.0, linestyle=":")
+    axes[0].set_xlim(0, 1)
+    for panel in axes[1:]:
+        panel.set_xlim(left=0)
+    patients = by_strategy.patients.iloc[0] if len(by_strategy) else 0
+    axes[1].set_title(f"bars: 95 % intervals over {patients} patients", loc="left", fontsize=7, color=style.GREY)
+    return fig
+
+
+def _power(most: float) -> int:
+    """The power of ten that axis numbers are given in: 0 unless they are small."""
+    return math.floor(math.log10(most)) if 0 < most < 0.01 else 0
+
+
+def _points(panel: Axes, values: pd.Series, lows: pd.Series, highs: pd.Series, colour: str) -> None:
+    for position, (value, least, most) in enumerate(zip(values, lows, highs, strict=True)):
+        if pd.notna(value):
+            if pd.notna(least):
+                panel.plot([least, most], [position, position], color=colour, linewidth=1.4, solid_capstyle="butt")
+            panel.plot(value, position, "o", color=colour, markersize=4.5)

@@ -1,0 +1,75 @@
+"""One look for every figure, and the same bytes on every run.
+
+Sizes are a journal's columns, so text stays 7 to 8 points in print. Colours are Okabe and Ito's, which people with any
+common colour vision tell apart; maps of attention use a perceptually uniform map, maps of ratios a diverging one.
+"""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first)
+from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+COLUMN_MM, PAGE_MM = 85, 180  # one column, and the width of a page
+MM = 1 / 25.4
+
+BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+GREY = "#7F7F7F"
+ATTENTION = "inferno"
+HEAT = LinearSegmentedColormap.from_list("heat", matplotlib.colormaps["inferno"](range(110, 256)))  # seen over black
+RATIO = "PuOr_r"
+TRUE_REGION, BODY = SKY, GREEN  # outlines over grey films and over the attention map
+
+SETTINGS = {
+    "font.family": "DejaVu Sans",  # comes with Matplotlib: the same glyphs everywhere
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.0,
+    "image.interpolation": "nearest",
+    "figure.constrained_layout.use": True,
+    "pdf.compression": 0,  # the system's zlib differs between machines
+    "pdf.fonttype": 42,  # TrueType, so that text in the PDF stays text
+    "svg.hashsalt": "medattn",
+}
+NO_DATES = {"CreationDate": None, "Producer": None, "Creator": None}
+
+
+def figure(width_mm: float, height_mm: float) -> Figure:
+    """An empty figure of this size with the project's settings."""
+    plt.rcdefaults()
+    plt.rcParams.update(SETTINGS)
+    return plt.figure(figsize=(width_mm * MM, height_mm * MM))
+
+
+def save(fig: Figure, path: Path, dpi: int) -> None:
+    """Write `path` (.png or .pdf) without date, producer or version."""
+    metadata = NO_DATES if path.suffix == ".pdf" else {"Software": None}
+    fig.savefig(path, dpi=dpi, metadata=metadata)
+
+
+def save_both(fig: Figure, directory: Path, name: str, dpi: int) -> None:
+    """Write {name}.png and {name}.pdf, and close the figure."""
+    for suffix in (".png", ".pdf"):
+        save(fig, directory / f"{name}{suffix}", dpi)
+    plt.close(fig)
+
+
+def letter(axes, text: str) -> None:
+    """The panel's letter, above its top left corner."""
+    axes.set_title(text, loc="left", fontweight="bold", fontsize=8)
