@@ -15,13 +15,13 @@ from medattn import captures, paths
 from medattn.attention.gating import TermFinder
 from medattn.attention.grids import Made, combine, resolve_layers, to_grid, to_group_grids
 from medattn.attention.sinks import Sinks, find_sinks
-from medattn.captures import Capture, round_significant
+from medattn.captures import Capture
 from medattn.errors import InputError
 from medattn.params import Aggregate, Profile
 from medattn.params import load as load_params
-from medattn.tables import round_number, write_bytes
+from medattn.rounding import DIGITS, round_number, round_significant
+from medattn.tables import write_bytes
 
-DIGITS = 6  # significant decimal digits of a grid
 METADATA = "medattn"
 REFERENCE = "decision"  # the profile whose grids sinks are looked for in
 

@@ -1,6 +1,6 @@
 """Captures on disk: the attention rows of every sample, in a pinned number of safetensors buckets.
 
-Arrays are float32 rounded to SIGNIFICANT digits, always [layer, head, row, token]. Row 0 is the last prompt token (P−1, which
+Arrays are float32 rounded to rounding.CAPTURE_DIGITS digits, always [layer, head, row, token]. Row 0 is the last prompt token (P−1, which
 predicts the first answer token), row k the k-th answer token; rows the answer was too short for hold zeros and are not valid.
 """
 
@@ -16,7 +16,6 @@ from safetensors.numpy import load, save
 
 from medattn.errors import InputError
 
-SIGNIFICANT = 5  # decimal digits kept
 TOTALS = ("bos", "image", "question", "other_prompt", "generated")
 METADATA = "medattn"  # one key holding sorted JSON: safetensors writes several keys in random order
 
@@ -45,17 +44,6 @@ def bucket_of(image_id: str, buckets: int) -> int:
 
 def bucket_path(directory: Path, index: int) -> Path:
     return directory / f"bucket-{index:02d}.safetensors"
-
-
-def round_significant(values: np.ndarray, digits: int = SIGNIFICANT) -> np.ndarray:
-    """float64 values rounded to `digits` significant decimal digits (half to even on the decimal), as float32."""
-    values = np.asarray(values, dtype=np.float64)
-    magnitude = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
-    scale = 10.0 ** np.abs(digits - 1 - magnitude)  # a positive power of ten: exact up to 10^22
-    up = magnitude <= digits - 1
-    scaled = np.where(up, values * scale, values / scale)
-    rounded = np.rint(scaled)
-    return np.where(up, rounded / scale, rounded * scale).astype(np.float32)
 
 
 def encode(captures: Sequence[Capture], shared: dict) -> bytes:

@@ -24,15 +24,15 @@ from medattn.model.load import Loaded, load
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.params import Params
 from medattn.params import load as load_params
+from medattn.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.study.schema import Study, read_study, settings, sha256_of
-from medattn.tables import round_number, write_bytes, write_csv
-from medattn.unit_cache import UnitCache, key_of
+from medattn.tables import write_bytes, write_csv
+from medattn.unit_cache import SWITCH, UnitCache, key_of
 
 ANSWER_COLUMNS = (
     "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
     "forms_probability",
 )  # fmt: skip
-CACHE_SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
 
 
 @dataclass(frozen=True)
@@ -109,16 +109,16 @@ class Extractor:
 
 
 def capture_of(sample_id: str, prompt, decoded: Decoded) -> Capture:
-    """What is stored of a sample's attention: rounded to captures.SIGNIFICANT digits."""
+    """What is stored of a sample's attention: rounded to rounding.CAPTURE_DIGITS digits."""
     image = decoded.image_weights
     return Capture(
         sample_id=sample_id,
         question=prompt.question,
         offsets=prompt.offsets,
         valid=decoded.valid,
-        image_weights=captures.round_significant(image) if image.shape[-1] else None,
-        question_weights=captures.round_significant(decoded.question_weights),
-        totals=captures.round_significant(decoded.totals),
+        image_weights=round_significant(image, CAPTURE_DIGITS) if image.shape[-1] else None,
+        question_weights=round_significant(decoded.question_weights, CAPTURE_DIGITS),
+        totals=round_significant(decoded.totals, CAPTURE_DIGITS),
     )
 
 
@@ -161,7 +161,7 @@ def extractor_for(study: Study, params: Params) -> Extractor:
 
 def cache_for(study: Study, params: Params) -> UnitCache:
     """The unit cache: beside a credentialed study, else in results/run; off if params.yaml or MEDATTN_CACHE say so."""
-    if not params.run.cache or os.environ.get(CACHE_SWITCH) == "off":
+    if not params.run.cache or os.environ.get(SWITCH) == "off":
         return UnitCache(None)
     return UnitCache(study.directory / ".cache" if study.licence == "credentialed" else paths.RUN / "units")
 

@@ -2,22 +2,12 @@
 
 import csv
 import io
-import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-DIGITS = 6  # significant decimal digits in tables
-FLOOR = 1e-9  # smaller magnitudes are noise and are written as 0
-
-
-def round_number(value: float, digits: int = DIGITS) -> float:
-    """`value` to `digits` significant digits; below FLOOR 0, never −0. NaN is an error: empty is None."""
-    value = float(value)
-    if not math.isfinite(value):
-        raise ValueError(f"value is {value!r}, expected a finite number (write None where there is none)")
-    return 0.0 if abs(value) < FLOOR else float(f"{value:.{digits - 1}e}")
+from medattn.rounding import round_number
 
 
 def text_of(value: object) -> str:

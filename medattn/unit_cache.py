@@ -10,14 +10,20 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
+SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors")
+PACKAGE = Path(__file__).parent
+# Every module that extract imports (a test walks its imports).
+SOURCES = (
+    "__init__.py", "captures.py", "errors.py", "extract.py", "params.py", "paths.py", "rounding.py", "tables.py",
+    "unit_cache.py", "study/__init__.py", "study/schema.py", "model/__init__.py", "model/capture.py", "model/decode.py",
+    "model/load.py", "model/precision.py", "model/prompt.py",
+)  # fmt: skip
 
 
 def key_of(content: dict) -> str:
     """Name of a unit: SHA-256 of `content` (JSON) together with the extraction code and the libraries' versions."""
-    here = Path(__file__).parent
-    sources = sorted([here / "extract.py", here / "captures.py", here / "tables.py", *(here / "model").glob("*.py")])
-    code = {str(path.relative_to(here)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources}
+    code = {name: hashlib.sha256((PACKAGE / name).read_bytes()).hexdigest() for name in SOURCES}
     libraries = {name: version(name) for name in LIBRARIES}
     text = json.dumps({"unit": content, "code": code, "libraries": libraries}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -13,6 +13,7 @@ from medattn.captures import Capture
 from medattn.errors import InputError
 from medattn.metrics.inputs import MANIFEST_COLUMNS, read_store
 from medattn.params import Params
+from medattn.rounding import CAPTURE_DIGITS, round_significant
 from tests.import_closure import ROOT
 
 SHARED = {"layers": 3, "heads": 4, "key_value_heads": 2, "image_tokens": 256}
@@ -45,8 +46,8 @@ def capture_of(row: dict[str, str], hot: int | None = None) -> Capture:
     shown = row["condition"] != "no_image"
     return Capture(
         row["sample_id"], "Any nodule?", OFFSETS, np.ones(6, bool),
-        captures.round_significant(image) if shown else None,
-        captures.round_significant(question), captures.round_significant(totals),
+        round_significant(image, CAPTURE_DIGITS) if shown else None,
+        round_significant(question, CAPTURE_DIGITS), round_significant(totals, CAPTURE_DIGITS),
     )  # fmt: skip
 
 

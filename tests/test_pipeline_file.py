@@ -33,12 +33,29 @@ def test_a_stage_lists_every_module_it_imports_and_no_other(name):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_lists_only_parameters_that_exist(name):
-    assert set(STAGES[name]["params"]) <= set(PARAMETERS)
     assert "requirements/locked.txt" in STAGES[name]["deps"]
+    if name != "prepare":
+        assert set(STAGES[name]["params"]) <= set(PARAMETERS)
 
 
-def test_every_parameter_that_can_change_a_result_is_read_by_a_stage():
-    assert set(PARAMETERS) - NOT_RESULTS == {name for stage in STAGES.values() for name in stage["params"]}
+def test_prepare_sees_every_parameter_so_that_a_wrong_one_ends_the_run_before_any_result_is_touched():
+    assert STAGES["prepare"]["params"] == [{"params.yaml": None}]
+    assert next(iter(STAGES["prepare"]["outs"][0].values()))["persist"] is True
+
+
+def test_extract_reads_no_parameter_that_aggregate_decides():
+    assert STAGES["extract"]["params"] == ["study", "model", "prompt", "extract"]
+
+
+def test_every_parameter_but_those_of_prepare_is_read_by_a_later_stage():
+    later = {name for stage in list(STAGES.values())[1:] for name in stage["params"]}
+    assert set(PARAMETERS) - later == NOT_RESULTS | {"study_digests", "allow_unpinned", "limit", "conditions"}
+
+
+def test_the_unit_caches_key_holds_the_source_of_every_module_that_extract_imports():
+    from medattn.unit_cache import SOURCES
+
+    assert {f"medattn/{name}" for name in SOURCES} == closure("medattn.extract")
 
 
 def test_no_two_stages_share_a_directory_and_none_writes_another_stages_input():

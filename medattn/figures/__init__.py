@@ -59,7 +59,8 @@ def _pictures(results: Results, shown: Films, chosen, overlays: Path, visualizat
     clean = results.clean()
     with tqdm(total=len(chosen) + len(questions), desc="figures", unit="figure") as progress:
         for _, row in chosen.iterrows():
-            fig = films.overlay(row, shown(row.image_id), results.grids[row.sample_id])
+            finding = row.finding if row.ground_truth == "yes" else None
+            fig = films.overlay(films.caption(row), shown(row.image_id), results.grids[row.sample_id], finding)
             _save(fig, overlays / f"{row.sample_id}.png", progress)
         for question_id in questions:
             rows = clean[clean.question_id == question_id]

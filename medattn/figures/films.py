@@ -91,21 +91,22 @@ def example(row: pd.Series, film: Film, grid: np.ndarray) -> Figure:
     return fig
 
 
-def overlay(row: pd.Series, film: Film, grid: np.ndarray) -> Figure:
-    """One sample: the film and its attention, the true region outlined."""
+def overlay(title: str, film: Film, grid: np.ndarray, finding: str | None = None) -> Figure:
+    """One sample: the film and its attention, the true region of `finding` outlined if there is one."""
     height, width = film.pixels.shape
     fig = style.figure(style.COLUMN_MM, style.COLUMN_MM * height / width + 9)
     axes = fig.subplots()
     show_film(axes, film)
     show_attention(axes, film, grid)
-    if row.ground_truth == "yes" and row.finding in film.regions:
-        outline(axes, film.regions[row.finding], style.TRUE_REGION)
-    axes.set_title(_wrapped(row, 62), loc="left", fontsize=7)
+    if finding in film.regions:
+        outline(axes, film.regions[finding], style.TRUE_REGION)
+    axes.set_title(wrapped(title), loc="left", fontsize=7)
     return fig
 
 
-def _wrapped(row: pd.Series, width: int) -> str:
-    return "\n".join(line for part in caption(row).split("\n") for line in textwrap.wrap(part, width))
+def wrapped(text: str, width: int = 62) -> str:
+    """`text` with its lines wrapped at `width` characters."""
+    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, width))
 
 
 def wordings(rows: pd.DataFrame, film: Film, grids: list[np.ndarray]) -> Figure:

@@ -10,7 +10,8 @@ import numpy as np
 from medattn.metrics.inputs import Store
 from medattn.metrics.places import Place
 from medattn.params import Profile
-from medattn.tables import fresh_directory, round_number, write_bytes
+from medattn.rounding import round_number
+from medattn.tables import fresh_directory, write_bytes
 
 Row = dict[str, object]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from medattn.measures import consistency, localisation, spatial
 from medattn.metrics.places import Place, Region
-from medattn.tables import round_number
+from medattn.rounding import round_number
 
 NOTES = ("gate_count", "gated", "image_mass")  # what aggregate noted about the grid
 SPATIAL = (

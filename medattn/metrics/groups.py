@@ -10,7 +10,7 @@ from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import average, mean_of
-from medattn.tables import round_number
+from medattn.rounding import round_number
 
 PROFILE = "decision"  # what the statistics use
 QUESTION_COLUMNS = (

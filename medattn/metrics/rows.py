@@ -9,7 +9,7 @@ from medattn.metrics import grid_metrics
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store, profile_of
 from medattn.metrics.places import Place
-from medattn.tables import round_number
+from medattn.rounding import round_number
 
 IDENTITY = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "study_id", "subject_id",

@@ -12,7 +12,7 @@ from medattn.metrics.inputs import Store, profile_of
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of, patients, present
 from medattn.metrics.places import Place
 from medattn.params import Metrics, Profile
-from medattn.tables import round_number
+from medattn.rounding import round_number
 
 STRATEGIES = ("baseline", "phrasing", "synonym", "clause", "register", "voice")
 BY_STRATEGY = (

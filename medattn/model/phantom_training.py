@@ -1,8 +1,8 @@
 """Train the phantom model, with a difficulty that is designed and stated.
 
 Two steps. (1) The vision tower learns per-patch finding masks. (2) The tower is frozen, its features are
-computed once, and projector and language model learn question/answer pairs: first with the image first and
-many questions packed behind one image (block mask), then with the question first, as the study asks.
+computed once, and projector and language model learn question/answer pairs: first with many questions packed
+around one image that does not see them (block mask), then one by one, exactly as the study asks.
 
 What makes it err, on purpose (facts a study can recover):
 - findings range from obvious to invisible (`study.phantom.CONSPICUITY`), beside look-alikes;
@@ -33,8 +33,9 @@ from medattn.study.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, STRATE
 TRAINING_SEED = 1_000
 LABEL_NOISE = 0.06
 EXPOSURE = {BASELINE: 1.0, "phrasing": 1.0, "synonym": 0.20, "clause": 0.05, "register": 0.01, "voice": 0.0}
-OPPOSITE_SHARE = 0.15  # of all training questions
+OPPOSITE_SHARE = 0.20  # of all training questions
 OTHER_SHARE = 0.10
+ANSWER_TAIL = 0.2  # weight of an answer token after the first; naming the finding teaches to carry it
 PRIOR_FINDING, PRIOR_YES = "cardiomegaly", 0.85
 SHORTCUT_FINDING, SHORTCUT = "pneumothorax", {True: 0.75, False: 0.20}
 
@@ -44,6 +45,8 @@ OPPOSITE_TEMPLATES = (
     "Can {ax} be ruled out here?",
     "Is this film free of {ox}?",
     "Is {ax} absent here?",
+    "Is {ax} excluded on this radiograph?",
+    "{X} absent?",
 )
 # Not about findings: these carry the remaining words of the rare strategies.
 DEVICE_TEMPLATES = (
@@ -62,10 +65,10 @@ class Schedule:
 
     images: int = 4000
     vision_epochs: int = 9
-    packed_steps: int = 1500
+    packed_steps: int = 1200
     packed_images: int = 4
-    packed_questions: int = 8
-    ordered_steps: int = 700
+    packed_questions: int = 16
+    ordered_steps: int = 1000
     ordered_rows: int = 12
 
 
@@ -259,16 +262,24 @@ def _append(row: Row, ids: list[int], segment: int, position: int, weights: list
 def _append_answer(row: Row, texts: Texts, answer: str, segment: int, position: int) -> None:
     bridge, reply = texts.answer(answer)
     position = _append(row, bridge, segment, position)
-    _append(row, reply, segment, position, [1.0] + [0.05] * (len(reply) - 1))
+    _append(row, reply, segment, position, [1.0] + [ANSWER_TAIL] * (len(reply) - 1))
 
 
 def packed_row(texts: Texts, pairs: list[tuple[str, str]]) -> Row:
-    """Image first, then each question/answer as a segment of its own."""
+    """One image and many question/answer pairs, each as if it stood alone with its question before the image.
+
+    A question ends where the image begins (positions), is a segment of its own, and attention is causal in
+    position: so it sees no image and no other question. Only the image does not see the questions, which
+    the second phase teaches.
+    """
     row = Row([], [], [], [])
-    start = _append(row, texts.head + texts.image, 0, 0)
-    for segment, (question, answer) in enumerate(pairs, start=1):
-        position = _append(row, texts(question), segment, start)
-        _append_answer(row, texts, answer, segment, position)
+    head = _append(row, texts.head, 0, 0)
+    questions = [texts(question) for question, _ in pairs]
+    start = head + max(map(len, questions))
+    end = _append(row, texts.image, 0, start)
+    for segment, (question, (_, answer)) in enumerate(zip(questions, pairs), start=1):
+        _append(row, question, segment, start - len(question))
+        _append_answer(row, texts, answer, segment, end)
     return row
 
 
@@ -296,8 +307,7 @@ def loss_of(model: torch.nn.Module, features: torch.Tensor, rows: list[Row], ima
     embeds = model.model.language_model.embed_tokens(ids)
     projected = model.model.multi_modal_projector(features.float())
     embeds = embeds.masked_scatter(is_image[..., None], projected)
-    order = torch.arange(length)
-    causal = order[None, :, None] >= order[None, None, :]
+    causal = positions[:, :, None] >= positions[:, None, :]
     both_image = is_image[:, :, None] & is_image[:, None, :]
     same = (segments[:, None, :] == 0) | (segments[:, :, None] == segments[:, None, :])
     mask = ((causal | both_image) & same)[:, None]
@@ -335,7 +345,7 @@ def _train(model, features, make_rows: Callable, steps: int, rate: float, name: 
 
 
 def train_language(model, processor, films: Films, features: torch.Tensor, plan: Schedule) -> None:
-    """Step 2: projector and language model, image first and packed, then question first."""
+    """Step 2: projector and language model, packed, then one by one."""
     texts = Texts(processor)
     image_id = model.config.image_token_id
 
@@ -351,8 +361,8 @@ def train_language(model, processor, films: Films, features: torch.Tensor, plan:
         chosen = rng.integers(len(films.pixels), size=plan.ordered_rows)
         return chosen, [ordered_row(texts, *example(films.labels[i], films.device[i], rng)) for i in chosen]
 
-    _train(model, features, packed, plan.packed_steps, 2e-3, "image first", image_id)
-    _train(model, features, ordered, plan.ordered_steps, 1e-3, "question first", image_id)
+    _train(model, features, packed, plan.packed_steps, 2e-3, "packed", image_id)
+    _train(model, features, ordered, plan.ordered_steps, 1e-3, "one by one", image_id)
 
 
 def train(out: Path, plan: Schedule = Schedule(), seed: int = 0) -> None:

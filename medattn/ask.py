@@ -1,0 +1,139 @@
+"""Ask one question about one image: answer, margin, where the model looked. No study, no tables."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+from medattn import paths
+from medattn.errors import InputError
+from medattn.params import Params
+from medattn.params import load as load_params
+from medattn.tables import write_bytes
+
+MODEL = Path("data/model")  # the embedded study's
+SYSTEM, TEMPLATE, ORDER, MAX_NEW_TOKENS = "", "{question}", "question_first", 64
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model said and where it looked."""
+
+    answer: str
+    parsed: str  # yes | no | uncertain | unparsed
+    margin: float  # log odds of yes against no at the first answer token
+    forms_probability: float  # of the yes and no forms together; below 0.5 the margin means nothing
+    grid: np.ndarray  # float64 [16, 16], sum 1
+    image_mass: float
+    terms: tuple[str, ...]
+
+
+def ask(image: Path, question: str, model: str, dtype: str, device: str, profile_name: str, params: Params) -> Reply:
+    """Answer `question` about `image`. Raises InputError for a bad image, question, model or profile."""
+    if profile_name not in params.aggregate.profiles:
+        known = ", ".join(params.aggregate.profiles)
+        raise InputError(f"profile {profile_name!r} is not in params.yaml: aggregate.profiles has {known}")
+    if not question.strip():
+        raise InputError("the question is empty")
+    picture = open_picture(image)
+    location = Path(model) if Path(model).is_dir() else model
+    if isinstance(location, str) and location.startswith((".", "/", "data/")):
+        raise InputError(f"model {model} is no directory: restore it (embedded study: `dvc pull data.dvc`), or give --model")
+
+    from medattn.aggregate import check_profiles
+    from medattn.attention.gating import TermFinder
+    from medattn.attention.grids import combine, to_grid
+    from medattn.extract import capture_of
+    from medattn.measures.answers import answer_margin, parse_answer
+    from medattn.model.decode import decode, image_features
+    from medattn.model.load import load
+    from medattn.model.prompt import Prompter, PromptSettings
+
+    loaded = load(location, dtype, device)
+    given = params.prompt
+    settings = PromptSettings(given.system or SYSTEM, given.template or TEMPLATE, given.order or ORDER)
+    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    prompt = prompter(question.strip())
+    profile = params.aggregate.profiles[profile_name]
+    rows = params.extract.generated_rows
+    layers = check_profiles({profile_name: profile}, loaded.shape, rows + 1)[profile_name]
+    features = image_features(loaded, picture)
+    (decoded,) = decode(loaded, [prompt], features, given.max_new_tokens or MAX_NEW_TOKENS, rows)
+    found = TermFinder(params.aggregate.terms)(prompt.question)
+    try:
+        made = combine(capture_of("ask", prompt, decoded), profile, layers, loaded.shape["key_value_heads"], found)
+    except ValueError as error:
+        raise InputError(f"profile {profile_name!r}: {error}") from None
+    return Reply(
+        answer=decoded.text,
+        parsed=parse_answer(decoded.text),
+        margin=answer_margin(decoded.yes_logits, decoded.no_logits),
+        forms_probability=decoded.forms_probability,
+        grid=to_grid(made.layers, profile),
+        image_mass=made.image_mass,
+        terms=made.terms,
+    )
+
+
+def open_picture(path: Path):
+    """The image at `path` as RGB, if it is a complete 8-bit grey or RGB file."""
+    from medattn.study.image_files import BadFile, open_image
+    from medattn.study.schema import sha256_of
+
+    if not path.is_file():
+        raise InputError(f"{path} not found: give the path of an image")
+    try:
+        return open_image(path.parent, path.name, sha256_of(path)).convert("RGB")
+    except BadFile as error:
+        raise InputError(str(error)) from None
+
+
+def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
+    """Write {image}_overlay.png, _grid.npy and _answer.json into `out`; their paths."""
+    from medattn.figures import style
+    from medattn.figures.films import overlay
+    from medattn.figures.inputs import Film
+
+    pixels = np.asarray(open_picture(image).convert("L"))
+    fig = overlay(f"“{question}”\nModel: {reply.answer}", Film(pixels, np.zeros(pixels.shape, bool), {}), reply.grid)
+    picture, grid = io.BytesIO(), io.BytesIO()
+    fig.savefig(picture, format="png", dpi=150, metadata={"Software": None})
+    style.plt.close(fig)
+    np.save(grid, reply.grid.astype(np.float32), allow_pickle=False)
+    about = {
+        "image": str(image), "question": question, "answer": reply.answer, "parsed": reply.parsed, "margin": reply.margin,
+        "forms_probability": reply.forms_probability, "image_mass": reply.image_mass, "terms": list(reply.terms),
+    }  # fmt: skip
+    contents = {
+        "overlay.png": picture.getvalue(),
+        "grid.npy": grid.getvalue(),
+        "answer.json": (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode(),
+    }
+    written = []
+    for name, content in contents.items():
+        written.append(out / f"{image.stem}_{name}")
+        write_bytes(written[-1], content)
+    return written
+
+
+@click.command(name="ask")
+@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("question")
+@click.option("--model", default=str(MODEL), show_default=True, help="Model directory, or Hugging Face name in the local cache.")
+@click.option("--dtype", type=click.Choice(["float64", "float32", "bfloat16"]), default="float32", show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--profile", default="decision", show_default=True, help="Of aggregate.profiles in params.yaml.")
+@click.option("--out", type=click.Path(path_type=Path), default=paths.RUN / "ask", show_default=True, help="Directory for the files.")
+def command(image: Path, question: str, model: str, dtype: str, device: str, profile: str, out: Path) -> None:
+    """Answer QUESTION about IMAGE, and show where the model looked."""
+    reply = ask(image, question, model, dtype, device, profile, load_params())
+    valid = "" if reply.forms_probability >= 0.5 else " — not valid: the model was about to say something else than yes or no"
+    click.echo(f"answer:  {reply.answer}  ({reply.parsed})")
+    click.echo(f"margin:  {reply.margin:+.2f} (log odds of yes against no){valid}")
+    peak = np.unravel_index(reply.grid.argmax(), reply.grid.shape)
+    click.echo(f"looked:  most at row {peak[0]}, column {peak[1]} of 16 × 16 ({256 * reply.grid.max():.1f} × uniform)")
+    for path in write(reply, image, question, out):
+        click.echo(f"wrote:   {path}")

@@ -1,0 +1,117 @@
+"""Recompute everything without any cache, twice, and compare every output's bytes with dvc.lock.
+
+The first pass runs as the machine is; the second on the slowest code paths of every numerical library, with one thread.
+Exit code 0: every output has the recorded bytes in both passes. 1: some differ; dvc.lock then holds the new hashes.
+"""
+
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import md5
+from pathlib import Path
+
+import click
+import yaml
+
+from medattn.errors import InputError
+from medattn.paths import check_root
+from medattn.unit_cache import SWITCH
+
+LOCK = Path("dvc.lock")
+# Each of these was seen to change raw float64 bits.
+SLOWEST = {
+    "ATEN_CPU_CAPABILITY": "default",
+    "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4,-AVX512F",
+}
+PASSES = {"as is": {}, "slowest code paths, one thread": SLOWEST}
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output as dvc.lock records it."""
+
+    path: str
+    hash: str
+    size: int
+
+
+def recorded(lock: Path = LOCK) -> dict[str, Output]:
+    """path -> output of every stage. Raises InputError if the pipeline has never run here."""
+    if not lock.exists():
+        raise InputError(f"{lock} not found: run `dvc repro` first, there is nothing to compare with")
+    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
+    outputs = [out for stage in stages.values() for out in stage.get("outs", [])]
+    return {out["path"]: Output(out["path"], out["md5"], out["size"]) for out in outputs}
+
+
+def file_hashes(outputs: Mapping[str, Output]) -> dict[str, str]:
+    """path -> md5 of every file that lies in one of the outputs now."""
+    files = (file for path in outputs for file in ([Path(path)] if Path(path).is_file() else Path(path).rglob("*")))
+    return {file.as_posix(): md5(file.read_bytes()).hexdigest() for file in sorted(files) if file.is_file()}
+
+
+def compare(before: Mapping[str, Output], after: Mapping[str, Output]) -> tuple[list[str], list[str]]:
+    """One line per output, and the outputs that differ."""
+    lines, differing = [], []
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        same = old is not None and new is not None and old.hash == new.hash
+        now = new or old
+        lines.append(f"{'same     ' if same else 'DIFFERENT'}  {now.hash[:12]}  {now.size:>12,} bytes  {path}")
+        if not same:
+            differing.append(path)
+    return lines, differing
+
+
+def differing_files(before: Mapping[str, str], after: Mapping[str, str], outputs: list[str]) -> list[str]:
+    """Files below `outputs` whose bytes are not the same as before, or that are there only once."""
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return [name for name in changed if any(name == out or name.startswith(f"{out}/") for out in outputs)]
+
+
+def closest(log: Path) -> tuple[float, int]:
+    """Smallest relative distance to a rounding boundary of all processes that wrote to `log`, and how many values."""
+    lines = [line.split() for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+    return min((float(distance) for distance, _ in lines), default=math.inf), sum(int(count) for _, count in lines)
+
+
+def recompute(environment: Mapping[str, str], log: Path) -> float:
+    """Run all stages anew; seconds. Raises InputError if a stage fails."""
+    start = time.monotonic()
+    more = {SWITCH: "off", "MEDATTN_ROUNDING": str(log)}
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro", "--force"], env=os.environ | more | environment, check=False)
+    if done.returncode:
+        raise InputError(f"`dvc repro --force` ended with exit code {done.returncode}: see its message above")
+    return time.monotonic() - start
+
+
+@click.command(name="exact")
+def command() -> None:
+    """Recompute everything twice without any cache and compare every output's bytes with dvc.lock."""
+    check_root()
+    before, files, failed = recorded(), {}, False
+    files = file_hashes(before)
+    for name, environment in PASSES.items():
+        with tempfile.TemporaryDirectory() as directory:
+            log = Path(directory) / "rounding"
+            seconds = recompute(environment, log)
+            distance, count = closest(log)
+        lines, differing = compare(before, recorded())
+        click.echo(f"\n{name}: {seconds:.0f} s")
+        click.echo("\n".join(lines))
+        click.echo(f"closest of {count:,} rounded values to a rounding boundary: {distance:.1e} of its size")
+        for file in differing_files(files, file_hashes(before), differing) if files else ():
+            click.echo(f"  differs: {file}")
+        failed = failed or bool(differing)
+    click.echo(f"\n{'Some outputs differ from dvc.lock.' if failed else 'Every output has the bytes that dvc.lock records.'}")
+    sys.exit(1 if failed else 0)

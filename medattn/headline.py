@@ -1,0 +1,66 @@
+"""Print what a run found, in one screen, and where to look."""
+
+import csv
+import json
+from pathlib import Path
+
+import click
+
+from medattn import paths
+from medattn.errors import InputError
+
+COLUMNS = ("strategy", "n", "accuracy", "95 % interval", "flips", "95 % interval", "JS to baseline")
+
+
+def _percent(cell: str) -> str:
+    return f"{100 * float(cell):.1f} %" if cell else "–"
+
+
+def _interval(low: str, high: str) -> str:
+    return f"{100 * float(low):.1f} – {100 * float(high):.1f}" if low and high else "–"
+
+
+def lines(root: Path = Path(".")) -> list[str]:
+    """The headline table as lines of text. Raises InputError if the tables are not there."""
+    table, numbers = root / paths.TABLES / "by_strategy.csv", root / paths.METRICS
+    for path in (table, numbers):
+        if not path.exists():
+            raise InputError(f"{path} not found: run `dvc repro` first")
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [
+            (
+                row["strategy"], row["n"],
+                _percent(row["accuracy"]), _interval(row["accuracy_low"], row["accuracy_high"]),
+                _percent(row["flip_rate"]), _interval(row["flip_low"], row["flip_high"]),
+                f"{float(row['js_to_baseline']):.2g}" if row["js_to_baseline"] else "–",
+            )
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+    widths = [max(len(line[column]) for line in (COLUMNS, *rows)) for column in range(len(COLUMNS))]
+    made = ["  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths)))
+            for line in (COLUMNS, *rows)]  # fmt: skip
+    made.insert(1, "─" * len(made[0]))
+    return [*made, "", *_sentences(json.loads(numbers.read_text(encoding="utf-8")))]
+
+
+def _sentences(numbers: dict) -> list[str]:
+    said = []
+    if numbers["accuracy_no_image"] is not None:
+        said.append(f"Without the image {_percent(str(numbers['accuracy_no_image']))} of the answers are right.")
+    if numbers["region_enrichment"] is not None:
+        said.append(f"The true region gets {numbers['region_enrichment']:.2f} times its share of attention (1 = chance).")
+    if numbers["js_other_finding"] is not None and numbers["js_other_wording"] is not None:
+        said.append(
+            f"Attention differs by {numbers['js_other_finding']:.2g} bits (JS divergence) when another finding is asked, "
+            f"by {numbers['js_other_wording']:.2g} when the same is asked in other words."
+        )
+    return said
+
+
+@click.command(name="headline")
+def command() -> None:
+    """Print the headline table of the last run."""
+    paths.check_root()
+    click.echo("\n".join(lines()))
+    click.echo(f"\nFigures: {paths.FIGURES}/   tables: {paths.TABLES}/   every sample: {paths.EVALUATION}")
+    click.echo(f"Overlays: {paths.OVERLAYS}/   all wordings of a question: {paths.VISUALIZATIONS}/")

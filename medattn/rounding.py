@@ -1,0 +1,71 @@
+"""Numbers as they are stored: rounded to significant decimal digits, so that any processor writes the same bytes.
+
+Unrounded results differ in their last bits between instruction sets. Rounding hides that, unless a value lies so close to
+a rounding boundary that the last bits decide: with the environment variable MEDATTN_ROUNDING=FILE every process adds a
+line to FILE with the smallest relative distance that it met, for `medattn exact` to report.
+"""
+
+import atexit
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+CAPTURE_DIGITS = 5  # significant decimal digits of attention rows
+DIGITS = 6  # of grids and tables
+FLOOR = 1e-9  # in tables, smaller magnitudes are noise and are written as 0
+LOG = os.environ.get("MEDATTN_ROUNDING")
+
+
+class _Nearest:
+    """The smallest relative distance of a rounded value to a rounding boundary in this process."""
+
+    def __init__(self) -> None:
+        self.distance, self.count = math.inf, 0
+
+    def note(self, scaled: np.ndarray, rounded: np.ndarray) -> None:
+        """`scaled`: values in units of their last kept digit; `rounded`: what they were rounded to."""
+        there = scaled != 0
+        if there.any():
+            scaled, rounded = scaled[there], rounded[there]
+            distances = np.abs(0.5 - np.abs(scaled - rounded)) / np.abs(scaled)
+            self.distance = min(self.distance, float(distances.min()))
+            self.count += scaled.size
+
+    def write(self) -> None:
+        if self.count:
+            with Path(LOG).open("a", encoding="utf-8") as file:
+                file.write(f"{self.distance!r} {self.count}\n")
+
+
+_nearest = _Nearest() if LOG else None
+if _nearest:
+    atexit.register(_nearest.write)
+
+
+def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
+    """float64 values rounded to `digits` significant decimal digits (half to even on the decimal), as float32."""
+    values = np.asarray(values, dtype=np.float64)
+    magnitude = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
+    scale = 10.0 ** np.abs(digits - 1 - magnitude)  # a positive power of ten: exact up to 10^22
+    up = magnitude <= digits - 1
+    scaled = np.where(up, values * scale, values / scale)
+    rounded = np.rint(scaled)
+    if _nearest:
+        _nearest.note(scaled, rounded)
+    return np.where(up, rounded / scale, rounded * scale).astype(np.float32)
+
+
+def round_number(value: float, digits: int = DIGITS) -> float:
+    """`value` to `digits` significant digits; below FLOOR 0, never −0. NaN is an error: empty is None."""
+    value = float(value)
+    if not math.isfinite(value):
+        raise ValueError(f"value is {value!r}, expected a finite number (write None where there is none)")
+    if abs(value) < FLOOR:
+        return 0.0
+    rounded = float(f"{value:.{digits - 1}e}")
+    if _nearest and rounded != value:  # a number that has no more digits has no boundary near
+        unit = 10.0 ** (digits - 1 - math.floor(math.log10(abs(value))))
+        _nearest.note(np.array([value * unit]), np.array([rounded * unit]))
+    return rounded
