@@ -1,0 +1,101 @@
+"""The command line: every command answers, and a user's mistake is one message and exit code 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from medattn import params
+from medattn.cli import COMMANDS, group
+from medattn.errors import InputError
+from tests.import_closure import ROOT
+
+
+def medattn(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "medattn", *arguments], cwd=cwd, capture_output=True, text=True)
+
+
+def changed(tmp_path: Path, **changes) -> Path:
+    """A copy of params.yaml with these dotted keys set (`_` for `.`)."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for key, value in changes.items():
+        *path, last = key.split("__")
+        section = content
+        for name in path:
+            section = section[name]
+        section[last] = value
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name):
+    result = CliRunner().invoke(group, [name, "--help"])
+    assert result.exit_code == 0 and "Usage" in result.output
+
+
+def test_the_committed_parameters_are_valid():
+    assert params.load(ROOT / "params.yaml").study == "data"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"aggregate__gatting": True}, ["aggregate.gatting", "Extra inputs are not permitted"]),
+        ({"nonsense": 1}, ["nonsense", "not 1"]),
+        ({"limit": "20"}, ["limit", "not '20'"]),
+        ({"limit": 0}, ["limit", "greater than or equal to 1"]),
+        ({"extract__generated_rows": -1}, ["extract.generated_rows"]),
+        ({"aggregate__profiles__decision__gqa": "median"}, ["aggregate.profiles.decision.gqa", "'median'"]),
+        ({"aggregate__profiles__decision__rows": []}, ["aggregate.profiles.decision.rows"]),
+        ({"aggregate__profiles__decision__layers": [1, 1]}, ["names an entry twice"]),
+        ({"aggregate__terms": ["Nodule"]}, ["aggregate.terms", "lower case"]),
+        ({"conditions__sepia": {"wordings": "all"}}, ["conditions.sepia"]),
+        ({"conditions": {"no_image": {"wordings": "all"}}}, ["conditions", "clean must be there"]),
+        ({"model__dtype": "float16"}, ["model.dtype", "'float16'"]),
+        ({"prompt__order": "sideways"}, ["prompt.order", "'sideways'"]),
+        ({"figures__examples": [{"per": "finding", "pick": "prettiest", "n": 1}]}, ["figures.examples.0.pick"]),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_its_value_and_remedy(tmp_path, changes, named):
+    path = changed(tmp_path, **changes)
+    with pytest.raises(InputError) as error:
+        params.load(path)
+    for part in [str(path), *named, f"git checkout {path}"]:
+        assert part in str(error.value)
+
+
+def test_a_missing_section_is_named(tmp_path):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    del content["metrics"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match=r"metrics: Field required"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_a_mistake_is_one_message_and_exit_code_2(tmp_path):
+    changed(tmp_path, nonsense=1)
+    done = medattn("params", "check", cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("medattn: params.yaml: nonsense: ") and "Traceback" not in done.stderr
+
+
+def test_without_params_yaml_the_message_says_where_to_go(tmp_path):
+    done = medattn("params", "check", cwd=tmp_path)
+    assert done.returncode == 2 and "params.yaml not found: run this from the repository's root" in done.stderr
+
+
+@pytest.mark.parametrize("stage", ["prepare", "extract", "aggregate", "metrics", "figures"])
+def test_a_stage_refuses_to_run_code_that_is_not_under_the_working_directory(tmp_path, stage):
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    done = medattn(stage, cwd=tmp_path)
+    assert done.returncode == 2 and "the code that runs is in" in done.stderr
+
+
+def test_outside_a_checkout_a_stage_says_so(tmp_path):
+    done = medattn("prepare", cwd=tmp_path)
+    assert done.returncode == 2 and "has no dvc.yaml: run this from the repository's root" in done.stderr
