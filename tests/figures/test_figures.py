@@ -1,0 +1,148 @@
+"""The figures stage on a tiny study: every file, in the same bytes, of the right size, showing the right place."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from medattn import figures, paths
+from medattn.figures import examples, films, style
+from medattn.figures.inputs import Film, numbers, read_results
+from medattn.metrics import run as run_metrics
+from medattn.params import Examples
+from tests.metrics.conftest import make_params, make_root
+
+NAMES = ("accuracy_by_strategy", "example", "js_contrast", "layer_head", "metric_distributions")
+MM = 1 / 25.4
+
+
+def settings(dpi: int = 72):
+    """The committed parameters, at screen resolution so that the tests are quick."""
+    given = make_params()
+    return given.model_copy(update={"figures": given.figures.model_copy(update={"dpi": dpi})})
+
+
+def files(root) -> dict[str, bytes]:
+    places = (paths.FIGURES, paths.OVERLAYS, paths.VISUALIZATIONS)
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for place in places for path in sorted((root / place).rglob("*")) if path.is_file()
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    root = make_root(tmp_path_factory.mktemp("figures"))
+    run_metrics(make_params(), root)
+    notes = figures.run(settings(), root)
+    return root, notes
+
+
+def test_every_figure_is_drawn_as_png_and_pdf(drawn):
+    root, _ = drawn
+    made = {path.name for path in (root / paths.FIGURES).iterdir()}
+    assert made == {f"{name}{suffix}" for name in NAMES for suffix in (".png", ".pdf")}
+
+
+def test_the_same_tables_give_the_same_bytes(drawn):
+    root, _ = drawn
+    before = files(root)
+    figures.run(settings(), root)
+    assert files(root) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_are_a_column_or_a_page_wide_and_their_text_stays_text(drawn, name):
+    root, _ = drawn
+    content = (root / paths.FIGURES / f"{name}.pdf").read_bytes()
+    width = float(re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", content).group(1)) / 72 / MM
+    assert min(abs(width - style.COLUMN_MM), abs(width - style.PAGE_MM)) < 0.5
+    assert b"/FontFile2" in content and b"/Subtype /Type3" not in content  # TrueType, not outlines
+    assert b"CreationDate" not in content and b"Producer" not in content
+    with Image.open(root / paths.FIGURES / f"{name}.png") as picture:
+        assert "Software" not in picture.info
+        assert abs(picture.width / settings().figures.dpi / MM - width) < 0.5
+
+
+def test_examples_are_chosen_by_rule_lowest_sample_id_first(drawn):
+    root, notes = drawn
+    clean = read_results(root).clean()
+    rules = [Examples(per="finding", pick="correct", n=2), Examples(per="strategy", pick="flipped", n=1)]
+    chosen, missing = examples.choose(clean, rules)
+    expected = set()
+    for finding in set(clean.finding):
+        expected |= set(sorted(clean[(clean.finding == finding) & (clean.correct == "true")].sample_id)[:2])
+    for strategy in set(clean.strategy):
+        expected |= set(sorted(clean[(clean.strategy == strategy) & (clean.flip == "true")].sample_id)[:1])
+    assert list(chosen.sample_id) == sorted(expected)
+    assert "strategy baseline: 0 of 1 flipped examples" in missing
+
+
+def test_each_chosen_sample_has_an_overlay_and_its_question_all_wordings(drawn):
+    root, _ = drawn
+    chosen, _ = examples.choose(read_results(root).clean(), make_params().figures.examples)
+    assert {path.stem for path in (root / paths.OVERLAYS).iterdir()} == set(chosen.sample_id)
+    assert {path.stem for path in (root / paths.VISUALIZATIONS).iterdir()} == set(chosen.question_id)
+
+
+def test_a_credentialed_study_leaves_no_radiograph_in_reports(drawn, tmp_path):
+    root = shutil.copytree(drawn[0], tmp_path / "copy")
+    about = root / "data/study.yaml"
+    content = yaml.safe_load(about.read_text()) | {"licence": "credentialed"}
+    about.write_text(yaml.safe_dump(content))
+    figures.run(settings(), root)
+    assert not list((root / paths.FIGURES).glob("example*"))
+    assert (root / paths.VISUALIZATIONS / "example.png").exists()
+
+
+@pytest.mark.parametrize("cell", [(2, 13), (14, 1)])
+def test_an_overlay_lights_the_cell_where_the_attention_is(cell):
+    row, column = cell
+    film = Film(np.full((320, 160), 40, np.uint8), np.ones((320, 160), bool), {})
+    grid = np.full((16, 16), 0.5 / 255)
+    grid[cell] = 0.5
+    fig = style.figure(80, 160)
+    fig.set_layout_engine("none")
+    axes = fig.add_axes((0, 0, 1, 1))
+    films.show_film(axes, film)
+    films.show_attention(axes, film, grid)
+    for text in axes.texts:
+        text.remove()
+    fig.canvas.draw()
+    seen = np.asarray(fig.canvas.buffer_rgba()).astype(int)
+    style.plt.close(fig)
+    height, width = seen.shape[:2]
+    warm = seen[..., 0] - seen[..., 2] > 40
+    y, x = np.argwhere(warm).mean(axis=0)
+    assert (int(16 * y / height), int(16 * x / width)) == cell
+    assert warm.mean() == pytest.approx(1 / 256, rel=0.15)
+
+
+def test_an_outline_runs_where_the_mask_ends():
+    mask = np.zeros((100, 80), bool)
+    mask[10:30, 60:80] = True  # touches the right edge
+    fig = style.figure(80, 100)
+    axes = fig.add_subplot()
+    films.outline(axes, mask, style.TRUE_REGION)
+    points = np.concatenate([path.vertices for path in axes.collections[0].get_paths()])
+    style.plt.close(fig)
+    assert points.min(axis=0) == pytest.approx([60, 10], abs=0.51)
+    assert points.max(axis=0) == pytest.approx([80, 30], abs=0.51)
+
+
+def test_a_run_of_one_image_draws_what_it_can(tmp_path):
+    root = make_root(tmp_path, images=("i4",))
+    run_metrics(make_params(), root)
+    notes = figures.run(settings(), root)
+    assert len(list((root / paths.FIGURES).iterdir())) == 2 * len(NAMES)
+    assert any("flipped" in note for note in notes)
+
+
+def test_numbers_keep_empty_cells_empty():
+    import pandas as pd
+
+    column = numbers(pd.Series(["", "1.5", "true", "false"]))
+    assert np.isnan(column[0]) and list(column[1:]) == [1.5, 1, 0]
