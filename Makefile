@@ -9,17 +9,19 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | ck
 # A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
 TORCH_INDEX ?=
 
-.PHONY: help repro setup data test test-slow exact bench lock clean
+.PHONY: help repro history setup test test-slow exact bench lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-repro: setup ## recompute the whole study and print the headline
-	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "make repro needs the git history: git clone the repository instead of unpacking an archive"; exit 2; }
+repro: history setup ## recompute the whole study and print the headline
 	$(BIN)/dvc pull --quiet data.dvc
 	$(BIN)/python -m medattn params check
 	$(BIN)/dvc repro
 	@$(BIN)/python -m medattn headline
+
+history:
+	@test -e .git || { echo "make repro needs the git history: git clone the repository instead of unpacking an archive"; exit 2; }
 
 setup: $(STAMP) ## make .venv with the pinned packages (Python 3.11 to 3.13; PYTHON=... chooses one)
 

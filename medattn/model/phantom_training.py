@@ -32,8 +32,8 @@ from medattn.study.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, STRATE
 
 TRAINING_SEED = 1_000
 LABEL_NOISE = 0.06
-EXPOSURE = {BASELINE: 1.0, "phrasing": 1.0, "synonym": 0.20, "clause": 0.05, "register": 0.01, "voice": 0.0}
-OPPOSITE_SHARE = 0.20  # of all training questions
+EXPOSURE = {BASELINE: 1.0, "phrasing": 1.0, "synonym": 0.10, "clause": 0.03, "register": 0.005, "voice": 0.0}
+OPPOSITE_SHARE = 0.22  # of all training questions
 OTHER_SHARE = 0.10
 ANSWER_TAIL = 0.2  # weight of an answer token after the first; naming the finding teaches to carry it
 PRIOR_FINDING, PRIOR_YES = "cardiomegaly", 0.85
@@ -68,7 +68,7 @@ class Schedule:
     packed_steps: int = 1200
     packed_images: int = 4
     packed_questions: int = 16
-    ordered_steps: int = 1000
+    ordered_steps: int = 1200
     ordered_rows: int = 12
 
 

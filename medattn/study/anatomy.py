@@ -384,11 +384,11 @@ def _consolidation(c: SimpleNamespace, side: str, stream: np.random.Generator) -
 
 def _nodule(c: SimpleNamespace, side: str, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A round soft spot wholly inside the lung."""
-    radius = stream.uniform(9, 13)
+    radius = stream.uniform(11, 15)
     u, v = _point_in_lung(c, side, stream, (95, 265), radius + 4)
     margin = radius - np.sqrt((c.u - u) ** 2 + (c.v - v) ** 2)
     mask = _largest((margin > 0) & c.lungs & _side(c, side))
-    return 0.60 * _ramp(margin, 6) * c.air, mask
+    return 0.65 * _ramp(margin, 6) * c.air, mask
 
 
 # --- look-alikes and the support device: attenuation [HEIGHT, WIDTH] --------------------------------------------------

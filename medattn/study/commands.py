@@ -60,3 +60,18 @@ def train_phantom(out: Path) -> None:
 
     train(out)
     click.echo(f"{out}: trained")
+
+
+@command.command(name="assess-phantom")
+@click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--images", type=click.IntRange(10), help="Films to ask about.  [default: the development set's]")
+@click.option("--seed", type=click.IntRange(0), help="World they are drawn in.  [default: the development set's]")
+def assess_phantom(model: Path, images: int | None, seed: int | None) -> None:
+    """Ask MODEL about the development films: is it as difficult as designed? Exit code 1 if a band is missed."""
+    from medattn.model import phantom_assessment as assessment
+
+    images = images or assessment.DEVELOPMENT_IMAGES
+    answers = assessment.answer(model, images, assessment.DEVELOPMENT_SEED if seed is None else seed)
+    click.echo(assessment.report(answers))
+    if not all(band.holds for band in assessment.bands(answers)):
+        raise SystemExit(1)

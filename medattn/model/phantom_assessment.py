@@ -1,0 +1,113 @@
+"""Is a trained phantom model as difficult as it was designed to be? Asked on a development seed, before it is frozen.
+
+The bands leave a study enough to find: enough right answers, and enough flips and errors, in enough patients.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from medattn.measures.answers import parse_answer
+from medattn.model.decode import decode, image_features
+from medattn.model.load import load
+from medattn.model.prompt import Prompter, PromptSettings
+from medattn.study.phantom import make_case
+from medattn.study.wordings import BASELINE, STRATEGIES, baseline_template, wordings
+from medattn.study.write_phantom import design
+
+DEVELOPMENT_SEED, DEVELOPMENT_IMAGES = 7777, 200
+NEW_TOKENS = 12
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One wording of one question, and the answer to it."""
+
+    question: str
+    subject: str
+    finding: str
+    strategy: str
+    truth: str  # yes | no
+    said: str  # yes | no | uncertain | unparsed
+
+
+@dataclass(frozen=True)
+class Band:
+    """A number and where it has to lie."""
+
+    name: str
+    value: float
+    low: float
+    high: float = float("inf")
+
+    @property
+    def holds(self) -> bool:
+        return self.low <= self.value <= self.high
+
+
+def answer(directory: Path, images: int, seed: int) -> list[Answered]:
+    """Ask the model in `directory` every wording about `images` films of world `seed`, designed as a study's are."""
+    loaded = load(directory, "float32", "cpu")
+    settings = PromptSettings("", "{question}", "question_first")
+    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    answers = []
+    for film in tqdm(design(images, seed), desc="asking", unit="image"):
+        case = make_case(seed, film.subject, film.film, fixed={film.finding: film.present})
+        features = image_features(loaded, Image.fromarray(case.radiograph.image).convert("RGB"))
+        question = f"{film.image_id}-{film.finding.replace(' ', '-')}"
+        asked = wordings(question, film.finding, baseline_template(film.image_id))
+        replies = decode(loaded, [prompter(wording.text) for wording in asked], features, NEW_TOKENS, 0)
+        answers += [
+            Answered(
+                question, film.subject_id, film.finding, wording.strategy, "yes" if film.present else "no",
+                parse_answer(reply.text, film.finding),
+            )
+            for wording, reply in zip(asked, replies, strict=True)
+        ]  # fmt: skip
+    return answers
+
+
+def accuracy(answers: Sequence[Answered]) -> float:
+    """Share of right answers; what is neither yes nor no is wrong."""
+    return sum(one.said == one.truth for one in answers) / len(answers)
+
+
+def flips(answers: Sequence[Answered]) -> list[tuple[Answered, str]]:
+    """Answers that are yes where the baseline wording's is no, or no where it is yes, with the baseline's answer."""
+    first = {one.question: one.said for one in answers if one.strategy == BASELINE}
+    return [(one, first[one.question]) for one in answers if {one.said, first[one.question]} == {"yes", "no"}]
+
+
+def bands(answers: Sequence[Answered]) -> list[Band]:
+    """The numbers that a frozen model must show on the development seed."""
+    baseline = [one for one in answers if one.strategy == BASELINE]
+    flipped = flips(answers)
+    return [
+        Band("accuracy, baseline wording", accuracy(baseline), 0.85, 0.93),
+        Band("flip rate, other wordings", len(flipped) / (len(answers) - len(baseline)), 0.08, 0.20),
+        Band("flips", len(flipped), 30),
+        Band("flips to yes", sum(before == "no" for _, before in flipped), 1),
+        Band("flips to no", sum(before == "yes" for _, before in flipped), 1),
+        Band("patients with a flip", len({one.subject for one, _ in flipped}), 20),
+        Band("patients with an error", len({one.subject for one in answers if one.said != one.truth}), 20),
+    ]
+
+
+def report(answers: Sequence[Answered]) -> str:
+    """Accuracy and flips by strategy, accuracy by finding, and the bands, as text."""
+    flipped = [one for one, _ in flips(answers)]
+    lines = []
+    for strategy in (BASELINE, *STRATEGIES):
+        some = [one for one in answers if one.strategy == strategy]
+        rate = sum(one.strategy == strategy for one in flipped) / len(some)
+        lines.append(f"{strategy:20} accuracy {accuracy(some):.3f}  flips {rate:.3f}")
+    for finding in sorted({one.finding for one in answers}):
+        some = [one for one in answers if one.finding == finding and one.strategy == BASELINE]
+        yes, no = ([one for one in some if one.truth == truth] for truth in ("yes", "no"))
+        lines.append(f"{finding:20} sensitivity {accuracy(yes):.2f}  specificity {accuracy(no):.2f}")
+    for band in bands(answers):
+        lines.append(f"{band.name:28} {band.value:8.3f}  in [{band.low:g}, {band.high:g}]: {'yes' if band.holds else 'NO'}")
+    return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""The embedded study from a fresh clone: real git, real DVC, real model, real processes. Minutes."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.import_closure import ROOT
+
+pytestmark = pytest.mark.slow
+
+VARIANTS = {
+    "gating": "aggregate.profiles.original.gating=false",
+    "terms": "aggregate.terms=[effusion]",
+    "layers": "aggregate.profiles.decision.layers=[0]",
+    "gqa": "aggregate.profiles.decision.gqa=max",
+    "rows": "aggregate.profiles.decision.rows=[1]",
+}
+
+
+def run(clone: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess:
+    """Run a command in the clone, with the tests' own Python first on PATH, as an activated environment has it."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(command, cwd=clone, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    if check:
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
+def dvc(clone: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    return run(clone, sys.executable, "-m", "dvc", *arguments, check=check)
+
+
+def tables(clone: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((clone / "reports/tables").iterdir())}
+
+
+def captures_hash(clone: Path) -> str:
+    lock = yaml.safe_load((clone / "dvc.lock").read_text())
+    return next(out["md5"] for out in lock["stages"]["extract"]["outs"] if out["path"] == "results/captures")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """A fresh clone of the last commit, its study pulled, everything recomputed twice and compared with dvc.lock."""
+    place = tmp_path_factory.mktemp("clone") / "medattn"
+    run(ROOT, "git", "clone", "--quiet", str(ROOT), str(place))
+    dvc(place, "pull", "data.dvc")
+    done = run(place, sys.executable, "-m", "medattn", "exact", check=False)
+    print(done.stdout[-6000:])
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return place
+
+
+def test_a_clone_recomputes_every_byte_that_the_lock_records_also_on_the_slowest_code_paths(clone):
+    assert run(clone, "git", "status", "--porcelain").stdout == ""
+
+
+def test_running_again_recomputes_nothing(clone):
+    said = dvc(clone, "repro").stdout
+    assert "Running stage" not in said and "up to date" in said
+    assert run(clone, "git", "status", "--porcelain").stdout == ""
+
+
+def test_the_results_are_complete(clone):
+    with (clone / "results/evaluation_results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    study = [row for row in rows if row["role"] == "study"]
+    assert len([row for row in study if row["condition"] == "clean"]) == 600
+    assert len([row for row in study if row["condition"] == "no_image"]) == 600
+    assert len(rows) - len(study) == 200
+    grids = {path.name for path in (clone / "results/grids").iterdir()}
+    assert len(grids) == 2 * 800 and {f"{row['sample_id']}_grid.npy" for row in rows if row["condition"] == "clean"} <= grids
+    numbers = json.loads((clone / "reports/metrics.json").read_text())
+    assert numbers["n_samples"] == 1400 and numbers["n_failed"] == 0 and len(numbers) <= 12
+
+
+def test_metrics_and_plots_are_shown(clone):
+    assert "accuracy_baseline" in dvc(clone, "metrics", "show").stdout
+    dvc(clone, "plots", "show", "-o", "results/run/plots")
+    assert "accuracy" in (clone / "results/run/plots/index.html").read_text()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_does_not_extract_again_and_changes_the_results(clone, name):
+    before, captured = tables(clone), captures_hash(clone)
+    said = dvc(clone, "exp", "run", "-S", VARIANTS[name]).stdout
+    try:
+        assert "Running stage 'aggregate'" in said and "Running stage 'extract'" not in said
+        assert captures_hash(clone) == captured
+        assert tables(clone) != before
+    finally:
+        run(clone, "git", "checkout", "--quiet", ".")
+        dvc(clone, "checkout")
+    assert tables(clone) == before
+
+
+def test_a_quick_run_keeps_whole_questions(clone):
+    dvc(clone, "exp", "run", "-S", "limit=4")
+    try:
+        with (clone / "results/manifest.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        questions = {row["question_id"] for row in rows if row["role"] == "study"}
+        assert len(questions) == 4 and len([row for row in rows if row["role"] == "study"]) == 4 * 6 * 2
+    finally:
+        run(clone, "git", "checkout", "--quiet", ".")
+        dvc(clone, "checkout")
+
+
+@pytest.mark.parametrize("what", ["study", "parameter"])
+def test_bad_input_ends_the_run_before_any_result_is_touched(clone, what):
+    before = {path: path.read_bytes() for path in (clone / "results").rglob("*.csv")}
+    params, questions = clone / "params.yaml", clone / "data/questions.csv"
+    kept = params.read_text(), questions.read_bytes()
+    try:
+        if what == "study":
+            questions.unlink()  # DVC may have linked it to its cache
+            questions.write_bytes(kept[1].replace(b",yes,", b",no,", 1))
+        else:
+            params.write_text(kept[0].replace("gqa: mean", "gqa: median", 1))
+        done = dvc(clone, "repro", check=False)
+        assert done.returncode != 0
+        said = done.stdout + done.stderr
+        assert ("study_digests pins" if what == "study" else "aggregate.profiles.original.gqa") in said
+        assert {path: path.read_bytes() for path in (clone / "results").rglob("*.csv")} == before
+    finally:
+        params.write_text(kept[0])
+        questions.write_bytes(kept[1])
+        run(clone, "git", "checkout", "--quiet", ".")
+    assert "Running stage 'extract'" not in dvc(clone, "repro").stdout
+
+
+def test_the_frozen_model_is_as_difficult_as_designed(clone):
+    done = run(clone, sys.executable, "-m", "medattn", "study", "assess-phantom", "data/model", check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_embedded_study_is_what_its_command_writes(clone, tmp_path):
+    made = tmp_path / "again"
+    run(clone, sys.executable, "-m", "medattn", "study", "phantom", "--out", str(made), "--model", "data/model")
+    for path in sorted((clone / "data").rglob("*")):
+        if path.is_file():
+            assert (made / path.relative_to(clone / "data")).read_bytes() == path.read_bytes(), path
+
+
+def test_an_archive_without_history_is_told_to_clone(clone, tmp_path):
+    archive = shutil.copytree(clone, tmp_path / "zip", ignore=shutil.ignore_patterns(".git", "results", ".dvc"), symlinks=True)
+    done = run(archive, "make", "repro", "PYTHON=false", check=False)
+    assert done.returncode != 0 and "git clone the repository" in done.stdout + done.stderr
