@@ -2,7 +2,7 @@
 
 Two steps. (1) The vision tower learns per-patch finding masks. (2) The tower is frozen, its features are
 computed once, and projector and language model learn question/answer pairs: first with many questions packed
-around one image that does not see them (block mask), then one by one, exactly as the study asks.
+around one image that does not see them (block mask), then one by one, in two rounds, exactly as the study asks.
 
 What makes it err, on purpose (facts a study can recover):
 - findings range from obvious to invisible (`study.phantom.CONSPICUITY`), beside look-alikes;
@@ -69,6 +69,7 @@ class Schedule:
     packed_images: int = 4
     packed_questions: int = 16
     ordered_steps: int = 1200
+    polish_steps: int = 700
     ordered_rows: int = 12
 
 
@@ -345,7 +346,7 @@ def _train(model, features, make_rows: Callable, steps: int, rate: float, name: 
 
 
 def train_language(model, processor, films: Films, features: torch.Tensor, plan: Schedule) -> None:
-    """Step 2: projector and language model, packed, then one by one."""
+    """Step 2: projector and language model, packed, then twice one by one."""
     texts = Texts(processor)
     image_id = model.config.image_token_id
 
@@ -363,6 +364,7 @@ def train_language(model, processor, films: Films, features: torch.Tensor, plan:
 
     _train(model, features, packed, plan.packed_steps, 2e-3, "packed", image_id)
     _train(model, features, ordered, plan.ordered_steps, 1e-3, "one by one", image_id)
+    _train(model, features, ordered, plan.polish_steps, 1e-3, "polish", image_id)  # fresh questions, the rate warmed up again
 
 
 def train(out: Path, plan: Schedule = Schedule(), seed: int = 0) -> None:
