@@ -46,7 +46,7 @@ def lines(root: Path = Path(".")) -> list[str]:
 def _sentences(numbers: dict) -> list[str]:
     said = []
     if numbers["accuracy_no_image"] is not None:
-        said.append(f"Without the image {_percent(str(numbers['accuracy_no_image']))} of the answers are right.")
+        said.append(f"Without the image {_percent(str(numbers['accuracy_no_image']))} of the answers are right; what is neither yes nor no is wrong.")
     if numbers["region_enrichment"] is not None:
         said.append(f"The true region gets {numbers['region_enrichment']:.2f} times its share of attention (1 = chance).")
     if numbers["js_other_finding"] is not None and numbers["js_other_wording"] is not None:

@@ -5,7 +5,7 @@ computed once, and projector and language model learn question/answer pairs: fir
 around one image that does not see them (block mask), then one by one, in two rounds, exactly as the study asks.
 
 What makes it err, on purpose (facts a study can recover):
-- findings range from obvious to invisible (`study.phantom.CONSPICUITY`), beside look-alikes;
+- findings range from obvious to hardly visible (`study.phantom.CONSPICUITY`), beside look-alikes;
 - `LABEL_NOISE` of the training labels are wrong;
 - a wording strategy is seen in proportion to `EXPOSURE`; its sub-words also occur in other questions;
 - questions of the opposite polarity ("can … be excluded?") share words with the rare strategies;

@@ -8,7 +8,7 @@ from medattn.seeding import generator
 from medattn.study.anatomy import FINDINGS, LOOKALIKES, Radiograph, draw
 
 PREVALENCE = 0.35
-CONSPICUITY = (0.20, 1.20)  # uniform; the lower end cannot be seen
+CONSPICUITY = (0.20, 1.20)  # uniform; at the lower end a third is missed, see docs/phantom.md
 LOOKALIKE_RATE = 0.25
 DEVICE_RATE = 0.35
 

@@ -5,6 +5,7 @@ import pytest
 
 from medattn.errors import InputError
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
+from medattn.study.wordings import LEXICON
 
 
 def prompter(loaded, order="question_first", system="", template="{question}"):
@@ -67,6 +68,11 @@ def test_yes_and_no_forms_are_single_tokens_in_both_spellings(tokenizer):
     assert not set(yes) & set(no)
 
 
-def test_medical_terms_are_several_tokens(tokenizer):
-    for term in ("pneumothorax", "pleural effusion", "cardiomegaly"):
-        assert len(tokenizer.tokenize(f"Is there {term} here?")) >= 7, term
+@pytest.mark.parametrize("finding", LEXICON)
+def test_names_of_findings_are_several_tokens(tokenizer, finding):
+    for text in (f"Is there {finding} here?", f"{finding.capitalize()} present?"):
+        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        start = text.lower().index(finding)
+        last_word = start + len(finding) - len(finding.split()[-1]), start + len(finding)
+        pieces = [pair for pair in encoded.offset_mapping if pair[0] < last_word[1] and last_word[0] < pair[1]]
+        assert len(pieces) >= 2, tokenizer.tokenize(text)

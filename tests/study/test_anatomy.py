@@ -107,7 +107,7 @@ def test_a_finding_without_conspicuity_is_present_but_invisible(finding):
 def test_a_full_finding_stands_out_and_a_faint_one_is_weaker_than_ribs_and_vessels(finding):
     for seed in SEEDS:
         without = normal(seed)
-        clear, faint = (with_finding(seed, finding, "right", c) for c in (1.0, 0.15))
+        clear, faint = (with_finding(seed, finding, "right", c) for c in (1.0, 0.1))
         assert difference(clear, without)[clear.lesions[0].mask].mean() > 15
         anatomy = without.image[ndimage.binary_erosion(without.lungs, iterations=8)].std()
         assert difference(faint, without)[faint.lesions[0].mask].mean() < anatomy
