@@ -79,10 +79,11 @@ def differing_files(before: Mapping[str, str], after: Mapping[str, str], outputs
     return [name for name in changed if any(name == out or name.startswith(f"{out}/") for out in outputs)]
 
 
-def closest(log: Path) -> tuple[float, int]:
-    """Smallest relative distance to a rounding boundary of all processes that wrote to `log`, and how many values."""
+def closest(log: Path) -> tuple[float, int, int]:
+    """Of all processes that wrote to `log`: smallest relative distance to a rounding boundary, values, exact ties."""
     lines = [line.split() for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
-    return min((float(distance) for distance, _ in lines), default=math.inf), sum(int(count) for _, count in lines)
+    distance = min((float(line[0]) for line in lines), default=math.inf)
+    return distance, sum(int(line[1]) for line in lines), sum(int(line[2]) for line in lines)
 
 
 def recompute(environment: Mapping[str, str], log: Path) -> float:
@@ -105,11 +106,14 @@ def command() -> None:
         with tempfile.TemporaryDirectory() as directory:
             log = Path(directory) / "rounding"
             seconds = recompute(environment, log)
-            distance, count = closest(log)
+            distance, count, ties = closest(log)
         lines, differing = compare(before, recorded())
         click.echo(f"\n{name}: {seconds:.0f} s")
         click.echo("\n".join(lines))
-        click.echo(f"closest of {count:,} rounded values to a rounding boundary: {distance:.1e} of its size")
+        click.echo(
+            f"closest of {count:,} rounded values to a rounding boundary: {distance:.1e} of its size "
+            f"({ties} lie exactly on one)"
+        )
         for file in differing_files(files, file_hashes(before), differing) if files else ():
             click.echo(f"  differs: {file}")
         failed = failed or bool(differing)

@@ -2,7 +2,8 @@
 
 Unrounded results differ in their last bits between instruction sets. Rounding hides that, unless a value lies so close to
 a rounding boundary that the last bits decide: with the environment variable MEDATTN_ROUNDING=FILE every process adds a
-line to FILE with the smallest relative distance that it met, for `medattn exact` to report.
+line to FILE with the smallest relative distance that it met, for `medattn exact` to report. Values that lie exactly on a
+boundary are counted apart: they come from exact arithmetic (1/256, say), which is the same everywhere.
 """
 
 import atexit
@@ -22,7 +23,7 @@ class _Nearest:
     """The smallest relative distance of a rounded value to a rounding boundary in this process."""
 
     def __init__(self) -> None:
-        self.distance, self.count = math.inf, 0
+        self.distance, self.count, self.ties = math.inf, 0, 0
 
     def note(self, scaled: np.ndarray, rounded: np.ndarray) -> None:
         """`scaled`: values in units of their last kept digit; `rounded`: what they were rounded to."""
@@ -30,13 +31,14 @@ class _Nearest:
         if there.any():
             scaled, rounded = scaled[there], rounded[there]
             distances = np.abs(0.5 - np.abs(scaled - rounded)) / np.abs(scaled)
-            self.distance = min(self.distance, float(distances.min()))
+            self.distance = min(self.distance, float(distances.min(initial=math.inf, where=distances > 0)))
             self.count += scaled.size
+            self.ties += int((distances == 0).sum())
 
     def write(self) -> None:
         if self.count:
             with Path(LOG).open("a", encoding="utf-8") as file:
-                file.write(f"{self.distance!r} {self.count}\n")
+                file.write(f"{self.distance!r} {self.count} {self.ties}\n")
 
 
 _nearest = _Nearest() if LOG else None

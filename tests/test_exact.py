@@ -67,6 +67,6 @@ def test_files_of_a_changed_directory_are_named(tmp_path, monkeypatch):
 
 def test_the_closest_value_of_all_processes_counts(tmp_path):
     log = tmp_path / "log"
-    log.write_text("1e-09 100\n2.5e-12 50\n")
-    assert closest(log) == (2.5e-12, 150)
+    log.write_text("1e-09 100 0\n2.5e-12 50 3\n")
+    assert closest(log) == (2.5e-12, 150, 3)
     assert closest(tmp_path / "none")[1] == 0

@@ -43,9 +43,9 @@ def test_numbers_of_tables_have_six_digits_and_a_floor():
 
 
 def test_a_process_reports_how_close_it_came_to_a_rounding_boundary(tmp_path):
-    code = "from medattn.rounding import *; round_significant([0.123455001, 0.5], 5); round_number(0.25)"
+    code = "from medattn.rounding import *; round_significant([0.123455001, 0.5, 1 / 256], 5); round_number(0.25)"
     log = tmp_path / "log"
     subprocess.run([sys.executable, "-c", code], check=True, env={"MEDATTN_ROUNDING": str(log)})
-    distance, count = log.read_text().split()
+    distance, count, ties = log.read_text().split()
     assert float(distance) == pytest.approx(1e-9 / 0.123455, rel=1e-3)
-    assert count == "2"
+    assert (count, ties) == ("3", "1")  # 1/256 = 0.00390625 lies between two numbers of five digits
