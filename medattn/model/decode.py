@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import DynamicCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from medattn.captures import TOTALS
 from medattn.errors import InputError
+from medattn.model.cache import buffered_cache
 from medattn.model.capture import Recorder, recording
 from medattn.model.load import Loaded
 from medattn.model.prompt import Prompt, answer_forms
@@ -55,69 +55,77 @@ def shared_prefix(prompts: Sequence[Prompt]) -> int:
 
 
 class _Batch:
-    """The key/value cache of the wordings still being answered, and where their padding is."""
+    """The key/value cache of the wordings still being answered, and where their padding is.
 
-    def __init__(self, loaded: Loaded, prompts: Sequence[Prompt], features: BaseModelOutputWithPooling | None) -> None:
+    Along the key axis lie the shared prefix, the padding, the rest of each prompt (up to `width`), the answer tokens.
+    """
+
+    def __init__(
+        self, loaded: Loaded, prompts: Sequence[Prompt], features: BaseModelOutputWithPooling | None, new_tokens: int
+    ) -> None:
         self.loaded, self.model = loaded, loaded.model
-        self.cache = DynamicCache(config=self.model.config.text_config)
         self.prefix = shared_prefix(prompts)
         self.width = max(len(prompt) for prompt in prompts)
         self.padding = np.array([self.width - len(prompt) for prompt in prompts])
         self.lengths = torch.tensor([len(prompt) for prompt in prompts], device=loaded.device)
         self.prompts, self.features = prompts, features
-        mask = torch.ones(len(prompts), self.width, dtype=torch.long)
-        for row, pad in enumerate(self.padding):  # padding lies between the shared prefix and the rest
-            mask[row, self.prefix : self.prefix + pad] = 0
-        self.mask = mask.to(loaded.device)
+        pad = self.model.config.text_config.pad_token_id
+        ids = np.full((len(prompts), self.width), pad, dtype=np.int64)
+        real = np.ones(ids.shape, dtype=bool)
+        for row, prompt in enumerate(prompts):
+            ids[row, : self.prefix] = prompt.ids[: self.prefix]
+            ids[row, self.prefix + self.padding[row] :] = prompt.ids[self.prefix :]
+            real[row, self.prefix : self.prefix + self.padding[row]] = False
+        self.ids, self.real = (torch.from_numpy(array).to(loaded.device) for array in (ids, real))
+        self.cache = buffered_cache(self.model.config.text_config.num_hidden_layers, self.width + new_tokens)
 
     def position(self, row: int, token: np.ndarray) -> np.ndarray:
         """Where tokens of prompt `row` lie along the key axis."""
         return np.where(token < self.prefix, token, token + self.padding[row])
 
-    def _features(self, rows: int) -> dict:
-        if self.features is None:
-            return {}
-        pooled = self.features.pooler_output.expand(rows, -1, -1)
-        return {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=pooled)}}
+    def _visible(self, start: int, end: int, rows: int) -> torch.Tensor:
+        """bool [row, 1, end - start, end]: the keys that each of the queries start … end - 1 sees.
 
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, **more) -> torch.Tensor:
+        Causal, but image tokens see each other both ways; nothing sees padding, but for padding itself, which would
+        otherwise see nothing and turn into NaN.
+        """
+        order = torch.arange(end, device=self.ids.device)
+        image = self.ids[:rows, :end] == self.model.config.image_token_id
+        seen = (order[start:, None] >= order) | (image[:, start:, None] & image[:, None])
+        return ((seen & self.real[:rows, None, :end]) | (order[start:, None] == order))[:, None]
+
+    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Logits of the last position, [row, vocabulary]."""
+        more = {}
+        if self.features is not None and (ids == self.model.config.image_token_id).any():
+            pooled = self.features.pooler_output.expand(len(ids), -1, -1)
+            more = {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=pooled)}}
         hidden = self.model.model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.cache, use_cache=True, **more
-        ).last_hidden_state[:, -1]
+            input_ids=ids, attention_mask={"full_attention": mask, "sliding_attention": mask}, position_ids=positions,
+            past_key_values=self.cache, use_cache=True, **more,
+        ).last_hidden_state[:, -1]  # fmt: skip
         return self.model.lm_head(hidden)
 
     def prefill(self, recorder: Recorder) -> torch.Tensor:
         """Logits after the prompts, [batch, vocabulary]; leaves row P−1 in the recorder."""
-        device, image_id = self.loaded.device, self.model.config.image_token_id
+        positions = (self.real.cumsum(1) - 1).clamp(min=0)
         if self.prefix:
-            head = torch.from_numpy(self.prompts[0].ids[None, : self.prefix]).to(device)
             recorder.enabled = False
-            self._forward(
-                head, torch.ones_like(head), torch.arange(self.prefix, device=device)[None],
-                token_type_ids=(head == image_id).long(), **self._features(1),
-            )  # fmt: skip
+            self._forward(self.ids[:1, : self.prefix], self._visible(0, self.prefix, 1), positions[:1, : self.prefix])
             recorder.enabled = True
             self.cache.batch_repeat_interleave(len(self.prompts))
-        pad_id = self.model.config.text_config.pad_token_id
-        ids = np.full((len(self.prompts), self.width - self.prefix), pad_id, dtype=np.int64)
-        for row, prompt in enumerate(self.prompts):
-            ids[row, self.padding[row] :] = prompt.ids[self.prefix :]
-        ids = torch.from_numpy(ids).to(device)
-        positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, self.prefix :]
-        more = {}
-        if self.features is not None and not self.prefix:
-            more = {"token_type_ids": (ids == image_id).long(), **self._features(len(ids))}
-        return self._forward(ids, self.mask, positions, **more)
+        mask = self._visible(self.prefix, self.width, len(self.prompts))
+        return self._forward(self.ids[:, self.prefix :], mask, positions[:, self.prefix :])
 
     def step(self, tokens: torch.Tensor, number: int) -> torch.Tensor:
         """Logits after feeding the `number`-th answer token [batch]; leaves its row in the recorder."""
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
-        return self._forward(tokens[:, None], self.mask, (self.lengths + number - 1)[:, None])
+        self.real = torch.cat([self.real, self.real.new_ones(len(tokens), 1)], dim=1)
+        return self._forward(tokens[:, None], self.real[:, None, None], (self.lengths + number - 1)[:, None])
 
     def keep(self, rows: torch.Tensor) -> None:
         """Go on with these rows of the batch only."""
         self.cache.batch_select_indices(rows)
-        self.mask, self.lengths = self.mask[rows], self.lengths[rows]
+        self.real, self.lengths = self.real[rows], self.lengths[rows]
 
 
 def _largest(logits: torch.Tensor) -> torch.Tensor:
@@ -154,7 +162,7 @@ def decode(
     rows: list[list[np.ndarray]] = [[] for _ in prompts]  # [sample][row] -> [layer, head, key]
     alive = list(range(len(prompts)))
     with recording() as recorder:
-        batch = _Batch(loaded, prompts, features)
+        batch = _Batch(loaded, prompts, features, max_new_tokens)
         logits = first = batch.prefill(recorder)
         for sample, row in zip(alive, recorder.take().cpu().numpy(), strict=True):
             rows[sample].append(row)
