@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from medattn.extract import UNITS_AT_ONCE
 from medattn.model import phantom
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, end_tokens, image_features
@@ -29,10 +30,12 @@ from medattn.tables import write_bytes
 NEW_TOKENS = 20
 ROWS = 5
 
+Film = tuple[Image.Image, list[str]]  # an image and the wordings asked about it
+
 
 @dataclass(frozen=True)
 class Measured:
-    """Wall time of every image's six samples, and the attention rows that came out, [sample][layer, head, row, 256]."""
+    """Wall time per image (six samples) of every batch, and the attention rows that came out, [sample][layer, head, row, 256]."""
 
     seconds: list[float]
     tokens: list[tuple[int, ...]]
@@ -69,11 +72,11 @@ def reset_peak(loaded: Loaded) -> None:
 
 
 @torch.inference_mode()
-def usual_way(loaded: Loaded, prompter: Prompter, image: Image.Image, questions: list[str]):
+def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]):
     """(answer ids, rows) per question: eager attention, one sample at a time, everything materialised."""
     model, processor = loaded.model, loaded.processor
     model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
-    for question in questions:
+    for image, question in ((image, question) for image, questions in films for question in questions):
         messages = prompter.messages(question, True)
         for item in messages[-1]["content"]:
             if item["type"] == "image":
@@ -97,27 +100,28 @@ def usual_way(loaded: Loaded, prompter: Prompter, image: Image.Image, questions:
         yield tuple(ids[0, length:].tolist()), rows[..., where].float().cpu().numpy()
 
 
-def our_way(loaded: Loaded, prompter: Prompter, image: Image.Image, questions: list[str]):
+def our_way(loaded: Loaded, prompter: Prompter, films: list[Film]):
     """(answer ids, rows) per question: the product's own path."""
     use_capture(loaded.model)
-    features = image_features(loaded, image)
-    for decoded in decode(loaded, [prompter(question) for question in questions], features, NEW_TOKENS, ROWS):
+    features = torch.cat([image_features(loaded, image) for image, _ in films])
+    prompts = [prompter(question) for _, questions in films for question in questions]
+    owners = [index for index, (_, questions) in enumerate(films) for _ in questions]
+    for decoded in decode(loaded, prompts, features, NEW_TOKENS, ROWS, owners):
         yield decoded.ids, decoded.image_weights
 
 
-def measure(
-    way: Callable, loaded: Loaded, prompter: Prompter, films: list[tuple[Image.Image, list[str]]], name: str
-) -> Measured:
-    """Run `way` over all films, one warm-up film first."""
-    list(way(loaded, prompter, *films[0]))
+def measure(way: Callable, loaded: Loaded, prompter: Prompter, films: list[Film], at_once: int, name: str) -> Measured:
+    """Run `way` over all films, `at_once` in a batch, after one to warm up."""
+    list(way(loaded, prompter, films[:at_once]))
     reset_peak(loaded)
     seconds, tokens, rows = [], [], []
-    for image, questions in tqdm(films, desc=name, unit="image"):
+    for first in tqdm(range(0, len(films), at_once), desc=name, unit="batch"):
+        some = films[first : first + at_once]
         start = time.perf_counter()
-        results = list(way(loaded, prompter, image, questions))
+        results = list(way(loaded, prompter, some))
         if loaded.device.type == "cuda":
             torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
+        seconds.append((time.perf_counter() - start) / len(some))
         tokens += [ids for ids, _ in results]
         rows += [weights for _, weights in results]
     return Measured(seconds, tokens, rows, peak_memory(loaded))
@@ -131,8 +135,8 @@ def compare(loaded: Loaded, order: str, images: int) -> dict[str, object]:
     for index in range(images):
         asked = wordings(f"bench-{index}", "nodule", BASELINE_TEMPLATES[0])
         films.append((Image.fromarray(make_case(9, index, index).radiograph.image), [wording.text for wording in asked]))
-    usual = measure(usual_way, loaded, prompter, films, f"{order}: usual way")
-    ours = measure(our_way, loaded, prompter, films, f"{order}: medattn")
+    usual = measure(usual_way, loaded, prompter, films, 1, f"{order}: usual way")
+    ours = measure(our_way, loaded, prompter, films, UNITS_AT_ONCE, f"{order}: medattn")
     ends = end_tokens(loaded.model)
     same = all(
         tuple(token for token in theirs if token not in ends) == mine for theirs, mine in zip(usual.tokens, ours.tokens)
@@ -153,7 +157,7 @@ def compare(loaded: Loaded, order: str, images: int) -> dict[str, object]:
 
 @click.command(name="bench")
 @click.option("--shape", type=click.Choice(["phantom"]), default="phantom", show_default=True, help="Model to measure.")
-@click.option("--images", default=6, show_default=True, help="Images, six wordings each.")
+@click.option("--images", default=8, show_default=True, help="Images, six wordings each.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table here as JSON, too.")
 def command(shape: str, images: int, device: str, json_path: Path | None) -> None:

@@ -1,7 +1,7 @@
-"""Greedy answers to several wordings about one image, with the attention rows of each.
+"""Greedy answers to all wordings about a few images, with the attention rows of each.
 
-The vision tower runs once per image. All wordings are decoded in one batch with left padding; what their prompts share up to the end
-of the image is prefilled once; finished wordings leave the batch.
+The vision tower runs once per image. All wordings are decoded in one batch with left padding; what an image's prompts share up
+to the image's end is prefilled once per image; finished wordings leave the batch.
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ class Decoded:
     totals: np.ndarray  # float [layer, head, row, 5]: captures.TOTALS, sums to 1 in valid rows
 
 
-def image_features(loaded: Loaded, image) -> BaseModelOutputWithPooling:
-    """Projected vision features of one PIL image, computed once for all its wordings."""
+def image_features(loaded: Loaded, image) -> torch.Tensor:
+    """[1, 256, width]: projected vision features of one PIL image, computed once for all its wordings."""
     pixels = loaded.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
     pixels = pixels.to(loaded.device, loaded.model.dtype)
     with torch.inference_mode():
-        return loaded.model.model.get_image_features(pixels, return_dict=True)
+        return loaded.model.model.get_image_features(pixels, return_dict=True).pooler_output
 
 
 def shared_prefix(prompts: Sequence[Prompt]) -> int:
@@ -61,14 +61,14 @@ class _Batch:
     """
 
     def __init__(
-        self, loaded: Loaded, prompts: Sequence[Prompt], features: BaseModelOutputWithPooling | None, new_tokens: int
+        self, loaded: Loaded, prompts: Sequence[Prompt], features: torch.Tensor | None, images: Sequence[int], new_tokens: int
     ) -> None:
         self.loaded, self.model = loaded, loaded.model
         self.prefix = shared_prefix(prompts)
         self.width = max(len(prompt) for prompt in prompts)
         self.padding = np.array([self.width - len(prompt) for prompt in prompts])
         self.lengths = torch.tensor([len(prompt) for prompt in prompts], device=loaded.device)
-        self.prompts, self.features = prompts, features
+        self.features, self.images = features, torch.tensor(images, device=loaded.device)
         pad = self.model.config.text_config.pad_token_id
         ids = np.full((len(prompts), self.width), pad, dtype=np.int64)
         real = np.ones(ids.shape, dtype=bool)
@@ -84,7 +84,7 @@ class _Batch:
         return np.where(token < self.prefix, token, token + self.padding[row])
 
     def _visible(self, start: int, end: int, rows: int) -> torch.Tensor:
-        """bool [row, 1, end - start, end]: the keys that each of the queries start … end - 1 sees.
+        """Additive mask [row, 1, end - start, end] (0 or −inf): the keys that each of the queries start … end - 1 sees.
 
         Causal, but image tokens see each other both ways; nothing sees padding, but for padding itself, which would
         otherwise see nothing and turn into NaN.
@@ -92,14 +92,19 @@ class _Batch:
         order = torch.arange(end, device=self.ids.device)
         image = self.ids[:rows, :end] == self.model.config.image_token_id
         seen = (order[start:, None] >= order) | (image[:, start:, None] & image[:, None])
-        return ((seen & self.real[:rows, None, :end]) | (order[start:, None] == order))[:, None]
+        return self._additive((seen & self.real[:rows, None, :end]) | (order[start:, None] == order))[:, None]
 
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Logits of the last position, [row, vocabulary]."""
+    def _additive(self, seen: torch.Tensor) -> torch.Tensor:
+        """0 where `seen`, else −inf, in the model's dtype: made once, not once per layer."""
+        return torch.zeros(seen.shape, dtype=self.model.dtype, device=seen.device).masked_fill_(~seen, -torch.inf)
+
+    def _forward(
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, features: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits of the last position, [row, vocabulary]. `features` [row, 256, width] if `ids` hold the image."""
         more = {}
-        if self.features is not None and (ids == self.model.config.image_token_id).any():
-            pooled = self.features.pooler_output.expand(len(ids), -1, -1)
-            more = {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=pooled)}}
+        if features is not None:
+            more = {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=features)}}
         hidden = self.model.model(
             input_ids=ids, attention_mask={"full_attention": mask, "sliding_attention": mask}, position_ids=positions,
             past_key_values=self.cache, use_cache=True, **more,
@@ -109,18 +114,21 @@ class _Batch:
     def prefill(self, recorder: Recorder) -> torch.Tensor:
         """Logits after the prompts, [batch, vocabulary]; leaves row P−1 in the recorder."""
         positions = (self.real.cumsum(1) - 1).clamp(min=0)
+        features = None if self.features is None else self.features[self.images]
         if self.prefix:
             recorder.enabled = False
-            self._forward(self.ids[:1, : self.prefix], self._visible(0, self.prefix, 1), positions[:1, : self.prefix])
+            count, features = len(self.features), None
+            ids, where = (array[:1, : self.prefix].expand(count, -1) for array in (self.ids, positions))
+            self._forward(ids, self._visible(0, self.prefix, 1), where, self.features)
             recorder.enabled = True
-            self.cache.batch_repeat_interleave(len(self.prompts))
-        mask = self._visible(self.prefix, self.width, len(self.prompts))
-        return self._forward(self.ids[:, self.prefix :], mask, positions[:, self.prefix :])
+            self.cache.batch_select_indices(self.images)
+        mask = self._visible(self.prefix, self.width, len(self.ids))
+        return self._forward(self.ids[:, self.prefix :], mask, positions[:, self.prefix :], features)
 
     def step(self, tokens: torch.Tensor, number: int) -> torch.Tensor:
         """Logits after feeding the `number`-th answer token [batch]; leaves its row in the recorder."""
         self.real = torch.cat([self.real, self.real.new_ones(len(tokens), 1)], dim=1)
-        return self._forward(tokens[:, None], self.real[:, None, None], (self.lengths + number - 1)[:, None])
+        return self._forward(tokens[:, None], self._additive(self.real)[:, None, None], (self.lengths + number - 1)[:, None])
 
     def keep(self, rows: torch.Tensor) -> None:
         """Go on with these rows of the batch only."""
@@ -143,12 +151,14 @@ def end_tokens(model: torch.nn.Module) -> set[int]:
 def decode(
     loaded: Loaded,
     prompts: Sequence[Prompt],
-    features: BaseModelOutputWithPooling | None,
+    features: torch.Tensor | None,
     max_new_tokens: int,
     generated_rows: int,
+    images: Sequence[int] | None = None,
 ) -> list[Decoded]:
-    """Answer all prompts about one image (features None: text only) greedily, and keep the rows P−1, g₁ … g_n.
+    """Answer all prompts greedily, and keep the rows P−1, g₁ … g_n.
 
+    features [image, 256, width], None for text only; images: which of them each prompt is about (None: all the first).
     Raises InputError if prompt and answer exceed the sliding window, beyond which image tokens would drop out of sight.
     """
     longest, window = max(len(prompt) for prompt in prompts), loaded.model.config.text_config.sliding_window
@@ -162,7 +172,7 @@ def decode(
     rows: list[list[np.ndarray]] = [[] for _ in prompts]  # [sample][row] -> [layer, head, key]
     alive = list(range(len(prompts)))
     with recording() as recorder:
-        batch = _Batch(loaded, prompts, features, max_new_tokens)
+        batch = _Batch(loaded, prompts, features, images or [0] * len(prompts), max_new_tokens)
         logits = first = batch.prefill(recorder)
         for sample, row in zip(alive, recorder.take().cpu().numpy(), strict=True):
             rows[sample].append(row)
@@ -195,19 +205,15 @@ def _assemble(
     first: torch.Tensor, generated_rows: int,
 ) -> Decoded:  # fmt: skip
     layers, heads, _ = rows[0].shape
-    image, question = batch.position(index, prompt.image), batch.position(index, prompt.question_tokens)
-    rest = batch.position(index, np.setdiff1d(np.arange(len(prompt)), [0, *prompt.image, *prompt.question_tokens]))
-    shape = (layers, heads, generated_rows + 1)
-    image_weights = np.zeros((*shape, len(image)), rows[0].dtype)
-    question_weights = np.zeros((*shape, len(question)), rows[0].dtype)
-    totals = np.zeros((*shape, len(TOTALS)), rows[0].dtype)
+    weights = np.zeros((layers, heads, generated_rows + 1, rows[-1].shape[-1]), rows[0].dtype)  # [layer, head, row, key]
     for number, row in enumerate(rows):
-        image_weights[:, :, number] = row[:, :, image]
-        question_weights[:, :, number] = row[:, :, question]
-        parts = (row[:, :, :1], row[:, :, image], row[:, :, question], row[:, :, rest], row[:, :, batch.width :])
-        if batch.prefix == 0:  # the first token lies behind the padding
-            parts = (row[:, :, batch.position(index, np.array([0]))], *parts[1:])
-        totals[:, :, number] = np.stack([part.sum(axis=-1) for part in parts], axis=-1)
+        weights[:, :, number, : row.shape[-1]] = row
+    image, question = batch.position(index, prompt.image), batch.position(index, prompt.question_tokens)
+    first_token = batch.position(index, np.array([0]))  # behind the padding, unless there is a shared prefix
+    rest = batch.position(index, np.setdiff1d(np.arange(len(prompt)), [0, *prompt.image, *prompt.question_tokens]))
+    image_weights, question_weights = weights[..., image], weights[..., question]
+    parts = (weights[..., first_token], image_weights, question_weights, weights[..., rest], weights[..., batch.width :])
+    totals = np.stack([part.sum(axis=-1) for part in parts], axis=-1)
     yes, no = answer_forms(loaded.processor.tokenizer)
     values = first if first.dtype == torch.float64 else first.float()
     probability = values.softmax(dim=-1)[yes + no].sum().item()
