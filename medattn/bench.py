@@ -47,11 +47,15 @@ class Measured:
         return float(np.median(self.seconds)) / wordings_per_image
 
 
-def phantom_shape(device: torch.device) -> Loaded:
-    """An untrained model of the phantom's shape, float32; it never ends an answer, so every sample has NEW_TOKENS."""
+def phantom_shape(device: torch.device) -> tuple[Loaded, Loaded]:
+    """An untrained float32 model of the phantom's shape, as the library makes it and as we prepare it; same weights.
+
+    It never ends an answer, so every sample has NEW_TOKENS.
+    """
     tokenizer = learn_tokenizer()
-    model = phantom.make_model(tokenizer)
-    return Loaded(prepare_model(model, device), phantom.make_processor(tokenizer), device)
+    processor = phantom.make_processor(tokenizer)
+    stock, prepared = phantom.make_model(tokenizer).to(device), phantom.make_model(tokenizer)
+    return Loaded(stock, processor, device), Loaded(prepare_model(prepared, device), processor, device)
 
 
 def peak_memory(loaded: Loaded) -> int:
@@ -127,7 +131,7 @@ def measure(way: Callable, loaded: Loaded, prompter: Prompter, films: list[Film]
     return Measured(seconds, tokens, rows, peak_memory(loaded))
 
 
-def compare(loaded: Loaded, order: str, images: int) -> dict[str, object]:
+def compare(stock: Loaded, loaded: Loaded, order: str, images: int) -> dict[str, object]:
     """Both ways over the same questions: seconds, ratio, largest difference, peak memory."""
     settings = PromptSettings("", "{question}", order)
     prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
@@ -135,7 +139,7 @@ def compare(loaded: Loaded, order: str, images: int) -> dict[str, object]:
     for index in range(images):
         asked = wordings(f"bench-{index}", "nodule", BASELINE_TEMPLATES[0])
         films.append((Image.fromarray(make_case(9, index, index).radiograph.image), [wording.text for wording in asked]))
-    usual = measure(usual_way, loaded, prompter, films, 1, f"{order}: usual way")
+    usual = measure(usual_way, stock, prompter, films, 1, f"{order}: usual way")
     ours = measure(our_way, loaded, prompter, films, UNITS_AT_ONCE, f"{order}: medattn")
     ends = end_tokens(loaded.model)
     same = all(
@@ -162,8 +166,8 @@ def compare(loaded: Loaded, order: str, images: int) -> dict[str, object]:
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table here as JSON, too.")
 def command(shape: str, images: int, device: str, json_path: Path | None) -> None:
     """Seconds per sample and peak memory of the usual way and of ours, float32, 20 new tokens, all layers stored."""
-    loaded = phantom_shape(choose_device(device))
-    results = [compare(loaded, order, images) for order in ("question_first", "image_first")]
+    stock, loaded = phantom_shape(choose_device(device))
+    results = [compare(stock, loaded, order, images) for order in ("question_first", "image_first")]
     click.echo(f"{shape} shape, float32, {device}, {torch.get_num_threads()} threads, {NEW_TOKENS} new tokens")
     click.echo(f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'peak MB':>16}")
     for row in results:

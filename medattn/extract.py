@@ -36,7 +36,7 @@ ANSWER_COLUMNS = (
     "forms_probability",
 )  # fmt: skip
 
-UNITS_AT_ONCE = 4  # units decoded in one batch: a step costs little more for four than for one
+UNITS_AT_ONCE = 8  # units decoded in one batch: a step costs little more for eight than for one
 Finished = tuple[list[Capture], list[dict[str, object]]]  # a unit's captures and its rows of answers.csv
 
 

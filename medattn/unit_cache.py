@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parent
 # Every module that extract imports (a test walks its imports).
 SOURCES = (
     "__init__.py", "captures.py", "errors.py", "extract.py", "params.py", "paths.py", "rounding.py", "tables.py",
-    "unit_cache.py", "study/__init__.py", "study/schema.py", "model/__init__.py", "model/capture.py", "model/decode.py",
-    "model/load.py", "model/precision.py", "model/prompt.py",
+    "unit_cache.py", "study/__init__.py", "study/schema.py", "model/__init__.py", "model/cache.py", "model/capture.py",
+    "model/decode.py", "model/last_position.py", "model/load.py", "model/precision.py", "model/prompt.py",
 )  # fmt: skip
 
 

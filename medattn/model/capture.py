@@ -1,7 +1,7 @@
 """Attention weights of each forward pass's last query row, at almost no cost.
 
 An attention function registered with transformers calls SDPA for the output and, while a recorder is active, computes
-softmax(q·kᵀ·scale + mask) for the last query position alone. Nothing of size sequence × sequence is ever built. With left padding
+softmax(q·kᵀ·scale + mask) for the last query position alone, which during decoding gives the output as well. Nothing of size sequence × sequence is ever built. With left padding
 the last position is the last prompt token during prefill, and the token just fed during decoding.
 """
 
@@ -55,10 +55,25 @@ def last_row_weights(
     return scores.softmax(dim=-1)
 
 
+def last_row_output(weights: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Output of the last query position, [batch, 1, head, dim].
+
+    weights [batch, head, key], value [batch, key/value head, key, dim].
+    """
+    batch, heads, keys = weights.shape
+    grouped = weights.view(batch, value.shape[1], -1, keys)
+    return (grouped @ value.to(weights.dtype)).view(batch, 1, heads, -1).to(value.dtype)
+
+
 def _attention(module, query, key, value, attention_mask, scaling=None, **kwargs):
     recorder = _active.get()
-    if recorder is not None and recorder.enabled:
-        recorder.row.append(last_row_weights(query, key, attention_mask, scaling))
+    wanted = recorder is not None and recorder.enabled
+    single = query.shape[2] == 1
+    weights = last_row_weights(query, key, attention_mask, scaling) if wanted or single else None
+    if wanted:
+        recorder.row.append(weights)
+    if single:  # the row is all there is: its weights give the output, too
+        return last_row_output(weights, value), None
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
 
 

@@ -194,15 +194,16 @@ def decode(
             if wants_row:
                 for sample, row in zip(alive, recorder.take().cpu().numpy(), strict=True):
                     rows[sample].append(row)
+    forms = answer_forms(loaded.processor.tokenizer)
     return [
-        _assemble(loaded, batch, index, prompt, answers[index], rows[index], first[index], generated_rows)
+        _assemble(loaded, batch, index, prompt, answers[index], rows[index], first[index], forms, generated_rows)
         for index, prompt in enumerate(prompts)
     ]
 
 
 def _assemble(
     loaded: Loaded, batch: _Batch, index: int, prompt: Prompt, answer: list[int], rows: list[np.ndarray],
-    first: torch.Tensor, generated_rows: int,
+    first: torch.Tensor, forms: tuple[list[int], list[int]], generated_rows: int,
 ) -> Decoded:  # fmt: skip
     layers, heads, _ = rows[0].shape
     weights = np.zeros((layers, heads, generated_rows + 1, rows[-1].shape[-1]), rows[0].dtype)  # [layer, head, row, key]
@@ -214,7 +215,7 @@ def _assemble(
     image_weights, question_weights = weights[..., image], weights[..., question]
     parts = (weights[..., first_token], image_weights, question_weights, weights[..., rest], weights[..., batch.width :])
     totals = np.stack([part.sum(axis=-1) for part in parts], axis=-1)
-    yes, no = answer_forms(loaded.processor.tokenizer)
+    yes, no = forms
     values = first if first.dtype == torch.float64 else first.float()
     probability = values.softmax(dim=-1)[yes + no].sum().item()
     return Decoded(

@@ -8,6 +8,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from medattn.errors import InputError
 from medattn.model.capture import use_capture
+from medattn.model.last_position import use_last_position
 from medattn.model.precision import use_full_precision
 
 IMAGE_TOKENS = 256
@@ -44,7 +45,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def prepare_model(model: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    """Evaluation mode, capture in place, float64 throughout if the model is float64, on `device`."""
+    """Evaluation mode, capture in place, its own dtype throughout, on `device`."""
     if model.config.model_type != "gemma3":
         raise InputError(f"the model's type is {model.config.model_type!r}: only gemma3 models can be captured")
     if model.config.mm_tokens_per_image != IMAGE_TOKENS:
@@ -52,8 +53,9 @@ def prepare_model(model: torch.nn.Module, device: torch.device) -> torch.nn.Modu
             f"the model has {model.config.mm_tokens_per_image} image tokens, expected {IMAGE_TOKENS} (a 16 x 16 grid)"
         )
     model = model.eval().to(device)
-    if model.dtype == torch.float64:
+    if model.dtype in (torch.float32, torch.float64):  # bfloat16 sums in float32 as the library does
         use_full_precision(model)
+    use_last_position(model)
     use_capture(model)
     return model
 

@@ -15,13 +15,15 @@ def tokenizer():
     return learn_tokenizer()
 
 
-def build(tokenizer, dtype) -> Loaded:
+def build(tokenizer, dtype, stock: bool = False) -> Loaded:
+    """The model as we prepare it, or (stock) as the library makes it; always the same weights."""
     processor = phantom.make_processor(tokenizer)
     model = phantom.make_model(tokenizer, seed=5).to(dtype)
     for name, parameter in model.named_parameters():  # sharper attention than at initialisation
         if "q_proj" in name or "k_proj" in name:
             parameter.data *= 6
-    return Loaded(prepare_model(model, torch.device("cpu")), processor, torch.device("cpu"))
+    cpu = torch.device("cpu")
+    return Loaded(model if stock else prepare_model(model, cpu), processor, cpu)
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +34,16 @@ def double(tokenizer) -> Loaded:
 @pytest.fixture(scope="session")
 def single(tokenizer) -> Loaded:
     return build(tokenizer, torch.float32)
+
+
+@pytest.fixture(scope="session")
+def stock_double(tokenizer) -> Loaded:
+    return build(tokenizer, torch.float64, stock=True)
+
+
+@pytest.fixture(scope="session")
+def stock_single(tokenizer) -> Loaded:
+    return build(tokenizer, torch.float32, stock=True)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, image_features, shared_prefix
@@ -37,6 +39,7 @@ def test_rows_of_a_padded_batch_equal_eager_attention_one_by_one(
     order, with_image, dtype, implementation, tolerance, request, film
 ):
     loaded = request.getfixturevalue(dtype)
+    reference = loaded if implementation == ORACLE else request.getfixturevalue(f"stock_{dtype}")
     _, prompts = prompts_for(loaded, order, with_image)
     features = image_features(loaded, film) if with_image else None
     decoded = answers_of(loaded, prompts, features)
@@ -44,7 +47,7 @@ def test_rows_of_a_padded_batch_equal_eager_attention_one_by_one(
     for prompt, answer in zip(prompts, decoded, strict=True):
         ids = [*prompt.ids.tolist(), *answer.ids]
         pixels = pixels_of(loaded, film) if with_image else None
-        full = full_attention(loaded, ids, pixels, implementation, len(prompt))
+        full = full_attention(reference, ids, pixels, implementation, len(prompt))
         for row in np.flatnonzero(answer.valid):
             expected = full[:, :, row]
             assert np.abs(answer.image_weights[:, :, row] - expected[:, :, prompt.image]).max(initial=0) <= tolerance
@@ -64,7 +67,7 @@ def test_tokens_are_those_of_the_librarys_generate(order, with_image, dtype, req
     prompter, prompts = prompts_for(loaded, order, with_image)
     decoded = answers_of(loaded, prompts, image_features(loaded, film) if with_image else None)
     for question, answer in zip(QUESTIONS, decoded, strict=True):
-        ids = stock_answer(loaded, loaded.processor, prompter.messages(question, with_image), film, NEW)
+        ids = stock_answer(request.getfixturevalue(f"stock_{dtype}"), loaded.processor, prompter.messages(question, with_image), film, NEW)
         ends = set(loaded.model.generation_config.eos_token_id)
         assert [token for token in ids if token not in ends] == list(answer.ids)
     use_capture(loaded.model)
@@ -80,6 +83,22 @@ def test_a_batch_gives_what_one_at_a_time_gives(order, double, film):
         assert alone.ids == batched.ids and alone.text == batched.text
         for name in ("image_weights", "question_weights", "totals", "yes_logits", "no_logits"):
             assert np.abs(np.subtract(getattr(alone, name), getattr(batched, name))).max() <= 1e-9
+
+
+@pytest.mark.parametrize("order", ["question_first", "image_first"])
+def test_images_in_one_batch_give_what_each_gives_alone(order, double, film):
+    _, prompts = prompts_for(double, order)
+    films = [film, film.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    features = [image_features(double, one) for one in films]
+    use_capture(double.model)
+    asked, images = [*prompts, *prompts[:2]], [0, 0, 0, 1, 1]
+    together = decode(double, asked, torch.cat(features), NEW, ROWS, images)
+    for prompt, image, batched in zip(asked, images, together, strict=True):
+        (alone,) = answers_of(double, [prompt], features[image])
+        assert alone.ids == batched.ids
+        for name in ("image_weights", "question_weights", "totals", "yes_logits", "no_logits"):
+            assert np.abs(np.subtract(getattr(alone, name), getattr(batched, name))).max() <= 1e-9
+    assert np.abs(together[0].image_weights - together[3].image_weights).max() > 1e-6  # another image, another capture
 
 
 def test_only_prompts_with_the_image_in_front_share_a_prefix(double):
