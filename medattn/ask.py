@@ -60,7 +60,7 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
     profile = params.aggregate.profiles[profile_name]
     rows = params.extract.generated_rows
     layers = check_profiles({profile_name: profile}, loaded.shape, rows + 1)[profile_name]
-    features = image_features(loaded, picture)
+    features = image_features(loaded, [picture])
     (decoded,) = decode(loaded, [prompt], features, given.max_new_tokens or MAX_NEW_TOKENS, rows)
     found = TermFinder(params.aggregate.terms)(prompt.question)
     try:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import torch
 from PIL import Image
 from tqdm import tqdm
 
@@ -87,7 +86,7 @@ class Extractor:
         features = None
         if units[0].shows_image:
             shown = [(self.image_root / unit.rows[0]["image_path"], unit.rows[0]["image_sha256"]) for unit in units]
-            features = torch.cat([image_features(self.loaded, read_image(*image)) for image in shown])
+            features = image_features(self.loaded, [read_image(*image) for image in shown])
         rows = [row for unit in units for row in unit.rows]
         prompts = [self.prompter(row["question"], units[0].shows_image) for row in rows]
         owners = [index for index, unit in enumerate(units) for _ in unit.rows]

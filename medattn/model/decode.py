@@ -36,9 +36,9 @@ class Decoded:
     totals: np.ndarray  # float [layer, head, row, 5]: captures.TOTALS, sums to 1 in valid rows
 
 
-def image_features(loaded: Loaded, image) -> torch.Tensor:
-    """[1, 256, width]: projected vision features of one PIL image, computed once for all its wordings."""
-    pixels = loaded.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
+def image_features(loaded: Loaded, images: Sequence) -> torch.Tensor:
+    """[image, 256, width]: projected vision features of PIL images, computed once for all their wordings."""
+    pixels = loaded.processor.image_processor(images=list(images), return_tensors="pt")["pixel_values"]
     pixels = pixels.to(loaded.device, loaded.model.dtype)
     with torch.inference_mode():
         return loaded.model.model.get_image_features(pixels, return_dict=True).pooler_output

@@ -56,7 +56,7 @@ def answer(directory: Path, images: int, seed: int) -> list[Answered]:
     answers = []
     for film in tqdm(design(images, seed), desc="asking", unit="image"):
         case = make_case(seed, film.subject, film.film, fixed={film.finding: film.present})
-        features = image_features(loaded, Image.fromarray(case.radiograph.image).convert("RGB"))
+        features = image_features(loaded, [Image.fromarray(case.radiograph.image).convert("RGB")])
         question = f"{film.image_id}-{film.finding.replace(' ', '-')}"
         asked = wordings(question, film.finding, baseline_template(film.image_id))
         replies = decode(loaded, [prompter(wording.text) for wording in asked], features, NEW_TOKENS, 0)

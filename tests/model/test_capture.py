@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from medattn.model.capture import use_capture
@@ -41,7 +40,7 @@ def test_rows_of_a_padded_batch_equal_eager_attention_one_by_one(
     loaded = request.getfixturevalue(dtype)
     reference = loaded if implementation == ORACLE else request.getfixturevalue(f"stock_{dtype}")
     _, prompts = prompts_for(loaded, order, with_image)
-    features = image_features(loaded, film) if with_image else None
+    features = image_features(loaded, [film]) if with_image else None
     decoded = answers_of(loaded, prompts, features)
     assert len({len(prompt) for prompt in prompts}) >= 2  # so some are padded
     for prompt, answer in zip(prompts, decoded, strict=True):
@@ -65,7 +64,7 @@ def test_rows_of_a_padded_batch_equal_eager_attention_one_by_one(
 def test_tokens_are_those_of_the_librarys_generate(order, with_image, dtype, request, film):
     loaded = request.getfixturevalue(dtype)
     prompter, prompts = prompts_for(loaded, order, with_image)
-    decoded = answers_of(loaded, prompts, image_features(loaded, film) if with_image else None)
+    decoded = answers_of(loaded, prompts, image_features(loaded, [film]) if with_image else None)
     for question, answer in zip(QUESTIONS, decoded, strict=True):
         ids = stock_answer(request.getfixturevalue(f"stock_{dtype}"), loaded.processor, prompter.messages(question, with_image), film, NEW)
         ends = set(loaded.model.generation_config.eos_token_id)
@@ -76,7 +75,7 @@ def test_tokens_are_those_of_the_librarys_generate(order, with_image, dtype, req
 @pytest.mark.parametrize("order", ["question_first", "image_first"])
 def test_a_batch_gives_what_one_at_a_time_gives(order, double, film):
     _, prompts = prompts_for(double, order)
-    features = image_features(double, film)
+    features = image_features(double, [film])
     together = answers_of(double, prompts, features)
     for prompt, batched in zip(prompts, together, strict=True):
         (alone,) = answers_of(double, [prompt], features)
@@ -89,12 +88,12 @@ def test_a_batch_gives_what_one_at_a_time_gives(order, double, film):
 def test_images_in_one_batch_give_what_each_gives_alone(order, double, film):
     _, prompts = prompts_for(double, order)
     films = [film, film.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
-    features = [image_features(double, one) for one in films]
+    features = image_features(double, films)
     use_capture(double.model)
     asked, images = [*prompts, *prompts[:2]], [0, 0, 0, 1, 1]
-    together = decode(double, asked, torch.cat(features), NEW, ROWS, images)
+    together = decode(double, asked, features, NEW, ROWS, images)
     for prompt, image, batched in zip(asked, images, together, strict=True):
-        (alone,) = answers_of(double, [prompt], features[image])
+        (alone,) = answers_of(double, [prompt], image_features(double, [films[image]]))
         assert alone.ids == batched.ids
         for name in ("image_weights", "question_weights", "totals", "yes_logits", "no_logits"):
             assert np.abs(np.subtract(getattr(alone, name), getattr(batched, name))).max() <= 1e-9
@@ -109,7 +108,7 @@ def test_only_prompts_with_the_image_in_front_share_a_prefix(double):
 
 def test_a_short_answer_has_as_many_valid_rows_as_tokens(double, film):
     _, prompts = prompts_for(double, "question_first")
-    features = image_features(double, film)
+    features = image_features(double, [film])
     full = answers_of(double, prompts, features)
     ends = double.model.generation_config.eos_token_id
     try:  # the second token of the first answer becomes an end token
@@ -126,11 +125,11 @@ def test_a_short_answer_has_as_many_valid_rows_as_tokens(double, film):
 def test_a_row_past_the_last_generated_token_is_there(double, film):
     _, prompts = prompts_for(double, "question_first")
     use_capture(double.model)
-    (answer,) = decode(double, prompts[:1], image_features(double, film), 2, 4)
+    (answer,) = decode(double, prompts[:1], image_features(double, [film]), 2, 4)
     assert len(answer.ids) == 2 and answer.valid.tolist() == [True, True, True, False, False]
 
 
 def test_a_prompt_beyond_the_window_is_refused(double, film):
     _, prompts = prompts_for(double, "question_first")
     with pytest.raises(Exception, match="window of 1024"):
-        decode(double, prompts, image_features(double, film), 900, 3)
+        decode(double, prompts, image_features(double, [film]), 900, 3)

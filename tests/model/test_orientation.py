@@ -51,7 +51,7 @@ def grid_of(loaded: Loaded, order: str, pixels: np.ndarray) -> np.ndarray:
     settings = PromptSettings("", "{question}", order)
     prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, 256)
     prompt = prompter("Is there a nodule?")
-    features = image_features(loaded, Image.fromarray(pixels).convert("RGB"))
+    features = image_features(loaded, [Image.fromarray(pixels).convert("RGB")])
     (decoded,) = decode(loaded, [prompt], features, 3, 2)
     return to_grid(combine(capture_of("s", prompt, decoded), PROFILE, PROFILE.layers, 4, []).layers, PROFILE)
 
