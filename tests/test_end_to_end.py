@@ -81,10 +81,10 @@ def test_the_results_are_complete(clone):
     assert numbers["n_samples"] == 1400 and numbers["n_failed"] == 0 and len(numbers) <= 12
 
 
-def test_metrics_and_plots_are_shown(clone):
+def test_metrics_and_plots_are_shown(clone, tmp_path):
     assert "accuracy_baseline" in dvc(clone, "metrics", "show").stdout
-    dvc(clone, "plots", "show", "-o", "results/run/plots")
-    assert "accuracy" in (clone / "results/run/plots/index.html").read_text()
+    dvc(clone, "plots", "show", "-o", str(tmp_path / "plots"))
+    assert "flip rate" in (tmp_path / "plots/index.html").read_text()
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -116,14 +116,16 @@ def test_a_quick_run_keeps_whole_questions(clone):
 @pytest.mark.parametrize("what", ["study", "parameter"])
 def test_bad_input_ends_the_run_before_any_result_is_touched(clone, what):
     before = {path: path.read_bytes() for path in (clone / "results").rglob("*.csv")}
-    params, questions = clone / "params.yaml", clone / "data/questions.csv"
-    kept = params.read_text(), questions.read_bytes()
+    params, about = clone / "params.yaml", clone / "data/study.yaml"
+    kept = params.read_text(), about.read_text()
     try:
         if what == "study":
-            questions.unlink()  # DVC may have linked it to its cache
-            questions.write_bytes(kept[1].replace(b",yes,", b",no,", 1))
+            about.unlink()  # DVC may have linked it to its cache
+            about.write_text(kept[1].replace("title: ", "title: Other ", 1))
         else:
-            params.write_text(kept[0].replace("gqa: mean", "gqa: median", 1))
+            wrong = kept[0].replace("gqa: mean, sinks", "gqa: median, sinks", 1)
+            assert wrong != kept[0]
+            params.write_text(wrong)
         done = dvc(clone, "repro", check=False)
         assert done.returncode != 0
         said = done.stdout + done.stderr
@@ -131,7 +133,7 @@ def test_bad_input_ends_the_run_before_any_result_is_touched(clone, what):
         assert {path: path.read_bytes() for path in (clone / "results").rglob("*.csv")} == before
     finally:
         params.write_text(kept[0])
-        questions.write_bytes(kept[1])
+        about.write_text(kept[1])
         run(clone, "git", "checkout", "--quiet", ".")
     assert "Running stage 'extract'" not in dvc(clone, "repro").stdout
 
