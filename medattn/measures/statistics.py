@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-FEW_EVENTS = 10  # below this many events or non-events a proportion gets a Clopper–Pearson interval
+FEW_EVENTS = 10  # below this many independent events or non-events a proportion gets a Clopper–Pearson interval
 FEW_PATIENTS = 20  # below this many patients an interval is flagged
 EXACT_PATIENTS = 20  # up to this many non-zero patients all sign patterns are counted
 TIE = 1e-12  # relative to the largest possible value: nearer numbers are equal
@@ -137,8 +137,10 @@ def proportion_interval(
 ) -> Interval:
     """Interval for the share of true entries in correct [n] (0 or 1) when rows of one patient are not independent.
 
-    Studentised bootstrap by patient, cut to [0, 1]. With fewer than 10 events or non-events, fewer than two
-    patients, or where the bootstrap has no finite quantile: Clopper–Pearson with n ÷ design effect.
+    Studentised bootstrap by patient, cut to [0, 1]. With fewer than 10 events or non-events, counted as independent
+    ones (÷ design effect), fewer than two patients, or where the bootstrap has no finite quantile: Clopper–Pearson
+    with n ÷ design effect. Twenty wrong answers of three patients are three events: draws without these patients
+    have next to no standard error, and the studentised interval of them would be nearly all of [0, 1].
     """
     draws = _check_draws(draws, 200)
     correct, patients = _checked(correct, patients)
@@ -147,12 +149,13 @@ def proportion_interval(
     by = _by_cluster(correct, patients)
     events, n, count = int(correct.sum()), correct.size, by.sizes.size
     estimate, few = events / n, count < FEW_PATIENTS
-    if count >= 2 and min(events, n - events) >= FEW_EVENTS:
+    effect = design_effect(correct, patients)
+    if count >= 2 and min(events, n - events) / effect >= FEW_EVENTS:
         bounds = _bootstrap_t(by, draws, rng)
         if bounds is not None:
             low, high = max(0.0, bounds[0]), min(1.0, bounds[1])
             return Interval(estimate, low, high, count, "bootstrap-t", few)
-    effective = n / design_effect(correct, patients)
+    effective = n / effect
     low, high = clopper_pearson(estimate * effective, effective)
     return Interval(estimate, low, high, count, "clopper-pearson", few)
 

@@ -60,6 +60,17 @@ def binary(seed, count, rate, correlation):
     return (source.random(patients.size) < rates[patients]).astype(int), patients
 
 
+def test_events_that_three_patients_share_are_few():
+    patients = np.repeat(np.arange(20), 6)
+    wrong = np.isin(patients, (3, 8)) | ((patients == 11) & (np.arange(120) % 6 < 4))
+    interval = st.proportion_interval((~wrong).astype(int), patients, 500, rng())
+    assert wrong.sum() == 16 and interval.method == "clopper-pearson"
+    n = 120 / st.design_effect(~wrong, patients)
+    k = n * 104 / 120
+    assert interval.low == pytest.approx(stats.beta.ppf(0.025, k, n - k + 1))
+    assert interval.high == pytest.approx(stats.beta.ppf(0.975, k + 1, n - k))
+
+
 def test_an_interval_for_few_events_is_clopper_pearson_over_the_design_effect():
     correct, patients = np.zeros(60, int), np.arange(60)
     correct[[3, 30]] = 1
