@@ -1,8 +1,8 @@
 """Measure extraction against the usual way, in one run, on the same model, device and inputs.
 
-The usual way asks one sample at a time with eager attention: `generate(output_attentions=True)`, then a second full pass over
-prompt and answer to read the attention. Ours is extract's own path: the wordings of UNITS_AT_ONCE images in one batch, rows
-captured in place. Times are medians over batches.
+The usual way asks one sample at a time with eager attention: `generate(output_attentions=True)`, then a second full
+pass over prompt and answer to read the attention. Ours is extract's own path: the wordings of UNITS_AT_ONCE images in
+one batch, rows captured in place. Times are medians over batches.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Captures on disk: the attention rows of every sample, in a pinned number of safetensors buckets.
 
-Arrays are float32 rounded to rounding.CAPTURE_DIGITS digits, always [layer, head, row, token]. Row 0 is the last prompt token (P−1, which
-predicts the first answer token), row k the k-th answer token; rows the answer was too short for hold zeros and are not valid.
+Arrays are float32 rounded to rounding.CAPTURE_DIGITS digits, always [layer, head, row, token]. Row 0 is the last
+prompt token (P−1, which predicts the first answer token), row k the k-th answer token; rows the answer was too short
+for hold zeros and are not valid.
 """
 
 import hashlib

@@ -1,9 +1,8 @@
 """Stage 2: manifest -> captures and answers. The only stage that loads a model.
 
-The unit of work is everything asked about one image under one condition: its wordings are decoded in one batch, a few units
-together. Units are packed
-into a pinned number of buckets by a hash of image_id. All attention is kept per layer and head, so that layers, gating, GQA
-reduction and rows are decided later, without the model.
+The unit of work is everything asked about one image under one condition: its wordings are decoded in one batch, a few
+units together. Units are packed into a pinned number of buckets by a hash of image_id. All attention is kept per
+layer and head, so that layers, gating, GQA reduction and rows are decided later, without the model.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """Stage 1: study -> manifest, one row per image x wording x condition.
 
-Everything that can be wrong with a study, its model's files or its settings is found here, before a model is loaded and before
-any earlier result is touched.
+Everything that can be wrong with a study, its model's files or its settings is found here, before a model is loaded
+and before any earlier result is touched.
 """
 
 from pathlib import Path, PurePosixPath
@@ -60,7 +60,8 @@ def check_pin(params: Params, found: str) -> None:
 def manifest_rows(study: Study, params: Params) -> list[dict[str, str]]:
     """Rows of the manifest in order of sample_id, from a study that was checked.
 
-    `limit` keeps the first N baseline questions by question_id, with all their wordings and the controls of their images.
+    `limit` keeps the first N baseline questions by question_id, with all their wordings and the controls of their
+    images.
     """
     images = {row["image_id"]: row for row in study.images()}
     questions = study.questions()

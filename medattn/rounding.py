@@ -1,9 +1,10 @@
 """Numbers as they are stored: rounded to significant decimal digits, so that any processor writes the same bytes.
 
-Unrounded results differ in their last bits between instruction sets. Rounding hides that, unless a value lies so close to
-a rounding boundary that the last bits decide: with the environment variable MEDATTN_ROUNDING=FILE every process adds a
-line to FILE with the smallest relative distance that it met, for `medattn exact` to report. Values that lie exactly on a
-boundary are counted apart: they come from exact arithmetic (1/256, say), which is the same everywhere.
+Unrounded results differ in their last bits between instruction sets. Rounding hides that, unless a value lies so
+close to a rounding boundary that the last bits decide: with the environment variable MEDATTN_ROUNDING=FILE every
+process adds a line to FILE with the smallest relative distance that it met, for `medattn exact` to report. Values
+that lie exactly on a boundary are counted apart: they come from exact arithmetic (1/256, say), which is the same
+everywhere.
 """
 
 import atexit

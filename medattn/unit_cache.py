@@ -1,7 +1,7 @@
 """Finished units of extraction, so that an interrupted run goes on where it stopped.
 
-An entry's name is the hash of everything that decides its content; its first 32 bytes are the SHA-256 of the rest. The cache lies
-outside every DVC output and can be deleted at any time.
+An entry's name is the hash of everything that decides its content; its first 32 bytes are the SHA-256 of the rest.
+The cache lies outside every DVC output and can be deleted at any time.
 """
 
 import hashlib

@@ -20,7 +20,8 @@ SCREEN_DPI = 150  # overlays are looked at, not printed
 def run(params: Params, root: Path = Path(".")) -> list[str]:
     """Draw everything below `root`; returns notes about examples that no sample was found for.
 
-    reports/ may be published, so a credentialed study's example, which shows a radiograph, goes to results/visualizations.
+    reports/ may be published, so a credentialed study's example, which shows a radiograph, goes to
+    results/visualizations.
     """
     study = read_study(root / params.study)
     results = read_results(root)

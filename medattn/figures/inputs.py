@@ -17,7 +17,7 @@ from medattn.study.schema import Study
 
 PROFILE = "decision"  # the profile whose grids and metrics are drawn
 PREFIX = f"{PROFILE}_"
-TABLES = ("by_strategy", "by_condition", "metric_summary", "layer_head", "profiles")
+TABLES = ("by_strategy", "by_condition", "layer_head", "profiles")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Attention weights of each forward pass's last query row, at almost no cost.
 
 An attention function registered with transformers calls SDPA for the output and, while a recorder is active, computes
-softmax(q·kᵀ·scale + mask) for the last query position alone, which during decoding gives the output as well. Nothing of size sequence × sequence is ever built. With left padding
-the last position is the last prompt token during prefill, and the token just fed during decoding.
+softmax(q·kᵀ·scale + mask) for the last query position alone, which during decoding gives the output as well. Nothing
+of size sequence × sequence is ever built. With left padding the last position is the last prompt token during
+prefill, and the token just fed during decoding.
 """
 
 from collections.abc import Iterator
@@ -38,8 +39,8 @@ def last_row_weights(
 ) -> torch.Tensor:
     """Weights of the last query position, [batch, head, key], sum 1.
 
-    query [batch, head, position, dim], key [batch, key/value head, key, dim]; mask bool or additive [batch, 1, position, key], or
-    None: the last position then sees every key. float32, or float64 in a float64 model.
+    query [batch, head, position, dim], key [batch, key/value head, key, dim]; mask bool or additive [batch, 1,
+    position, key], or None: the last position then sees every key. float32, or float64 in a float64 model.
     """
     batch, heads, _, dim = query.shape
     groups = key.shape[1]

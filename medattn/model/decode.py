@@ -1,7 +1,7 @@
 """Greedy answers to all wordings about a few images, with the attention rows of each.
 
-The vision tower runs once per image. All wordings are decoded in one batch with left padding; what an image's prompts share up
-to the image's end is prefilled once per image; finished wordings leave the batch.
+The vision tower runs once per image. All wordings are decoded in one batch with left padding; what an image's prompts
+share up to the image's end is prefilled once per image; finished wordings leave the batch.
 """
 
 from collections.abc import Sequence

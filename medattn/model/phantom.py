@@ -77,7 +77,8 @@ def train_tokenizer(corpus: Iterable[str], merges_until: int) -> GemmaTokenizer:
     byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
     learner = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
     learner.normalizer = normalizers.Replace(" ", "▁")
-    learner.pre_tokenizer = pre_tokenizers.Split(Regex(rf"▁?(?i:{MORPHEMES})|▁?[A-Za-z]+?(?=(?i:{MORPHEMES}))|▁?[A-Za-z]+|▁?[^▁A-Za-z]"), "isolated")
+    pieces = rf"▁?(?i:{MORPHEMES})|▁?[A-Za-z]+?(?=(?i:{MORPHEMES}))|▁?[A-Za-z]+|▁?[^▁A-Za-z]"
+    learner.pre_tokenizer = pre_tokenizers.Split(Regex(pieces), "isolated")
     learner.train_from_iterator(
         corpus,
         trainers.BpeTrainer(

@@ -364,7 +364,8 @@ def train_language(model, processor, films: Films, features: torch.Tensor, plan:
 
     _train(model, features, packed, plan.packed_steps, 2e-3, "packed", image_id)
     _train(model, features, ordered, plan.ordered_steps, 1e-3, "one by one", image_id)
-    _train(model, features, ordered, plan.polish_steps, 1e-3, "polish", image_id)  # fresh questions, the rate warmed up again
+    # Fresh questions, and the learning rate warmed up again.
+    _train(model, features, ordered, plan.polish_steps, 1e-3, "polish", image_id)
 
 
 def train(out: Path, plan: Schedule = Schedule(), seed: int = 0) -> None:

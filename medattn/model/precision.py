@@ -1,8 +1,8 @@
 """Make a Gemma 3 compute in its own dtype throughout.
 
-The library's RMSNorm and rotary embedding work in float32 whatever the model's dtype. In a float64 model the order of summation,
-which differs between processors, then shows up in the seventh digit. The replacements compute the same formulas in the model's own
-dtype; in float32 they give the library's bits, in less than half the time.
+The library's RMSNorm and rotary embedding work in float32 whatever the model's dtype. In a float64 model the order of
+summation, which differs between processors, then shows up in the seventh digit. The replacements compute the same
+formulas in the model's own dtype; in float32 they give the library's bits, in less than half the time.
 """
 
 import torch

@@ -1,12 +1,13 @@
 """Draw synthetic frontal chest radiographs whose findings are known exactly.
 
-Everything is drawn in *chest coordinates*: u runs from the midline to the patient's left (image right), v runs downwards, both in
-pixels of an average chest. The pose maps pixels to (u, v). Every structure adds to one field of attenuation, the film turns
-attenuation into grey, and a finding adds its own attenuation, times its conspicuity, inside its mask.
+Everything is drawn in *chest coordinates*: u runs from the midline to the patient's left (image right), v runs
+downwards, both in pixels of an average chest. The pose maps pixels to (u, v). Every structure adds to one field of
+attenuation, the film turns attenuation into grey, and a finding adds its own attenuation, times its conspicuity,
+inside its mask.
 
-The same seeds give the same bytes on any CPU: the fields use only operations that IEEE 754 rounds exactly (+ - * / and square
-root: edges are polynomials, there is no exp, power or sine), so float32 is enough; random numbers are uniform, and no structure's
-random stream depends on which other structures are present.
+The same seeds give the same bytes on any CPU: the fields use only operations that IEEE 754 rounds exactly (+ - * /
+and square root: edges are polynomials, there is no exp, power or sine), so float32 is enough; random numbers are
+uniform, and no structure's random stream depends on which other structures are present.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def draw(
 ) -> Radiograph:
     """One radiograph.
 
-    `patient` decides the habitus; `exposure` decides pose, film, noise and the geometry of the lesions. `conspicuity` names the
-    findings that are present; `sides` fixes the side of some, the others fall as `exposure` has it.
+    `patient` decides the habitus; `exposure` decides pose, film, noise and the geometry of the lesions. `conspicuity`
+    names the findings that are present; `sides` fixes the side of some, the others fall as `exposure` has it.
     """
     _check(conspicuity, sides, lookalikes)
     streams = dict(zip((*FINDINGS, *LOOKALIKES, "device", "noise"), exposure.spawn(len(FINDINGS) + len(LOOKALIKES) + 2)))

@@ -1,6 +1,7 @@
 """Is a study directory fit to run? Every row, every hash, every image, before anything is computed.
 
-Problems are collected and reported together, each with file, row, value and remedy. Rows count from 2 (row 1 is the header).
+Problems are collected and reported together, each with file, row, value and remedy. Rows count from 2 (row 1 is the
+header).
 """
 
 from collections import Counter

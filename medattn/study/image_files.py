@@ -38,8 +38,8 @@ def locate(root: Path, relative: str) -> Path:
 def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = ("L", "RGB")) -> Image.Image:
     """The fully decoded image at `relative` below `root`.
 
-    Raises BadFile if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end, or if it
-    is not 8-bit with one of `modes`.
+    Raises BadFile if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end, or if
+    it is not 8-bit with one of `modes`.
     """
     path = locate(root, relative)
     content = path.read_bytes()

@@ -1,8 +1,8 @@
 """Write the phantom study: synthetic radiographs of fictitious patients, questions in six wordings, exact truth.
 
-Which finding is asked and whether it is there is fixed by design, so that findings and answers are balanced; everything else
-falls by chance. Support devices and look-alikes are independent of the findings: the shortcut between a device and a finding
-exists in the model's training data only.
+Which finding is asked and whether it is there is fixed by design, so that findings and answers are balanced;
+everything else falls by chance. Support devices and look-alikes are independent of the findings: the shortcut between
+a device and a finding exists in the model's training data only.
 """
 
 import io
