@@ -9,13 +9,12 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | ck
 # A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
 TORCH_INDEX ?=
 
-.PHONY: help repro history setup test test-slow exact bench lock clean
+.PHONY: help repro history setup data test test-slow exact bench lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-repro: history setup ## recompute the whole study and print the headline
-	$(BIN)/dvc pull --quiet data.dvc
+repro: history setup data ## recompute the whole study and print the headline
 	$(BIN)/python -m medattn params check
 	$(BIN)/dvc repro
 	@$(BIN)/python -m medattn headline
@@ -35,13 +34,16 @@ $(STAMP): $(LOCKS) pyproject.toml
 	$(BIN)/pip check
 	@touch $@
 
+data: setup ## fetch the embedded study from the store inside the repository
+	$(BIN)/dvc pull --quiet data.dvc
+
 test: setup ## run the fast tests
 	$(BIN)/python -m pytest
 
 test-slow: setup ## run the slow tests (minutes)
 	$(BIN)/python -m pytest -m slow
 
-exact: setup ## recompute everything twice without any cache and compare every output's bytes
+exact: setup data ## recompute everything twice without any cache and compare every output's bytes
 	$(BIN)/python -m medattn exact
 
 bench: setup ## measure extraction against the usual way

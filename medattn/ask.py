@@ -36,6 +36,8 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
     if profile_name not in params.aggregate.profiles:
         known = ", ".join(params.aggregate.profiles)
         raise InputError(f"profile {profile_name!r} is not in params.yaml: aggregate.profiles has {known}")
+    if params.aggregate.profiles[profile_name].sinks == "zero":
+        raise InputError(f"profile {profile_name!r} zeroes sinks, which one question cannot find: choose one that keeps them")
     if not question.strip():
         raise InputError("the question is empty")
     picture = open_picture(image)
@@ -65,6 +67,7 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
     found = TermFinder(params.aggregate.terms)(prompt.question)
     try:
         made = combine(capture_of("ask", prompt, decoded), profile, layers, loaded.shape["key_value_heads"], found)
+        grid = to_grid(made.layers, profile)
     except ValueError as error:
         raise InputError(f"profile {profile_name!r}: {error}") from None
     return Reply(
@@ -72,7 +75,7 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
         parsed=parse_answer(decoded.text),
         margin=answer_margin(decoded.yes_logits, decoded.no_logits),
         forms_probability=decoded.forms_probability,
-        grid=to_grid(made.layers, profile),
+        grid=grid,
         image_mass=made.image_mass,
         terms=made.terms,
     )

@@ -144,7 +144,7 @@ def compare(stock: Loaded, loaded: Loaded, order: str, images: int) -> dict[str,
     ours = measure(our_way, loaded, prompter, films, UNITS_AT_ONCE, f"{order}: medattn")
     ends = end_tokens(loaded.model)
     same = all(
-        tuple(token for token in theirs if token not in ends) == mine for theirs, mine in zip(usual.tokens, ours.tokens)
+        tuple(token for token in theirs if token not in ends) == mine for theirs, mine in zip(usual.tokens, ours.tokens, strict=True)
     )
     count = len(films[0][1])
     return {
@@ -162,7 +162,7 @@ def compare(stock: Loaded, loaded: Loaded, order: str, images: int) -> dict[str,
 
 @click.command(name="bench")
 @click.option("--shape", type=click.Choice(["phantom"]), default="phantom", show_default=True, help="Model to measure.")
-@click.option("--images", default=16, show_default=True, help="Images, six wordings each.")
+@click.option("--images", type=click.IntRange(min=1), default=16, show_default=True, help="Images, six wordings each.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table here as JSON, too.")
 def command(shape: str, images: int, device: str, json_path: Path | None) -> None:

@@ -100,7 +100,7 @@ def recompute(environment: Mapping[str, str], log: Path) -> float:
 def command() -> None:
     """Recompute everything twice without any cache and compare every output's bytes with dvc.lock."""
     check_root()
-    before, files, failed = recorded(), {}, False
+    before, failed = recorded(), False
     files = file_hashes(before)
     for name, environment in PASSES.items():
         with tempfile.TemporaryDirectory() as directory:

@@ -96,35 +96,38 @@ class Extractor:
             finished[owner][1].append(answer_row(row["sample_id"], prompt, result))
         return finished
 
-    def key(self, unit: Unit) -> str:
-        """The unit's name in the cache."""
-        return key_of(
-            self.identity
-            | {
-                "condition": [unit.condition, unit.strength],
-                "image": unit.rows[0]["image_sha256"] if unit.shows_image else None,
-                "asked": [[row["sample_id"], row["question"]] for row in unit.rows],
-            }
-        )
+    def key(self, unit: Unit, batch: Sequence[Unit]) -> str:
+        """The unit's name in the cache. What shares its batch counts: in a short dtype it shows in the last digits."""
+        return key_of(self.identity | {"unit": described(unit), "batch": [described(other) for other in batch]})
 
     def finish(self, units: Sequence[Unit], cache: UnitCache) -> Iterator[Finished]:
-        """Each unit from the cache where it has it; the others computed, UNITS_AT_ONCE in a batch. In no set order."""
-        for shows_image in (True, False):
-            waiting: list[Unit] = []
-            for unit in units:
-                if unit.shows_image != shows_image:
-                    continue
-                content = cache.read(self.key(unit))
-                if content is None:
-                    waiting.append(unit)
-                else:
-                    stored, shared = captures.decode(content)
+        """Every unit, UNITS_AT_ONCE in a batch; a batch is read from the cache if it is there whole, else computed."""
+        for batch in batches(units):
+            keys = [self.key(unit, batch) for unit in batch]
+            contents = [cache.read(key) for key in keys]
+            if all(content is not None for content in contents):
+                for stored, shared in map(captures.decode, contents):
                     yield stored, shared["answers"]
-            for start in range(0, len(waiting), UNITS_AT_ONCE):
-                some = waiting[start : start + UNITS_AT_ONCE]
-                for unit, (stored, answers) in zip(some, self.compute(some), strict=True):
-                    cache.write(self.key(unit), captures.encode(stored, {"answers": answers}))
-                    yield stored, answers
+                continue
+            for key, (stored, answers) in zip(keys, self.compute(batch), strict=True):
+                cache.write(key, captures.encode(stored, {"answers": answers}))
+                yield stored, answers
+
+
+def batches(units: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
+    """Units in order, UNITS_AT_ONCE at a time, those with an image apart from those without; nothing else decides."""
+    for shows_image in (True, False):
+        alike = [unit for unit in units if unit.shows_image == shows_image]
+        yield from (alike[start : start + UNITS_AT_ONCE] for start in range(0, len(alike), UNITS_AT_ONCE))
+
+
+def described(unit: Unit) -> dict:
+    """JSON: all of a unit that decides its result."""
+    return {
+        "condition": [unit.condition, unit.strength],
+        "image": unit.rows[0]["image_sha256"] if unit.shows_image else None,
+        "asked": [[row["sample_id"], row["question"]] for row in unit.rows],
+    }
 
 
 def capture_of(sample_id: str, prompt, decoded: Decoded) -> Capture:

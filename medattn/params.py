@@ -43,6 +43,13 @@ class Prompt(Section):
     order: Literal["question_first", "image_first"] | None
     max_new_tokens: Positive | None
 
+    @field_validator("template")
+    @classmethod
+    def _template(cls, template: str | None) -> str | None:
+        if template is not None and template.count("{question}") != 1:
+            raise ValueError("the template must hold {question} exactly once")
+        return template
+
 
 class Extract(Section):
     generated_rows: Annotated[int, Field(ge=0, le=64)]
@@ -142,6 +149,16 @@ class Params(Section):
         if conditions.get("clean") != Condition(wordings="all"):
             raise ValueError("clean must be there, with wordings: all — everything else is compared with it")
         return conditions
+
+    @model_validator(mode="after")
+    def _rows_are_captured(self) -> "Params":
+        for name, profile in self.aggregate.profiles.items():
+            if max(profile.rows) > self.extract.generated_rows:
+                raise ValueError(
+                    f"aggregate.profiles.{name}.rows names row {max(profile.rows)}, but extract.generated_rows is"
+                    f" {self.extract.generated_rows}: lower the one or raise the other"
+                )
+        return self
 
 
 def load(path: Path = PARAMS) -> Params:

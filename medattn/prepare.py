@@ -32,9 +32,21 @@ def run(params: Params, root: Path = Path(".")) -> str:
         raise InputError(f"params.yaml: conditions: {unknown[0]!r} is unknown, expected some of {', '.join(CONDITIONS)}")
     report = check(study.directory, model)
     check_pin(params, report.digest)
+    check_layers(params, study.model_layers(model))
     rows = manifest_rows(study, params)
     write_csv(root / paths.MANIFEST, MANIFEST_COLUMNS, rows)
     return f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
+
+
+def check_layers(params: Params, count: int | None) -> None:
+    """Every profile's layers must be among the model's `count` (None: not known here; aggregate checks again)."""
+    for name, profile in params.aggregate.profiles.items():
+        outside = [layer for layer in profile.layers if count is not None and not -count <= layer < count]
+        if outside:
+            raise InputError(
+                f"params.yaml: aggregate.profiles.{name}.layers: layer {outside[0]} is out of range: the model has layers"
+                f" 0 … {count - 1} (or −{count} … −1)"
+            )
 
 
 def check_pin(params: Params, found: str) -> None:

@@ -58,6 +58,8 @@ def test_the_committed_parameters_are_valid():
         ({"conditions": {"no_image": {"wordings": "all"}}}, ["conditions", "clean must be there"]),
         ({"model__dtype": "float16"}, ["model.dtype", "'float16'"]),
         ({"prompt__order": "sideways"}, ["prompt.order", "'sideways'"]),
+        ({"prompt__template": "Answer!"}, ["prompt.template", "{question} exactly once"]),
+        ({"extract__generated_rows": 3}, ["aggregate.profiles.original.rows", "extract.generated_rows is 3"]),
         ({"figures__examples": [{"per": "finding", "pick": "prettiest", "n": 1}]}, ["figures.examples.0.pick"]),
     ],
 )

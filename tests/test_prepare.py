@@ -1,6 +1,8 @@
 """Prepare: one manifest row per image x wording x condition, and nothing at all where something is wrong."""
 
 import csv
+import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -219,3 +221,16 @@ def test_the_manifest_is_plain_csv(root):
     content = (root / paths.MANIFEST).read_bytes()
     assert b"\r" not in content and content.endswith(b"\n")
     assert next(csv.reader(content.decode().splitlines())) == list(MANIFEST_COLUMNS)
+
+
+def test_layers_the_model_does_not_have_are_named_before_anything_is_written(root):
+    config = root / "data/model/config.json"
+    config.write_text('{"mm_tokens_per_image": 256, "text_config": {"num_hidden_layers": 2}}')
+    pins = root / "data/model.json"
+    content = yaml.safe_load(pins.read_text())
+    content["files"]["config.json"] = hashlib.sha256(config.read_bytes()).hexdigest()
+    pins.write_text(json.dumps(content))
+    set_params(root, study_digests={"data": digest(root / "data")})
+    with pytest.raises(InputError, match=r"layers: layer -3 is out of range: the model has layers 0 … 1"):
+        prepared(root)
+    assert not (root / paths.MANIFEST).exists()

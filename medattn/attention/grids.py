@@ -43,7 +43,9 @@ def combine(capture: Capture, profile: Profile, layers: Sequence[int], key_value
     """Reduce heads, gate rows: the layers' maps of one sample. Raises ValueError if none of the rows is valid."""
     rows = [row for row in profile.rows if capture.valid[row]]
     if not rows:
-        raise ValueError(f"the answer is too short for any of the rows {profile.rows}")
+        raise ValueError(
+            f"the answer is too short for any of the rows {profile.rows}: add row 0, the last prompt token, to the profile"
+        )
     take = np.ix_(layers, range(capture.heads), rows)
     totals = capture.totals[take].astype(np.float64)
     tokens = term_tokens(capture.offsets, found)

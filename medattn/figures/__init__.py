@@ -65,6 +65,7 @@ def _pictures(results: Results, shown: Films, chosen, overlays: Path, visualizat
             _save(fig, overlays / f"{row.sample_id}.png", progress)
         for question_id in questions:
             rows = clean[clean.question_id == question_id]
+            rows = rows.iloc[rows.variant_index.astype(int).argsort(kind="stable")]
             grids = [results.grids[sample_id] for sample_id in rows.sample_id]
             fig = films.wordings(rows, shown(rows.iloc[0].image_id), grids)
             _save(fig, visualizations / f"{question_id}.png", progress)

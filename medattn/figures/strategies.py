@@ -33,8 +33,9 @@ def draw(by_strategy: pd.DataFrame, by_condition: pd.DataFrame) -> Figure:
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     axes[0].axvline(0.5, color=style.GREY, linewidth=0.8, linestyle="--")
-    axes[0].set_title("dashed: guessing;  dotted: no image", loc="left", fontsize=7, color=style.GREY)
     without = by_condition[by_condition.condition == "no_image"]
+    explained = "dashed: guessing;  dotted: no image" if len(without) else "dashed: guessing"
+    axes[0].set_title(explained, loc="left", fontsize=7, color=style.GREY)
     if len(without):
         axes[0].axvline(float(without.iloc[0].accuracy), color=style.GREY, linewidth=1.0, linestyle=":")
     axes[0].set_xlim(0, 1)

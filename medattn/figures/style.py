@@ -17,8 +17,8 @@ from matplotlib.figure import Figure  # noqa: E402
 COLUMN_MM, PAGE_MM = 85, 180  # one column, and the width of a page
 MM = 1 / 25.4
 
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
+BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00",
 )  # fmt: skip
 GREY = "#7F7F7F"
 ATTENTION = "inferno"

@@ -32,10 +32,6 @@ class _Buffered(DynamicLayer):
         self.keys, self.values = (buffer[:, :, : self.length] for buffer in self.buffers)
         return self.keys, self.values
 
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        self.buffers = tuple(buffer.repeat_interleave(repeats, dim=0) for buffer in self.buffers)
-        self._view()
-
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         self.buffers = tuple(buffer[indices] for buffer in self.buffers)
         self._view()

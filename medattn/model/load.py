@@ -45,7 +45,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def prepare_model(model: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    """Evaluation mode, capture in place, its own dtype throughout, on `device`."""
+    """Evaluation mode, capture in place, float32 and float64 throughout their own dtype, on `device`."""
     if model.config.model_type != "gemma3":
         raise InputError(f"the model's type is {model.config.model_type!r}: only gemma3 models can be captured")
     if model.config.mm_tokens_per_image != IMAGE_TOKENS:
@@ -70,6 +70,8 @@ def load(location: str | Path, dtype: str, device: str, revision: str | None = N
             location, dtype=DTYPES[dtype], use_safetensors=True, **options
         )
     except OSError as error:
+        if isinstance(location, Path):
+            raise InputError(f"model {location} is not complete: {error}\nRestore the directory.") from error
         raise InputError(
             f"model {location} (revision {revision or 'any'}) is not complete on this machine: {error}\n"
             f"Fetch it once with `hf auth login` and `hf download {location}"

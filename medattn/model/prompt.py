@@ -11,7 +11,7 @@ QUESTION_SLOT = "{question}"
 
 @dataclass(frozen=True)
 class PromptSettings:
-    """system: text before the user's turn ("" for none); template: the user's text, with {question} once; order: see ORDERS."""
+    """system: text before the user's turn ("" for none); template: the user's text, with {question} once; order: question_first | image_first."""
 
     system: str
     template: str

@@ -175,6 +175,12 @@ class Study:
             for name in sorted(_files_below(place) - set(pins.files)):
                 raise InputError(f"{place / name}: not listed in model.json: remove it, or make model.json again")
 
+    def model_layers(self, model: ModelChoice) -> int | None:
+        """Number of language layers in the model's config.json; None if it is not on this machine or does not say."""
+        place = self._local_model(model)
+        config = json.loads((place / CONFIG).read_bytes()) if place is not None else {}
+        return config.get("text_config", {}).get("num_hidden_layers")
+
     def _local_model(self, model: ModelChoice | Model) -> Path | None:
         """The model's directory on this machine: its own, or its snapshot in the Hugging Face cache."""
         location = self.model_location(model)

@@ -1,0 +1,93 @@
+"""Extraction with a real, untrained model: units, batches, the cache, and the same bytes after an interruption."""
+
+import csv
+
+import pytest
+import yaml
+
+from medattn import captures, extract, paths, prepare
+from medattn.model import phantom
+from medattn.model.phantom_training import learn_tokenizer
+from medattn.params import Params
+from medattn.study.schema import read_study
+from medattn.study.write_phantom import write
+from tests.import_closure import ROOT
+
+IMAGES = 3
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A study of three images with its manifest."""
+    root = tmp_path_factory.mktemp("extract")
+    tokenizer = learn_tokenizer()
+    phantom.save(phantom.make_model(tokenizer), phantom.make_processor(tokenizer), root / "model")
+    write(root / "data", IMAGES, 1, root / "model")
+    prepare.run(settings(), root)
+    return root
+
+
+def settings() -> Params:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"study": "data", "study_digests": {}, "allow_unpinned": True}
+    return Params.model_validate(raw)
+
+
+def manifest(root) -> list[dict[str, str]]:
+    with (root / paths.MANIFEST).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def extracted(root, monkeypatch, switch: str) -> dict[str, bytes]:
+    monkeypatch.setenv("MEDATTN_CACHE", switch)
+    monkeypatch.chdir(root)
+    study = read_study(root / "data")
+    count = extract.run(study, settings(), root / paths.MANIFEST, root / "out/captures", root / "out/answers.csv")
+    assert count == len(manifest(root))
+    return {path.name: path.read_bytes() for path in sorted((root / "out").rglob("*")) if path.is_file()}
+
+
+def test_units_are_all_that_is_asked_about_one_image_under_one_condition(root):
+    units = extract.units_of(manifest(root))
+    assert len(units) == IMAGES * 2
+    assert [len(unit.rows) for unit in units if unit.shows_image] == [8] * IMAGES  # six wordings, two controls
+    assert [len(unit.rows) for unit in units if not unit.shows_image] == [6] * IMAGES
+
+
+def test_batches_hold_images_apart_from_none_and_nothing_twice(root):
+    units = extract.units_of(manifest(root)) * 5
+    made = list(extract.batches(units))
+    assert all(len(batch) <= extract.UNITS_AT_ONCE for batch in made)
+    assert all(len({unit.shows_image for unit in batch}) == 1 for batch in made)
+    assert sum(map(len, made)) == len(units)
+
+
+def test_an_interrupted_run_gives_the_bytes_of_an_undisturbed_one(root, monkeypatch):
+    undisturbed = extracted(root, monkeypatch, "off")
+    assert not (root / paths.RUN).exists()
+    assert extracted(root, monkeypatch, "on") == undisturbed
+    units = sorted((root / paths.RUN / "units").iterdir())
+    assert len(units) == IMAGES * 2
+    units[0].unlink()
+    damaged = bytearray(units[1].read_bytes())
+    damaged[100] ^= 1
+    units[1].write_bytes(bytes(damaged))
+    assert extracted(root, monkeypatch, "on") == undisturbed
+    assert len(list((root / paths.RUN / "units").iterdir())) == len(units)
+
+
+def test_finished_units_are_not_computed_again(root, monkeypatch):
+    before = extracted(root, monkeypatch, "on")
+    monkeypatch.setattr(extract.Extractor, "compute", lambda *_: pytest.fail("computed again"))
+    assert extracted(root, monkeypatch, "on") == before
+
+
+def test_captures_are_complete_and_their_totals_sum_to_one(root, monkeypatch):
+    extracted(root, monkeypatch, "on")
+    rows = {row["sample_id"]: row for row in manifest(root)}
+    stored = list(captures.read(root / "out/captures"))
+    assert {capture.sample_id for capture in stored} == set(rows)
+    for capture in stored:
+        assert capture.totals.shape == (6, 8, 6, 5)
+        assert (capture.image_weights is None) == (rows[capture.sample_id]["shown_image_id"] == "")
+        assert abs(capture.totals[:, :, capture.valid].sum(axis=-1) - 1).max() < 1e-4
+        assert not capture.totals[:, :, ~capture.valid].any()
