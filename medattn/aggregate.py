@@ -23,6 +23,8 @@ from medattn.rounding import DIGITS, round_number, round_significant
 from medattn.tables import write_bytes
 
 METADATA = "medattn"
+# What the captures say about the model, handed on.
+MODEL = ("layers", "heads", "key_value_heads", "image_side", "cross_attention", "agrees_with_eager")
 REFERENCE = "decision"  # the profile whose grids sinks are looked for in
 
 
@@ -108,14 +110,23 @@ def sinks_of_images(
 ) -> dict[str, Sinks]:
     """image_id -> its sinks, from the rounded reference grids [16, 16] of the questions asked about it."""
     asked: dict[str, list[str]] = {}
+    blank: dict[str, list[str]] = {}
     for sample_id in sorted(grids):
-        if is_reference(manifest[sample_id]):
-            asked.setdefault(manifest[sample_id]["image_id"], []).append(sample_id)
+        row = manifest[sample_id]
+        if is_reference(row):
+            asked.setdefault(row["image_id"], []).append(sample_id)
+        elif row["condition"] == "blank" and row["variant_index"] == "0":
+            blank.setdefault(row["image_id"], []).append(sample_id)
+
+    def stacked(samples: Sequence[str]) -> np.ndarray:
+        return np.stack([grids[sample_id].astype(np.float64).ravel() for sample_id in samples])
+
     return {
         image_id: find_sinks(
-            np.stack([grids[sample_id].astype(np.float64).ravel() for sample_id in samples]),
+            stacked(samples),
             len({manifest[sample_id]["finding"] for sample_id in samples}),
             threshold,
+            stacked(blank[image_id]) if image_id in blank else None,
         )
         for image_id, samples in sorted(asked.items())
     }
@@ -149,7 +160,7 @@ def store_of(collected: Collected, manifest: Mapping[str, Mapping[str, str]], pa
     about = {
         "samples": samples,
         "head_samples": head_samples,
-        **{name: shared[name] for name in ("layers", "heads", "key_value_heads")},
+        **{name: shared[name] for name in MODEL},
         "profiles": {name: _notes(samples, collected.made[name]) for name in params.profiles},
         "sinks": {image_id: _sink_note(found) for image_id, found in sinks.items()},
     }
@@ -181,7 +192,8 @@ def _notes(samples: Sequence[str], made: Mapping[str, Made]) -> dict[str, dict]:
 
 def _sink_note(found: Sinks) -> dict:
     mass = None if found.mass is None else round_number(found.mass)
-    return {"computed": found.computed, "cells": list(found.cells), "mass": mass}
+    position = None if found.position is None else list(found.position)
+    return {"computed": found.computed, "cells": list(found.cells), "mass": mass, "position": position}
 
 
 def run(directory: Path, manifest_path: Path, out: Path, params: Aggregate) -> int:

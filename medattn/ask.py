@@ -98,10 +98,9 @@ def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
     """Write {image}_overlay.png, _grid.npy and _answer.json into `out`; their paths."""
     from medattn.figures import style
     from medattn.figures.films import overlay
-    from medattn.figures.inputs import Film
+    from medattn.study.films import Film
 
-    pixels = np.asarray(open_picture(image).convert("L"))
-    fig = overlay(f"“{question}”\nModel: {reply.answer}", Film(pixels, np.zeros(pixels.shape, bool), {}), reply.grid)
+    fig = overlay(f"“{question}”\nModel: {reply.answer}", Film("asked", open_picture(image), {}), reply.grid)
     picture, grid = io.BytesIO(), io.BytesIO()
     fig.savefig(picture, format="png", dpi=150, metadata={"Software": None})
     style.plt.close(fig)

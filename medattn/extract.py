@@ -18,14 +18,17 @@ from tqdm import tqdm
 
 from medattn import captures, paths
 from medattn.captures import Capture
+from medattn.conditions import REGIONAL, shown
 from medattn.errors import InputError
 from medattn.model.decode import Decoded, decode, image_features
+from medattn.model.checks import agrees_with_eager, cross_attention
 from medattn.model.load import Loaded, load
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.params import Params
 from medattn.params import load as load_params
 from medattn.rounding import CAPTURE_DIGITS, round_number, round_significant
-from medattn.study.schema import Study, read_study, settings, sha256_of
+from medattn.study.films import Films
+from medattn.study.schema import Study, read_study, settings
 from medattn.tables import write_bytes, write_csv
 from medattn.unit_cache import SWITCH, UnitCache, key_of
 
@@ -40,33 +43,24 @@ Finished = tuple[list[Capture], list[dict[str, object]]]  # a unit's captures an
 
 @dataclass(frozen=True)
 class Unit:
-    """All samples of one image under one condition; `rows` are manifest rows in order of sample_id."""
+    """All samples of one image that are shown the same; `rows` are manifest rows in order of sample_id."""
 
     image_id: str
     condition: str
     strength: str
+    shown: str  # image_id of the film that is shown, changed as the condition says; "" for none
+    occluded: str  # the finding whose region decides what is shown; "" under any other condition
     rows: tuple[dict[str, str], ...]
-
-    @property
-    def shows_image(self) -> bool:
-        return self.rows[0]["shown_image_id"] != ""
 
 
 def units_of(manifest: Sequence[dict[str, str]]) -> list[Unit]:
     """Manifest rows grouped into units, sorted."""
-    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in manifest:
-        groups.setdefault((row["image_id"], row["condition"], row["strength"]), []).append(row)
+        occluded = row["finding"] if row["condition"] in REGIONAL else ""
+        key = (row["image_id"], row["condition"], row["strength"], row["shown_image_id"], occluded)
+        groups.setdefault(key, []).append(row)
     return [Unit(*key, tuple(sorted(rows, key=lambda row: row["sample_id"]))) for key, rows in sorted(groups.items())]
-
-
-def read_image(path: Path, sha256: str) -> Image.Image:
-    """The image at `path`, whose bytes must have the pinned hash."""
-    found = sha256_of(path)
-    if found != sha256:
-        raise InputError(f"{path}: sha256 is {found}, the manifest pins {sha256}: restore the file or assemble the study again")
-    with Image.open(path) as image:
-        return image.convert("RGB")
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,7 @@ class Extractor:
 
     loaded: Loaded
     prompter: Prompter
-    image_root: Path
+    films: Films
     max_new_tokens: int
     generated_rows: int
     identity: dict  # JSON: model digest, dtype, device, prompt
@@ -83,11 +77,10 @@ class Extractor:
     def compute(self, units: Sequence[Unit]) -> list[Finished]:
         """Captures and answer rows of units that all show an image, or all none, rounded as they are stored."""
         features = None
-        if units[0].shows_image:
-            shown = [(self.image_root / unit.rows[0]["image_path"], unit.rows[0]["image_sha256"]) for unit in units]
-            features = image_features(self.loaded, [read_image(*image) for image in shown])
+        if units[0].shown:
+            features = image_features(self.loaded, [self.image(unit) for unit in units])
         rows = [row for unit in units for row in unit.rows]
-        prompts = [self.prompter(row["question"], units[0].shows_image) for row in rows]
+        prompts = [self.prompter(row["question"], units[0].shown != "") for row in rows]
         owners = [index for index, unit in enumerate(units) for _ in unit.rows]
         results = decode(self.loaded, prompts, features, self.max_new_tokens, self.generated_rows, owners)
         finished: list[Finished] = [([], []) for _ in units]
@@ -96,9 +89,41 @@ class Extractor:
             finished[owner][1].append(answer_row(row["sample_id"], prompt, result))
         return finished
 
+    def image(self, unit: Unit) -> Image.Image:
+        """What the model is shown."""
+        try:
+            return shown(self.films(unit.shown), unit.condition, unit.strength, unit.occluded, self.loaded.image_side)
+        except ValueError as error:
+            raise InputError(
+                f"image {unit.shown!r}, condition {unit.condition}: {error}: set conditions.{unit.condition} to null"
+            ) from None
+
+    def about_model(self, units: Sequence[Unit]) -> dict:
+        """What the captures say about the model that made them: its shape, and what was checked of its attention."""
+        first = next((unit for unit in units if unit.condition == "clean"), None)
+        agrees = None
+        if first is not None:
+            prompt = self.prompter(first.rows[0]["question"])
+            agrees = agrees_with_eager(self.loaded, prompt, self.image(first))
+        return self.loaded.shape | {
+            "image_side": self.loaded.image_side,
+            "cross_attention": cross_attention(self.loaded.model),
+            "agrees_with_eager": agrees,
+        }
+
+    def described(self, unit: Unit) -> dict:
+        """JSON: all of a unit that decides its result."""
+        return {
+            "condition": [unit.condition, unit.strength],
+            "image": [unit.shown, unit.rows[0]["image_sha256"]] if unit.shown else None,
+            "occluded": self.films.region_hashes(unit.shown, unit.occluded) if unit.occluded else None,
+            "asked": [[row["sample_id"], row["question"]] for row in unit.rows],
+        }
+
     def key(self, unit: Unit, batch: Sequence[Unit]) -> str:
         """The unit's name in the cache. What shares its batch counts: in a short dtype it shows in the last digits."""
-        return key_of(self.identity | {"unit": described(unit), "batch": [described(other) for other in batch]})
+        described = [self.described(other) for other in batch]
+        return key_of(self.identity | {"unit": self.described(unit), "batch": described})
 
     def finish(self, units: Sequence[Unit], cache: UnitCache) -> Iterator[Finished]:
         """Every unit, UNITS_AT_ONCE in a batch; a batch is read from the cache if it is there whole, else computed."""
@@ -117,17 +142,8 @@ class Extractor:
 def batches(units: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
     """Units in order, UNITS_AT_ONCE at a time, those with an image apart from those without; nothing else decides."""
     for shows_image in (True, False):
-        alike = [unit for unit in units if unit.shows_image == shows_image]
+        alike = [unit for unit in units if (unit.shown != "") == shows_image]
         yield from (alike[start : start + UNITS_AT_ONCE] for start in range(0, len(alike), UNITS_AT_ONCE))
-
-
-def described(unit: Unit) -> dict:
-    """JSON: all of a unit that decides its result."""
-    return {
-        "condition": [unit.condition, unit.strength],
-        "image": unit.rows[0]["image_sha256"] if unit.shows_image else None,
-        "asked": [[row["sample_id"], row["question"]] for row in unit.rows],
-    }
 
 
 def capture_of(sample_id: str, prompt, decoded: Decoded) -> Capture:
@@ -167,18 +183,19 @@ def extractor_for(study: Study, params: Params) -> Extractor:
     """Load the study's model with the settings that params.yaml and study.yaml resolve to."""
     model, prompt = settings(study, params)
     study.check_model(model)
-    loaded = load(study.model_location(model), model.dtype, model.device, model.revision)
+    loaded = load(study.model_location(model), model.dtype, model.device, model.revision, model.redraw_language)
     asked = PromptSettings(prompt.system, prompt.template, prompt.order)
     prompter = Prompter(loaded.processor, asked, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
     identity = {
         "model": study.model_files(model) or [model.id, model.revision],
+        "redraw_language": model.redraw_language,
         "dtype": model.dtype,
         "device": loaded.device.type,
         "prompt": prompt.model_dump(),
         "generated_rows": params.extract.generated_rows,
     }
     rows = params.extract.generated_rows
-    return Extractor(loaded, prompter, study.image_root, prompt.max_new_tokens, rows, identity)
+    return Extractor(loaded, prompter, Films(study), prompt.max_new_tokens, rows, identity)
 
 
 def cache_for(study: Study, params: Params) -> UnitCache:
@@ -195,6 +212,7 @@ def run(study: Study, params: Params, manifest: Path, out: Path, answers_path: P
     if not units:
         raise InputError(f"{manifest} has no row: run `dvc repro prepare`")
     extractor, cache = extractor_for(study, params), cache_for(study, params)
+    about_model = extractor.about_model(units)
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     answers: list[dict[str, object]] = []
@@ -206,7 +224,7 @@ def run(study: Study, params: Params, manifest: Path, out: Path, answers_path: P
                 stored += more
                 answers += rows
                 progress.update(len(rows))
-            write_bytes(captures.bucket_path(part, index), captures.encode(stored, extractor.loaded.shape))
+            write_bytes(captures.bucket_path(part, index), captures.encode(stored, about_model))
     shutil.rmtree(out, ignore_errors=True)
     part.replace(out)
     write_csv(answers_path, ANSWER_COLUMNS, sorted(answers, key=lambda row: str(row["sample_id"])))

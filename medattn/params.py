@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from medattn.errors import InputError
 from medattn.paths import PARAMS
 
-CONDITIONS = ("clean", "no_image")
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -21,9 +20,66 @@ class Section(BaseModel):
 
 
 class Condition(Section):
-    """What is done to the image, and for which wordings it is asked."""
+    """Something done to the image, and for which wordings it is asked."""
 
     wordings: Literal["all", "baseline"]
+
+    def degrees(self) -> list[str]:
+        """Its strengths as the manifest writes them: "" for a condition that has none."""
+        return [""]
+
+
+class Graded(Condition):
+    """A condition in several strengths; what their unit is, docs/metrics.md says."""
+
+    strengths: Annotated[list[float], Field(min_length=1)]
+
+    def degrees(self) -> list[str]:
+        return [f"{strength:g}" for strength in self.strengths]
+
+    @field_validator("strengths")
+    @classmethod
+    def _strengths(cls, strengths: list[float]) -> list[float]:
+        if len({f"{strength:g}" for strength in strengths}) < len(strengths) or 0 in strengths:
+            raise ValueError("a strength stands twice, or is 0 (which is the clean image)")
+        return strengths
+
+
+def _graded(least: float, most: float) -> type[Graded]:
+    """Graded with strengths between `least` and `most`."""
+
+    class Bounded(Graded):
+        strengths: Annotated[list[Annotated[float, Field(ge=least, le=most)]], Field(min_length=1)]
+
+    return Bounded
+
+
+class Conditions(Section):
+    """null: not asked."""
+
+    clean: Condition
+    no_image: Condition | None = None
+    gaussian_noise: _graded(0, 1) | None = None  # standard deviation ÷ range of grey values
+    contrast: _graded(0, 1) | None = None  # loss of range
+    brightness: _graded(-1, 1) | None = None  # shift ÷ range
+    blur: _graded(0, 8) | None = None  # σ in grid cells
+    few_pixels: _graded(0, 256) | None = None  # grid cells' worth of pixels
+    rotation: _graded(-180, 180) | None = None  # degrees, counter-clockwise
+    blank: Condition | None = None
+    shuffled_image: Condition | None = None
+    occlude_region: Condition | None = None
+    occlude_elsewhere: Condition | None = None
+
+    @field_validator("clean")
+    @classmethod
+    def _clean(cls, clean: Condition) -> Condition:
+        if clean.wordings != "all":
+            raise ValueError("clean must be asked with wordings: all — everything else is compared with it")
+        return clean
+
+    def asked(self) -> dict[str, Condition]:
+        """name -> condition, those that are not null."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
 
 class Model(Section):
@@ -33,6 +89,7 @@ class Model(Section):
     revision: str | None
     dtype: Literal["float64", "float32", "bfloat16"] | None
     device: Literal["cpu", "cuda", "auto"] | None
+    redraw_language: int | None = None  # seed
 
 
 class Prompt(Section):
@@ -106,6 +163,7 @@ class Aggregate(Section):
 
 class Metrics(Section):
     bootstrap_draws: Annotated[int, Field(ge=200)]
+    permutation_draws: Annotated[int, Field(ge=200)]
     seed: Annotated[int, Field(ge=0)]
 
 
@@ -134,7 +192,7 @@ class Params(Section):
     study_digests: dict[str, str]
     allow_unpinned: bool
     limit: Positive | None
-    conditions: dict[Literal["clean", "no_image"], Condition]
+    conditions: Conditions
     model: Model
     prompt: Prompt
     extract: Extract
@@ -142,13 +200,6 @@ class Params(Section):
     metrics: Metrics
     figures: Figures
     run: Run
-
-    @field_validator("conditions")
-    @classmethod
-    def _conditions(cls, conditions: dict) -> dict:
-        if conditions.get("clean") != Condition(wordings="all"):
-            raise ValueError("clean must be there, with wordings: all — everything else is compared with it")
-        return conditions
 
     @model_validator(mode="after")
     def _rows_are_captured(self) -> "Params":

@@ -6,6 +6,8 @@ from medattn.errors import InputError
 
 PARAMS = Path("params.yaml")
 
+PUBLISHED = Path("reference/published.csv")  # numbers of other work, with their source
+
 # prepare
 MANIFEST = Path("results/manifest.csv")  # one row per image x wording x condition
 # extract

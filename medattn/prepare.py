@@ -7,12 +7,16 @@ and before any earlier result is touched.
 from pathlib import Path, PurePosixPath
 
 import click
+import numpy as np
 
 from medattn import paths
+from medattn.conditions import REGIONAL
 from medattn.errors import InputError
-from medattn.params import CONDITIONS, Params
+from medattn.params import Params
 from medattn.params import load as load_params
+from medattn.seeding import choose
 from medattn.study.check import check
+from medattn.study.films import Films
 from medattn.study.schema import Study, read_study, settings
 from medattn.tables import write_csv
 
@@ -27,15 +31,12 @@ def run(params: Params, root: Path = Path(".")) -> str:
     """Check the study and write the manifest below `root`; one line that says what was written. Raises InputError."""
     study = read_study(root / params.study)
     model, _ = settings(study, params)
-    unknown = sorted(set(params.conditions) - set(CONDITIONS))
-    if unknown:
-        raise InputError(f"params.yaml: conditions: {unknown[0]!r} is unknown, expected some of {', '.join(CONDITIONS)}")
     report = check(study.directory, model)
     check_pin(params, report.digest)
     check_layers(params, study.model_layers(model))
-    rows = manifest_rows(study, params)
+    rows, note = without_large_regions(manifest_rows(study, params), Films(study))
     write_csv(root / paths.MANIFEST, MANIFEST_COLUMNS, rows)
-    return f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
+    return f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]}){note}"
 
 
 def check_layers(params: Params, count: int | None) -> None:
@@ -73,33 +74,104 @@ def manifest_rows(study: Study, params: Params) -> list[dict[str, str]]:
     """Rows of the manifest in order of sample_id, from a study that was checked.
 
     `limit` keeps the first N baseline questions by question_id, with all their wordings and the controls of their
-    images.
+    images. Donors of shuffled_image come from the whole study. The occlusions are asked where a true region is known.
     """
     images = {row["image_id"]: row for row in study.images()}
-    questions = study.questions()
-    if params.limit is not None:
-        kept = set(sorted({row["question_id"] for row in questions if row["role"] == "study"})[: params.limit])
-        shown = {row["image_id"] for row in questions if row["question_id"] in kept}
-        questions = [
-            row for row in questions if (row["question_id"] in kept if row["role"] == "study" else row["image_id"] in shown)
-        ]
-    rows = [
-        manifest_row(question, images[question["image_id"]], condition)
-        for question in questions
-        for condition, asked in params.conditions.items()
-        if condition == "clean"
-        or (question["role"] == "study" and (asked.wordings == "all" or question["variant_index"] == "0"))
-    ]
+    every = study.questions()
+    donors = Donors(images, every)
+    regions = {(row["image_id"], row["finding"]) for row in study.regions()}
+    rows = []
+    for question in limited(every, params.limit):
+        for condition, asked in params.conditions.asked().items():
+            if condition != "clean" and (question["role"] != "study" or _left_out(question, asked.wordings)):
+                continue
+            if condition in REGIONAL and (question["image_id"], question["finding"]) not in regions:
+                continue
+            for strength in asked.degrees():
+                rows.append(manifest_row(question, images[question["image_id"]], condition, strength))
+                if condition == "shuffled_image":
+                    rows[-1] |= donors.of(question)
     return sorted(rows, key=lambda row: row["sample_id"])
 
 
-def manifest_row(question: dict[str, str], image: dict[str, str], condition: str) -> dict[str, str]:
+def without_large_regions(rows: list[dict[str, str]], films: Films) -> tuple[list[dict[str, str]], str]:
+    """The rows but for occlusions of regions as large as the rest of the body, and a note that says which.
+
+    Looks for the body in every image that is shown: raises InputError if one has none.
+    """
+    too_large = set()
+    for row in sorted(rows, key=lambda row: row["shown_image_id"]):
+        if row["shown_image_id"]:
+            film = films(row["shown_image_id"])
+            body = np.count_nonzero(film.body)
+            if row["condition"] in REGIONAL:
+                region = film.regions[row["finding"]]
+                if body - np.count_nonzero(region & film.body) < np.count_nonzero(region):
+                    too_large.add(row["question_id"])
+    kept = [row for row in rows if row["condition"] not in REGIONAL or row["question_id"] not in too_large]
+    note = f"; not occluded, the region is as large as the rest of the body: {', '.join(sorted(too_large))}" if too_large else ""
+    return kept, note
+
+
+def limited(questions: list[dict[str, str]], limit: int | None) -> list[dict[str, str]]:
+    """The first `limit` baseline questions by question_id, their wordings, and their images' controls."""
+    if limit is None:
+        return questions
+    kept = set(sorted({row["question_id"] for row in questions if row["role"] == "study"})[:limit])
+    shown = {row["image_id"] for row in questions if row["question_id"] in kept}
+    return [row for row in questions if (row["question_id"] in kept if row["role"] == "study" else row["image_id"] in shown)]
+
+
+def _left_out(question: dict[str, str], wordings: str) -> bool:
+    return wordings == "baseline" and question["variant_index"] != "0"
+
+
+class Donors:
+    """Whose image is shown under shuffled_image: another patient's, same view, of the opposite truth where one is known."""
+
+    def __init__(self, images: dict[str, dict[str, str]], questions: list[dict[str, str]]) -> None:
+        self._images = images
+        self._truth = {(row["image_id"], row["finding"]): row["answer"] for row in questions}
+
+    def of(self, question: dict[str, str]) -> dict[str, str]:
+        """The manifest's columns that say what is shown: the donor, and its truth ("" if nobody asked about it).
+
+        All wordings of a question see the same donor. Raises InputError if the study has no other patient in that view.
+        """
+        own, finding = self._images[question["image_id"]], question["finding"]
+        others = [
+            image_id
+            for image_id, image in sorted(self._images.items())
+            if image["subject_id"] != own["subject_id"] and image["view"] == own["view"]
+        ]
+        if not others:
+            raise InputError(
+                f"question {question['question_id']!r}: no other patient's image has view {own['view']!r} to be shown instead:"
+                " set conditions.shuffled_image to null"
+            )
+        truth = {image_id: self._truth.get((image_id, finding), "") for image_id in others}
+        for wanted in ({"yes", "no"} - {question["answer"]}, {""}, {question["answer"]}):
+            if fitting := tuple(image_id for image_id in others if truth[image_id] in wanted):
+                donor = choose(fitting, "shuffled_image", question["question_id"])
+                break
+        image = self._images[donor]
+        return {
+            "shown_image_id": donor,
+            "image_path": image["path"],
+            "image_sha256": image["sha256"],
+            "answer": truth[donor],
+            **{name: image[name] for name in ("width", "height", "view", "split")},
+        }
+
+
+def manifest_row(question: dict[str, str], image: dict[str, str], condition: str, strength: str) -> dict[str, str]:
     """One sample. Without an image the columns still say which image the question belongs to; shown_image_id is empty."""
     shared = {name: question[name] for name in MANIFEST_COLUMNS if name in question}
+    degree = f"-{strength.replace('-', 'm').replace('.', 'p')}" if strength else ""  # ids name files
     return shared | {
-        "sample_id": f"{question['question_id']}-v{question['variant_index']}-{condition}",
+        "sample_id": f"{question['question_id']}-v{question['variant_index']}-{condition}{degree}",
         "condition": condition,
-        "strength": "",
+        "strength": strength,
         "shown_image_id": "" if condition == "no_image" else image["image_id"],
         "image_path": image["path"],
         "image_sha256": image["sha256"],

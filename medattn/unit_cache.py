@@ -11,13 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
-LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors")
+LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors", "scipy")
 PACKAGE = Path(__file__).parent
 # Every module that extract imports (a test walks its imports).
 SOURCES = (
-    "__init__.py", "captures.py", "errors.py", "extract.py", "params.py", "paths.py", "rounding.py", "tables.py",
-    "unit_cache.py", "study/__init__.py", "study/schema.py", "model/__init__.py", "model/cache.py", "model/capture.py",
-    "model/decode.py", "model/last_position.py", "model/load.py", "model/precision.py", "model/prompt.py",
+    "__init__.py", "attention/__init__.py", "attention/gqa.py", "captures.py", "conditions.py", "errors.py",
+    "extract.py", "measures/__init__.py", "measures/body.py", "measures/rotation.py", "model/__init__.py",
+    "model/cache.py", "model/capture.py", "model/decode.py", "model/checks.py", "model/last_position.py",
+    "model/load.py", "model/precision.py", "model/prompt.py", "params.py", "paths.py", "rounding.py", "seeding.py",
+    "study/__init__.py", "study/films.py", "study/image_files.py", "study/schema.py", "tables.py", "unit_cache.py",
 )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from tqdm import tqdm
 
 from medattn import paths
 from medattn.figures import contrast, distributions, examples, films, layers, strategies, style
-from medattn.figures.inputs import Films, Results, read_results
+from medattn.figures.inputs import Results, read_results
 from medattn.params import Params
 from medattn.params import load as load_params
+from medattn.study.films import Films
 from medattn.study.schema import Study, read_study
 from medattn.tables import fresh_directory
 
@@ -41,7 +42,7 @@ def run(params: Params, root: Path = Path(".")) -> list[str]:
 def _charts(results: Results, out: Path, dpi: int) -> None:
     tables = results.tables
     style.save_both(distributions.draw(results.clean()), out, "metric_distributions", dpi)
-    style.save_both(strategies.draw(tables["by_strategy"], tables["by_condition"]), out, "accuracy_by_strategy", dpi)
+    style.save_both(strategies.draw(tables["by_strategy"], tables["robustness"]), out, "accuracy_by_strategy", dpi)
     style.save_both(contrast.draw(results.contrast), out, "js_contrast", dpi)
     style.save_both(layers.draw(tables["layer_head"], tables["profiles"]), out, "layer_head", dpi)
 

@@ -1,4 +1,4 @@
-"""What the figures stage reads: tables, decision grids, films with their body and true regions."""
+"""What the figures stage reads: tables and decision grids."""
 
 import json
 from collections.abc import Mapping
@@ -11,22 +11,10 @@ from safetensors import safe_open
 
 from medattn import paths
 from medattn.errors import InputError
-from medattn.measures.body import body_mask
-from medattn.study.image_files import BadFile, open_image
-from medattn.study.schema import Study
 
 PROFILE = "decision"  # the profile whose grids and metrics are drawn
 PREFIX = f"{PROFILE}_"
-TABLES = ("by_strategy", "by_condition", "layer_head", "profiles")
-
-
-@dataclass(frozen=True)
-class Film:
-    """A clean radiograph, and what lies where in it."""
-
-    pixels: np.ndarray  # uint8 [H, W]
-    body: np.ndarray  # bool [H, W]
-    regions: Mapping[str, np.ndarray]  # finding -> bool [H, W]
+TABLES = ("by_strategy", "robustness", "layer_head", "profiles")
 
 
 @dataclass(frozen=True)
@@ -71,33 +59,3 @@ def read_results(root: Path) -> Results:
         tables={name: _table(root / paths.TABLES / f"{name}.csv", "metrics") for name in TABLES},
         grids=dict(zip(samples, grids, strict=True)),
     )
-
-
-class Films:
-    """The study's films by image_id, opened when asked for, with pinned bytes."""
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-        self._images = {row["image_id"]: row for row in study.images()}
-        self._regions = study.regions()
-
-    def __call__(self, image_id: str) -> Film:
-        row = self._images[image_id]
-        try:
-            pixels = np.asarray(open_image(self._study.image_root, row["path"], row["sha256"]).convert("L"))
-            found: dict[str, np.ndarray] = {}
-            for region in self._regions:
-                if region["image_id"] == image_id:
-                    mask = self._mask(region, pixels.shape)
-                    found[region["finding"]] = found.get(region["finding"], np.zeros(pixels.shape, bool)) | mask
-        except BadFile as error:
-            raise InputError(f"image {image_id!r}: {error}") from None
-        return Film(pixels, body_mask(pixels), found)
-
-    def _mask(self, region: Mapping[str, str], shape: tuple[int, int]) -> np.ndarray:
-        if region["mask"]:
-            return np.asarray(open_image(self._study.directory, region["mask"], region["mask_sha256"], ("L",))) > 127
-        x, y, width, height = (round(float(region[name])) for name in "xywh")
-        mask = np.zeros(shape, bool)
-        mask[y : y + height, x : x + width] = True
-        return mask

@@ -17,7 +17,7 @@ PANELS = (
 )
 
 
-def draw(by_strategy: pd.DataFrame, by_condition: pd.DataFrame) -> Figure:
+def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
     """Three panels, one row per strategy, the baseline wording on top."""
     fig = style.figure(style.PAGE_MM, 62)
     axes = fig.subplots(1, 3, sharey=True)
@@ -33,7 +33,7 @@ def draw(by_strategy: pd.DataFrame, by_condition: pd.DataFrame) -> Figure:
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     axes[0].axvline(0.5, color=style.GREY, linewidth=0.8, linestyle="--")
-    without = by_condition[by_condition.condition == "no_image"]
+    without = robustness[robustness.condition == "no_image"]
     explained = "dashed: guessing;  dotted: no image" if len(without) else "dashed: guessing"
     axes[0].set_title(explained, loc="left", fontsize=7, color=style.GREY)
     if len(without):

@@ -8,12 +8,21 @@ from tqdm import tqdm
 
 from medattn import params as parameters
 from medattn import paths
-from medattn.metrics import export, groups, inputs, summaries
-from medattn.metrics.places import place_of
+from medattn.metrics import (
+    agreement, correctness, export, groups, hypotheses, inputs, occlusion, published, references, reliance, robustness,
+    sink_tables, strategies, summaries,
+)  # fmt: skip
+from medattn.metrics.inputs import Store
+from medattn.metrics.places import Places
+from medattn.metrics.references import PlaceOf
 from medattn.metrics.rows import columns, evaluate
+from medattn.metrics.samples import Row
 from medattn.params import Params
-from medattn.study.schema import read_study
+from medattn.study.films import Films
+from medattn.study.schema import Study, read_study
 from medattn.tables import fresh_directory, write_csv
+
+Table = tuple[tuple[str, ...], list[Row]]  # columns, rows
 
 
 def run(params: Params, root: Path = Path(".")) -> str:
@@ -24,40 +33,69 @@ def run(params: Params, root: Path = Path(".")) -> str:
     settings = params.aggregate.profiles
     store = inputs.read_store(root / paths.GRIDS_STORE, settings, with_grid)
     study = read_study(root / params.study)
-    regions = defaultdict(list)
-    for region in study.regions():
-        regions[region["image_id"]].append(region)
-
-    by_image = defaultdict(list)
+    places = Places(Films(study))
+    by_image, by_id = defaultdict(list), {}
     for sample in samples:
         by_image[sample["image_id"]].append(sample)
-    rows, places = [], {}
+        by_id[sample["sample_id"]] = sample
+    place_of = references.place_of_rows(places, by_id)
+
+    rows: list[Row] = []
     with tqdm(total=2 * len(samples), desc="metrics", unit="sample") as bar:
-        for image_id, some in sorted(by_image.items()):
-            places[image_id] = place_of(some, regions.get(image_id, []), study.image_root, study.directory)
-            rows += evaluate(some, answers, store, places[image_id])
+        for _, some in sorted(by_image.items()):
+            rows += evaluate(some, answers, store, places)
             bar.update(len(some))
         rows.sort(key=lambda row: row["sample_id"])
-        questions, contrast = groups.question_rows(rows, store), groups.contrast_rows(rows, store)
-        tables = {
-            "by_strategy": (summaries.BY_STRATEGY, summaries.by_strategy(rows, params.metrics)),
-            "by_finding": (summaries.BY_FINDING, summaries.by_finding(rows, params.metrics)),
-            "by_condition": (summaries.BY_CONDITION, summaries.by_condition(rows, params.metrics)),
-            "metric_summary": (summaries.METRIC_SUMMARY, summaries.metric_summary(rows, store, params.metrics)),
-            "layer_head": (summaries.LAYER_HEAD, summaries.layer_head(rows, store, places)),
-            "profiles": (summaries.PROFILES, summaries.profiles(rows, store, settings)),
-        }
+        grouped, tables, headline = tables_of(rows, store, place_of, study, params, root)
         # Everything is computed; from here on results are replaced.
-        grids = export.write_grids(root / paths.GRIDS, rows, store, places, settings, bar.update)
+        grids = export.write_grids(root / paths.GRIDS, rows, store, place_of, settings, bar.update)
     write_csv(root / paths.EVALUATION, columns(store), rows)
-    with fresh_directory(root / paths.GROUPS) as part:
-        write_csv(part / "questions.csv", groups.QUESTION_COLUMNS, questions)
-        write_csv(part / "js_contrast.csv", groups.CONTRAST_COLUMNS, contrast)
-    with fresh_directory(root / paths.TABLES) as part:
-        for name, (names, table) in tables.items():
-            write_csv(part / f"{name}.csv", names, table)
-    export.write_json(root / paths.METRICS, summaries.headline(rows, questions, contrast))
-    return f"{len(rows)} rows, {grids} grids, {len(questions)} questions, {len(tables)} tables"
+    for directory, content in ((paths.GROUPS, grouped), (paths.TABLES, tables)):
+        with fresh_directory(root / directory) as part:
+            for name, (names, table) in content.items():
+                write_csv(part / f"{name}.csv", names, table)
+    export.write_json(root / paths.METRICS, headline)
+    return f"{len(rows)} rows, {grids} grids, {len(grouped)} tables by question or image, {len(tables)} aggregate tables"
+
+
+def tables_of(
+    rows: list[Row], store: Store, place_of: PlaceOf, study: Study, params: Params, root: Path
+) -> tuple[dict[str, Table], dict[str, Table], Row]:
+    """Tables with a row per question or image (results/groups), aggregate tables (reports/tables), the headline."""
+    chosen = params.metrics
+    questions, contrast = groups.question_rows(rows, store), groups.contrast_rows(rows, store)
+    relied = reliance.reliance_rows(rows, questions)
+    located, unsunk = (references.located(rows, store, place_of, without_sinks) for without_sinks in (False, True))
+    occluded, sunk = occlusion.occlusion_pairs(rows), sink_tables.sink_images(rows, store)
+    by_question = {
+        "questions": (groups.QUESTION_COLUMNS, questions),
+        "js_contrast": (groups.CONTRAST_COLUMNS, contrast),
+        "reliance": (reliance.RELIANCE, relied),
+        "occlusion": (occlusion.PAIRS, occluded),
+        "sinks": (sink_tables.SINK_IMAGES, sunk),
+    }
+    exposure = study.about.strategy_exposure or {}
+    tables = {
+        "by_strategy": (strategies.BY_STRATEGY, strategies.by_strategy(rows, chosen)),
+        "exposure_order": (strategies.EXPOSURE_ORDER, strategies.exposure_order(rows, exposure, chosen)),
+        "by_finding": (summaries.BY_FINDING, summaries.by_finding(rows, chosen)),
+        "robustness": (robustness.ROBUSTNESS, robustness.robustness(rows, contrast, chosen)),
+        "consistency": (agreement.CONSISTENCY, agreement.consistency_table(rows, questions, chosen)),
+        "flips": (agreement.FLIPS, agreement.flips(rows, chosen)),
+        "correct_incorrect": (correctness.CORRECT_INCORRECT, correctness.correct_incorrect(rows, chosen)),
+        "image_reliance": (reliance.IMAGE_RELIANCE, reliance.image_reliance(relied, chosen)),
+        "localisation": (references.LOCALISATION, references.localisation_table(located, unsunk, chosen)),
+        "layer_head": (references.LAYER_HEAD, references.layer_head(rows, store, place_of)),
+        "occlusion": (occlusion.OCCLUSION, occlusion.occlusion(occluded, chosen)),
+        "sinks": (sink_tables.SINKS, sink_tables.sinks(rows, sunk, store, place_of, chosen)),
+        "hypotheses": (hypotheses.COLUMNS, hypotheses.hypotheses(located, contrast, rows, store, chosen)),
+        "metric_summary": (summaries.METRIC_SUMMARY, summaries.metric_summary(rows, store, chosen)),
+        "profiles": (summaries.PROFILES, summaries.profiles(rows, store, params.aggregate.profiles)),
+    }
+    headline = summaries.headline(rows, questions, contrast)
+    plain = {name: table for name, (_, table) in tables.items()}
+    compared = published.published(root / paths.PUBLISHED, study.about.name, rows, plain, headline)
+    return by_question, tables | {"published": (published.COLUMNS, compared)}, headline
 
 
 @click.command(name="metrics")

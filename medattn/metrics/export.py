@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from medattn.metrics.inputs import Store
-from medattn.metrics.places import Place
+from medattn.metrics.references import PlaceOf
 from medattn.params import Profile
 from medattn.rounding import round_number
 from medattn.tables import fresh_directory, write_bytes
@@ -31,7 +31,7 @@ def write_grids(
     path: Path,
     rows: Sequence[Row],
     store: Store,
-    places: Mapping[str, Place],
+    place_of: PlaceOf,
     settings: Mapping[str, Profile],
     tick: Callable[[], object],
 ) -> int:
@@ -44,11 +44,10 @@ def write_grids(
             sample_id = row["sample_id"]
             if sample_id not in store.samples:
                 continue
-            place = places[row["image_id"]]
             sinks = store.sinks.get(row["image_id"])
             meta = {
                 **row,
-                "body_box": [round_number(value) for value in place.box],
+                "body_box": [round_number(value) for value in place_of(row).box],
                 "profiles": profiles,
                 "sinks": sinks,
                 "terms": {name: notes[sample_id]["terms"] for name, notes in store.notes.items()},

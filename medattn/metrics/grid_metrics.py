@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from medattn.measures import consistency, localisation, spatial
+from medattn.measures.rotation import comparable_pair
 from medattn.metrics.places import Place, Region
 from medattn.rounding import round_number
 
@@ -23,7 +24,7 @@ SIMILARITY = (
     "js_to_baseline", "js_distance_to_baseline", "pearson_to_baseline", "spearman_to_baseline", "cosine_to_baseline",
     "l2_to_baseline",
 )  # fmt: skip
-COLUMNS = NOTES + SPATIAL + ZONE + REGION + SIMILARITY
+COLUMNS = NOTES + SPATIAL + ZONE + REGION + SIMILARITY + ("js_to_clean",)
 
 
 def column(variant: str, metric: str) -> str:
@@ -103,3 +104,12 @@ def similarity_values(p: np.ndarray, baseline: np.ndarray) -> dict[str, float | 
             "l2_to_baseline": consistency.l2(p, baseline),
         }
     )
+
+
+def js_to_clean(p: np.ndarray, clean: np.ndarray | None, row: Mapping[str, object], place: Place) -> float | None:
+    """JS divergence to the same wording's grid on the clean image, bits; of a rotated image on the common support."""
+    if clean is None:
+        return None
+    if row["condition"] == "rotation":
+        p, clean = comparable_pair(p, clean, place.width, place.height, float(row["strength"]))
+    return round_number(consistency.js_divergence(p, clean))

@@ -10,9 +10,9 @@ from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import average, mean_of
+from medattn.metrics.samples import PROFILE, Row
 from medattn.rounding import round_number
 
-PROFILE = "decision"  # what the statistics use
 QUESTION_COLUMNS = (
     "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",
     "baseline_correct", "wordings", "consistency", "expected_consistency", "yes_rate", "flip_to_baseline",
@@ -22,7 +22,6 @@ QUESTION_COLUMNS = (
 CONTRAST_COLUMNS = (
     "image_id", "subject_id", "n_controls", "js_other_finding", "js_other_wording", "difference", "n_wordings",
 )  # fmt: skip
-Row = dict[str, object]
 
 
 def by_question(rows: Sequence[Row]) -> dict[tuple, list[Row]]:
@@ -52,7 +51,7 @@ def _mean_js(wordings: Sequence[Row], store: Store) -> float | None:
 
 
 def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
-    """QUESTION_COLUMNS, one row per study question and condition.
+    """QUESTION_COLUMNS, one row per study question and condition that was asked in several wordings (clean: always).
 
     expected_consistency: what the question's number of wordings would give if each said yes at the yes-rate of the
     whole condition, whatever the question.
@@ -60,6 +59,8 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
     rates = yes_rates(rows)
     table = []
     for (question_id, condition, strength), wordings in by_question(rows).items():
+        if condition != "clean" and len(wordings) == 1:
+            continue  # one wording agrees with itself
         first = wordings[0]
         answered = first["variant_index"] == 0  # else the baseline wording failed: nothing to compare with
         parsed = [row["parsed_answer"] for row in wordings]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medattn.measures import statistics
+from medattn.measures import contrasts, statistics
 from medattn.params import Metrics
 from medattn.seeding import generator
 
@@ -53,6 +53,24 @@ class Intervals:
         return _cells(name, short, found.estimate, found.low, found.high, found.method)
 
 
+    def of_patients(self, patients: np.ndarray, statistic: contrasts.Statistic, key: str, name: str, short: str = "") -> Cells:
+        """{name}, {short}_low, {short}_high, {short}_method: a statistic of patients [patient, column], BCa by patient."""
+        short = short or name
+        if not len(patients):
+            return _cells(name, short, None)
+        found = contrasts.bca(patients, statistic, self.params.bootstrap_draws, self._rng(key, name))
+        if found is None:
+            estimate = float(statistic(patients))
+            return _cells(name, short, estimate if math.isfinite(estimate) else None, method=TOO_FEW)
+        return _cells(name, short, found.estimate, found.low, found.high, "bca")
+
+    def sign_flip(self, numbers: np.ndarray, key: str) -> float | None:
+        """p-value that one number per patient is 0 up to chance; None without a patient."""
+        if not len(numbers):
+            return None
+        return statistics.sign_flip(numbers, generator(self.params.seed, "sign-flip", self.table, key), self.params.permutation_draws)
+
+
 def _cells(
     name: str,
     short: str,
@@ -89,3 +107,14 @@ def mean_of(rows: Sequence[Row], name: str) -> float | None:
     """Mean of column `name` over the rows that have a value (true counts 1); None if none has."""
     values = [float(row[name]) for row in rows if row[name] is not None]
     return average(values) if values else None
+
+
+def by_patient(rows: Sequence[Row], *names: str) -> tuple[list[str], np.ndarray]:
+    """(patients, means): each patient's mean of columns `names`, float [patient, name], over rows that have them all."""
+    groups: dict[str, list[list[float]]] = {}
+    for row in rows:
+        if all(row[name] is not None for name in names):
+            groups.setdefault(row["subject_id"], []).append([float(row[name]) for name in names])
+    found = sorted(groups)
+    means = [[average(values) for values in zip(*groups[patient], strict=True)] for patient in found]
+    return found, np.array(means).reshape(-1, len(names))

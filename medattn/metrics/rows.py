@@ -8,7 +8,7 @@ from medattn.measures import consistency
 from medattn.metrics import grid_metrics
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store, profile_of
-from medattn.metrics.places import Place
+from medattn.metrics.places import Place, Places
 from medattn.rounding import round_number
 
 IDENTITY = (
@@ -17,7 +17,7 @@ IDENTITY = (
 )  # fmt: skip
 ANSWER = (
     "answer", "ground_truth", "parsed_answer", "correct", "status", "margin", "forms_probability", "margin_valid",
-    "margin_agrees", "flip", "hedge_shift",
+    "margin_agrees", "flip", "hedge_shift", "flip_to_clean", "margin_change",
 )  # fmt: skip
 Row = dict[str, object]  # typed values; None where there is none
 
@@ -37,13 +37,14 @@ def _numbers(cell: str, name: str, sample_id: str) -> list[float]:
 
 
 def _answer(sample: Mapping[str, str], said: Mapping[str, str]) -> Row:
-    """ANSWER but for flip and hedge_shift, which need the baseline wording's row."""
+    """ANSWER but for what compares the answer with another row's."""
     sample_id, values = sample["sample_id"], dict.fromkeys(ANSWER)
-    values |= {"ground_truth": sample["answer"], "status": said["status"]}
+    truth = sample["answer"] or None  # of what is shown; nobody may have asked about a donor's image
+    values |= {"ground_truth": truth, "status": said["status"]}
     if said["status"] == "failed":
         return values
     parsed = measure.parse_answer(said["answer_text"], sample["finding"])
-    values |= {"answer": said["answer_text"], "parsed_answer": parsed, "correct": parsed == sample["answer"]}
+    values |= {"answer": said["answer_text"], "parsed_answer": parsed, "correct": None if truth is None else parsed == truth}
     logits = (_numbers(said[name], name, sample_id) for name in ("yes_logits", "no_logits"))
     margin = round_number(measure.answer_margin(*logits))
     probability = round_number(*_numbers(said["forms_probability"], "forms_probability", sample_id))
@@ -53,7 +54,7 @@ def _answer(sample: Mapping[str, str], said: Mapping[str, str]) -> Row:
     return values
 
 
-def _grid(row: Row, store: Store, variant: str, place: Place, baseline_id: str | None) -> Row:
+def _grid(row: Row, store: Store, variant: str, place: Place, baseline_id: str | None, clean_id: str | None) -> Row:
     """Every metric of one sample's grid under one profile; all None where it has no grid."""
     grid = store.grid(variant, row["sample_id"])
     if grid is None:
@@ -67,14 +68,17 @@ def _grid(row: Row, store: Store, variant: str, place: Place, baseline_id: str |
         **grid_metrics.spatial_values(grid, place),
         **grid_metrics.zone_values(grid, place, row["zone"]),
         **grid_metrics.region_values(grid, region),
+        "js_to_clean": None,
     }
     baseline = store.grid(variant, baseline_id) if baseline_id else None
     values |= dict.fromkeys(grid_metrics.SIMILARITY) if baseline is None else grid_metrics.similarity_values(grid, baseline)
+    if clean_id is not None:
+        values["js_to_clean"] = grid_metrics.js_to_clean(grid, store.grid(variant, clean_id), row, place)
     return {column(variant, metric): values[metric] for metric in grid_metrics.COLUMNS}
 
 
 def evaluate(
-    samples: Sequence[Mapping[str, str]], answers: Mapping[str, Mapping[str, str]], store: Store, place: Place
+    samples: Sequence[Mapping[str, str]], answers: Mapping[str, Mapping[str, str]], store: Store, places: Places
 ) -> list[Row]:
     """Evaluation rows of all samples of one image, in the order given."""
     rows = []
@@ -87,19 +91,31 @@ def evaluate(
         for row in rows
         if row["role"] == "study" and row["variant_index"] == 0
     }
-    for row in rows:
-        baseline = None
-        if row["role"] == "study" and row["variant_index"] > 0:
-            try:
-                baseline = baselines[row["question_id"], row["condition"], row["strength"]]
-            except KeyError:
-                raise InputError(
-                    f"manifest: sample {row['sample_id']!r} has no baseline wording in its condition: "
-                    "run `dvc repro -f prepare`"
-                ) from None
-            if row["parsed_answer"] and baseline["parsed_answer"]:
-                row["flip"] = consistency.flip(baseline["parsed_answer"], row["parsed_answer"])
-                row["hedge_shift"] = consistency.hedge_shift(baseline["parsed_answer"], row["parsed_answer"])
+    clean = {(row["question_id"], row["variant_index"]): row for row in rows if row["condition"] == "clean"}
+    for row, sample in zip(rows, samples, strict=True):
+        baseline = _baseline(row, baselines)
+        if baseline is not None and row["parsed_answer"] and baseline["parsed_answer"]:
+            row["flip"] = consistency.flip(baseline["parsed_answer"], row["parsed_answer"])
+            row["hedge_shift"] = consistency.hedge_shift(baseline["parsed_answer"], row["parsed_answer"])
+        unchanged = None if row["condition"] == "clean" else clean[row["question_id"], row["variant_index"]]
+        if unchanged is not None and row["parsed_answer"] and unchanged["parsed_answer"]:
+            row["flip_to_clean"] = consistency.flip(unchanged["parsed_answer"], row["parsed_answer"])
+            if row["margin_valid"] and unchanged["margin_valid"]:
+                row["margin_change"] = round_number(row["margin"] - unchanged["margin"])
+        ids = (None if other is None else other["sample_id"] for other in (baseline, unchanged))
+        baseline_id, clean_id = ids
         for variant in store.variants:
-            row |= _grid(row, store, variant, place, baseline["sample_id"] if baseline else None)
+            row |= _grid(row, store, variant, places(sample), baseline_id, clean_id)
     return rows
+
+
+def _baseline(row: Row, baselines: Mapping[tuple, Row]) -> Row | None:
+    """The baseline wording's row in the same condition; None for itself and for controls."""
+    if row["role"] != "study" or row["variant_index"] == 0:
+        return None
+    try:
+        return baselines[row["question_id"], row["condition"], row["strength"]]
+    except KeyError:
+        raise InputError(
+            f"manifest: sample {row['sample_id']!r} has no baseline wording in its condition: run `dvc repro -f prepare`"
+        ) from None

@@ -10,6 +10,7 @@ from medattn.errors import InputError
 from medattn.model.capture import use_capture
 from medattn.model.last_position import use_last_position
 from medattn.model.precision import use_full_precision
+from medattn.seeding import generator
 
 IMAGE_TOKENS = 256
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -33,6 +34,11 @@ class Loaded:
             "key_value_heads": text.num_key_value_heads,
             "image_tokens": self.model.config.mm_tokens_per_image,
         }
+
+    @property
+    def image_side(self) -> int:
+        """Pixels along each side of the square that the vision tower sees."""
+        return self.model.config.vision_config.image_size
 
 
 def choose_device(name: str) -> torch.device:
@@ -60,8 +66,25 @@ def prepare_model(model: torch.nn.Module, device: torch.device) -> torch.nn.Modu
     return model
 
 
-def load(location: str | Path, dtype: str, device: str, revision: str | None = None) -> Loaded:
-    """Load from a local directory or the local Hugging Face cache; nothing is downloaded, no remote code runs."""
+def redraw_language(model: torch.nn.Module, seed: int) -> None:
+    """Replace the language model's weights by random ones, in place: each tensor's own values in random order.
+
+    So every layer keeps its scale and nothing that was learned; the vision tower and its projection stay as they are.
+    The streams are named by seed and tensor, so the same seed gives the same model everywhere.
+    """
+    with torch.no_grad():
+        for name, tensor in sorted(model.model.language_model.named_parameters()):
+            order = torch.from_numpy(generator("redraw language", seed, name).permutation(tensor.numel()))
+            tensor.copy_(tensor.flatten()[order.to(tensor.device)].view_as(tensor))
+
+
+def load(
+    location: str | Path, dtype: str, device: str, revision: str | None = None, redraw_seed: int | None = None
+) -> Loaded:
+    """Load from a local directory or the local Hugging Face cache; nothing is downloaded, no remote code runs.
+
+    redraw_seed: see `redraw_language`; None keeps the weights.
+    """
     torch.use_deterministic_algorithms(True)
     options = {"local_files_only": True, "revision": revision, "trust_remote_code": False}
     try:
@@ -77,5 +100,7 @@ def load(location: str | Path, dtype: str, device: str, revision: str | None = N
             f"Fetch it once with `hf auth login` and `hf download {location}"
             f"{f' --revision {revision}' if revision else ''}`."
         ) from error
+    if redraw_seed is not None:
+        redraw_language(model, redraw_seed)
     where = choose_device(device)
     return Loaded(prepare_model(model, where), processor, where)

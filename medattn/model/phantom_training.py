@@ -27,12 +27,11 @@ from medattn.measures.body import cell_coverage
 from medattn.model import phantom
 from medattn.seeding import generator
 from medattn.study.anatomy import FINDINGS
-from medattn.study.phantom import make_case, thumbnail
+from medattn.study.phantom import EXPOSURE, make_case, thumbnail
 from medattn.study.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, STRATEGIES, TEMPLATES, fill
 
 TRAINING_SEED = 1_000
 LABEL_NOISE = 0.06
-EXPOSURE = {BASELINE: 1.0, "phrasing": 1.0, "synonym": 0.10, "clause": 0.03, "register": 0.005, "voice": 0.0}
 OPPOSITE_SHARE = 0.22  # of all training questions
 OTHER_SHARE = 0.10
 ANSWER_TAIL = 0.2  # weight of an answer token after the first; naming the finding teaches to carry it

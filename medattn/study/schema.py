@@ -54,6 +54,8 @@ class About(Section):
     image_root: str
     source: str
     defaults: Defaults
+    # How often a trained phantom saw each wording strategy; unknown for any other model.
+    strategy_exposure: dict[str, float] | None = None
 
 
 class ModelPins(Section):
@@ -70,6 +72,7 @@ class ModelChoice(Section):
     revision: str | None
     dtype: Literal["float64", "float32", "bfloat16"]
     device: Literal["cpu", "cuda", "auto"]
+    redraw_language: int | None = None
 
 
 class PromptChoice(Section):
@@ -211,7 +214,7 @@ def read_study(directory: Path) -> Study:
 def settings(study: Study, params: Params) -> tuple[ModelChoice, PromptChoice]:
     """Model and prompt of a run: what params.yaml says, and where that is null what study.yaml says."""
     return (
-        ModelChoice(**_resolved("model", params.model, study, optional={"revision"})),
+        ModelChoice(**_resolved("model", params.model, study, optional={"revision", "redraw_language"})),
         PromptChoice(**_resolved("prompt", params.prompt, study)),
     )
 

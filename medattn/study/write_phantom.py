@@ -20,7 +20,7 @@ from medattn.errors import InputError
 from medattn.seeding import generator
 from medattn.study.anatomy import FINDINGS
 from medattn.study.check import Report, box_of, check
-from medattn.study.phantom import Case, make_case
+from medattn.study.phantom import EXPOSURE, Case, make_case
 from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, hashes_of, sha256_of
 from medattn.study.wordings import BASELINE, baseline_template, wordings
 from medattn.tables import write_bytes, write_csv
@@ -38,6 +38,10 @@ source: medattn study phantom --images {images} --seed {seed}
 defaults:
   model: {{id: model, revision: null, dtype: float64, device: cpu}}
   prompt: {{system: "", template: "{{question}}", order: question_first, max_new_tokens: 24}}
+"""
+EXPOSURE_YAML = """\
+# How often the model saw each wording strategy in training, relative to the baseline's: known for a phantom only.
+strategy_exposure: {exposure}
 """
 
 
@@ -106,7 +110,10 @@ def _write(directory: Path, images: int, seed: int, model: Path | None) -> None:
     write_csv(directory / "images.csv", IMAGE_COLUMNS, image_rows)
     write_csv(directory / "regions.csv", REGION_COLUMNS, region_rows)
     write_csv(directory / "questions.csv", QUESTION_COLUMNS, question_rows)
-    write_bytes(directory / "study.yaml", STUDY_YAML.format(images=images, seed=seed).encode())
+    about = STUDY_YAML.format(images=images, seed=seed)
+    if model is not None:
+        about += EXPOSURE_YAML.format(exposure=json.dumps(EXPOSURE).replace('"', ""))
+    write_bytes(directory / "study.yaml", about.encode())
     if model is not None:
         shutil.copytree(model, directory / "model", copy_function=shutil.copyfile)
         pins = {"revision": None, "files": hashes_of(directory / "model")}

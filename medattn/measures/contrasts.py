@@ -1,0 +1,158 @@
+"""Comparisons inside patients, ratios and rank measures, with intervals by patient, and the test of head groups.
+
+What varies within a patient is compared within patients: one number per patient, whose sign is a coin flip under the
+null (`statistics.sign_flip`). Intervals are BCa bootstrap intervals over patients.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special, stats
+
+from medattn.measures.statistics import BLOCK, CONFIDENCE, TIE
+
+Statistic = Callable[[np.ndarray], np.ndarray]  # [..., patient, column] -> [...]
+
+
+class Bounds(NamedTuple):
+    """A statistic of the patients and its 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def bca(patients: np.ndarray, statistic: Statistic, draws: int, rng: np.random.Generator) -> Bounds | None:
+    """Bias-corrected and accelerated bootstrap interval of `statistic` over patients [patient, column].
+
+    Efron 1987; the acceleration from the jackknife. None where the patients cannot give an interval of a width above
+    zero: fewer than three, all draws alike, or a draw without a finite value.
+    """
+    patients = np.asarray(patients, dtype=np.float64)
+    if patients.ndim != 2 or not np.isfinite(patients).all():
+        raise ValueError(f"patients have shape {patients.shape}, expected finite numbers [patient, column]")
+    count = len(patients)
+    if count < 3:
+        return None
+    estimate = float(statistic(patients))
+    drawn, rows = [], max(1, BLOCK // (count * max(count, patients.shape[1])))
+    for start in range(0, draws, rows):
+        index = rng.integers(0, count, size=(min(rows, draws - start), count))
+        drawn.append(statistic(patients[index]))
+    values = np.concatenate(drawn)
+    left_out = np.array([statistic(np.delete(patients, index, axis=0)) for index in range(count)])
+    if not (math.isfinite(estimate) and np.isfinite(values).all() and np.isfinite(left_out).all()):
+        return None
+    scale = TIE * max(np.abs(values).max(), 1e-300)
+    below = np.count_nonzero(values < estimate - scale) + np.count_nonzero(np.abs(values - estimate) <= scale) / 2
+    if not 0 < below < draws or np.ptp(values) <= scale:
+        return None
+    bias = special.ndtri(below / draws)
+    gap = left_out.mean() - left_out
+    spread = math.fsum(gap**2) ** 1.5
+    acceleration = math.fsum(gap**3) / (6 * spread) if spread > 0 else 0.0
+    values = np.sort(values)
+    tail = (1 - CONFIDENCE) / 2
+    bounds = []
+    for share, to_whole in ((tail, math.floor), (1 - tail, math.ceil)):
+        shifted = bias + special.ndtri(share)
+        adjusted = special.ndtr(bias + shifted / (1 - acceleration * shifted))
+        bounds.append(float(values[min(draws - 1, max(0, to_whole(adjusted * (draws + 1)) - 1))]))
+    low, high = min(bounds[0], estimate), max(bounds[1], estimate)
+    return Bounds(estimate, low, high) if low < high else None
+
+
+def mean(patients: np.ndarray) -> np.ndarray:
+    """Mean of the only column over patients: [..., patient, 1] -> [...]."""
+    return patients[..., 0].mean(axis=-1)
+
+
+def ratio_of_means(patients: np.ndarray) -> np.ndarray:
+    """Mean of column 0 ÷ mean of column 1, over patients: [..., patient, 2] -> [...]; not finite where the latter is 0."""
+    means = patients.mean(axis=-2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return means[..., 0] / means[..., 1]
+
+
+def cliffs_delta(patients: np.ndarray) -> np.ndarray:
+    """Cliff's delta of column 0 against column 1, [..., patient, 2] -> [...]: P(a > b) − P(a < b), in [−1, 1].
+
+    Every value of column 0 against every value of column 1; equal to 12 digits of the largest is equal. Cliff 1993.
+    """
+    scale = TIE * max(np.abs(patients).max(), 1e-300)
+    gap = patients[..., :, None, 0] - patients[..., None, :, 1]
+    return ((gap > scale).sum(axis=(-2, -1)) - (gap < -scale).sum(axis=(-2, -1)).astype(np.float64)) / gap.shape[-1] ** 2
+
+
+def rank_correlation(patients: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of columns 0 and 1 over patients, [..., patient, 2] -> [...]; NaN where one is constant."""
+    ranks = stats.rankdata(patients, axis=-2)
+    ranks = ranks - ranks.mean(axis=-2, keepdims=True)
+    products = (ranks[..., 0] * ranks[..., 1]).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return products / np.sqrt((ranks[..., 0] ** 2).sum(axis=-1) * (ranks[..., 1] ** 2).sum(axis=-1))
+
+
+def within_patients(
+    values: np.ndarray, group: np.ndarray, strata: np.ndarray, patients: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(names, pairs): patients that hold both groups within one stratum, and their means, float [patient, 2].
+
+    values [n]; group bool [n]; column 0 is the mean of the rows in the group, column 1 of the others. Each stratum
+    of a patient that holds both groups counts the same, whatever its number of rows.
+    """
+    values, group, strata, patients = (np.asarray(array) for array in (values, group, strata, patients))
+    names, pairs = [], []
+    for patient in np.unique(patients):
+        means = []
+        for stratum in np.unique(strata[patients == patient]):
+            here = (patients == patient) & (strata == stratum)
+            inside, outside = values[here & group], values[here & ~group]
+            if inside.size and outside.size:
+                means.append([math.fsum(inside) / inside.size, math.fsum(outside) / outside.size])
+        if means:
+            names.append(str(patient))
+            pairs.append(np.mean(means, axis=0))
+    return np.array(names), np.array(pairs, dtype=np.float64).reshape(-1, 2)
+
+
+class Pairing(NamedTuple):
+    """Do heads that share keys and values look more alike than heads that do not?"""
+
+    statistic: float  # Σ over layers of mean divergence between groups − within; > 0: groups look alike
+    low: float
+    high: float
+    p: float
+
+
+def head_groups(divergences: np.ndarray, groups: int, draws: int, rng: np.random.Generator) -> Pairing:
+    """Permutation test of key/value groups; divergences [layer, head, head], symmetric; heads of a group are neighbours.
+
+    The null deals each layer's heads into groups at random, independently: p = (b + 1)/(draws + 1), b the deals whose
+    statistic is at least the observed one. The interval inverts the deals' spread about their centre. ValueError if
+    the heads do not divide into groups of at least two, or into a single group.
+    """
+    layers, heads, _ = divergences.shape
+    size = heads // groups
+    if heads % groups or size < 2 or groups < 2:
+        raise ValueError(f"{heads} heads do not divide into at least two groups of at least two ({groups} groups)")
+    same = np.kron(np.eye(groups, dtype=bool), np.ones((size, size), dtype=bool)) & ~np.eye(heads, dtype=bool)
+    different = ~same & ~np.eye(heads, dtype=bool)
+
+    def statistic(order: np.ndarray) -> np.ndarray:
+        """order [..., layer, head] -> [...]."""
+        dealt = divergences[np.arange(layers)[:, None, None], order[..., :, None], order[..., None, :]]
+        return (dealt[..., different].mean(axis=-1) - dealt[..., same].mean(axis=-1)).sum(axis=-1)
+
+    observed = float(statistic(np.broadcast_to(np.arange(heads), (layers, heads))))
+    rows, values = max(1, BLOCK // divergences.size), []
+    for start in range(0, draws, rows):
+        order = np.broadcast_to(np.arange(heads), (min(rows, draws - start), layers, heads))
+        values.append(statistic(rng.permuted(order, axis=-1)))
+    null = np.concatenate(values)
+    extreme = np.count_nonzero(null >= observed - TIE * max(np.abs(divergences).max(), 1e-300))
+    low, high = np.quantile(null, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    p = (int(extreme) + 1) / (draws + 1)
+    return Pairing(observed, observed - float(high), observed - float(low), p)

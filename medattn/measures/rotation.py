@@ -1,0 +1,84 @@
+"""Rotation of images, masks and grids about the image's centre, by one and the same affine map.
+
+Angles are in degrees, counter-clockwise as seen (90 equals ``np.rot90``). A grid's cells are rectangles of the
+image's aspect ratio, so a grid is rotated in pixel units, not in cells.
+"""
+
+import math
+
+import numpy as np
+from scipy import ndimage
+
+DIGITS = 12  # of sine and cosine, so that the processor's last bit decides nothing and 90 degrees are exact
+
+
+def _matrix(degrees: float) -> np.ndarray:
+    """Output (row, column) relative to the centre → input (row, column): float [2, 2]."""
+    angle = math.radians(degrees)
+    cosine, sine = round(math.cos(angle), DIGITS), round(math.sin(angle), DIGITS)
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
+def rotate_image(image: np.ndarray, degrees: float) -> np.ndarray:
+    """uint8 [H, W] or [H, W, channel] of the same shape: bilinear, the edge's values continued outwards."""
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        raise ValueError(f"image is {image.dtype} {list(image.shape)}, expected uint8 [height, width] or [height, width, channel]")
+    if image.ndim == 3:
+        return np.stack([rotate_image(image[..., channel], degrees) for channel in range(image.shape[2])], axis=-1)
+    return np.rint(np.round(_sampled(image.astype(np.float64), degrees), 6)).astype(np.uint8)
+
+
+def rotate_mask(mask: np.ndarray, degrees: float) -> np.ndarray:
+    """bool [H, W] of the same shape: pixels whose rotated mask value is at least ½; the edge's values continue."""
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.ndim != 2:
+        raise ValueError(f"mask is {mask.dtype} {list(mask.shape)}, expected bool [height, width]")
+    return np.round(_sampled(mask.astype(np.float64), degrees), 6) >= 0.5
+
+
+def _sampled(values: np.ndarray, degrees: float) -> np.ndarray:
+    matrix, centre = _matrix(degrees), (np.array(values.shape) - 1) / 2
+    return ndimage.affine_transform(values, matrix, centre - matrix @ centre, order=1, mode="nearest")
+
+
+def _sources(cells: int, width: float, height: float, degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where a rotated grid's cell centres come from: (row, column), each float [cells, cells], in units of cells."""
+    middle = (np.arange(cells) + 0.5) / cells - 0.5
+    rows, columns = np.meshgrid(middle * height, middle * width, indexing="ij")
+    matrix = _matrix(degrees)
+    from_row = (matrix[0, 0] * rows + matrix[0, 1] * columns) / height
+    from_column = (matrix[1, 0] * rows + matrix[1, 1] * columns) / width
+    return (from_row + 0.5) * cells - 0.5, (from_column + 0.5) * cells - 0.5
+
+
+def rotate_grid(grid: np.ndarray, width: float, height: float, degrees: float) -> np.ndarray:
+    """Density [N, N] of an image width x height after its rotation: bilinear, the edge continued; the sum may change."""
+    grid = np.asarray(grid, dtype=np.float64)
+    return ndimage.map_coordinates(grid, _sources(grid.shape[0], width, height, degrees), order=1, mode="nearest")
+
+
+def common_support(cells: int, width: float, height: float, degrees: float) -> np.ndarray:
+    """Cells of the upright image that the rotated one still shows: bool [cells, cells]."""
+    places = (np.round(axis, 6) for axis in _sources(cells, width, height, -degrees))
+    return np.logical_and.reduce([(-0.5 <= place) & (place <= cells - 0.5) for place in places])
+
+
+def comparable_pair(
+    rotated: np.ndarray, clean: np.ndarray, width: float, height: float, degrees: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Grids of a rotated and of the clean image on one footing, each float [N, N], sum 1 over the common support.
+
+    The rotated image's grid is turned back; the clean one is turned forward and back, so that both have been
+    interpolated alike. Cells outside the common support are 0.
+    """
+    support = common_support(len(clean), width, height, degrees)
+    forward = rotate_grid(clean, width, height, degrees)
+    pair = []
+    for grid in (rotated, forward):
+        back = np.where(support, rotate_grid(grid, width, height, -degrees), 0.0)
+        total = math.fsum(back.ravel())
+        if total <= 0:
+            raise ValueError("a grid has no mass on the part that both orientations show")
+        pair.append(back / total)
+    return pair[0], pair[1]

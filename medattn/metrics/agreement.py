@@ -1,0 +1,144 @@
+"""Do a question's wordings agree, in answers and in attention?"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from medattn.measures import consistency, contrasts
+from medattn.metrics.grid_metrics import column
+from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
+from medattn.metrics.samples import PROFILE, Row, study_rows
+from medattn.params import Metrics
+
+CONSISTENCY = (
+    "grouping", "condition", "n", "patients", "mean_wordings", "consistency", "consistency_low", "consistency_high",
+    "consistency_method", "expected_consistency", "fully_consistent", "fully_low", "fully_high", "fully_method",
+    "flip_to_baseline", "flip_low", "flip_high", "flip_method", "flip_all_pairs", "any_flip", "any_low", "any_high",
+    "any_method", "any_flip_3", "any_flip_4", "any_flip_5", "hedge_shift", "few_patients",
+)  # fmt: skip
+FLIPS = (
+    "answers", "n", "patients", "js_to_baseline", "js_low", "js_high", "js_method", "js_distance_to_baseline",
+    "pearson_to_baseline", "spearman_to_baseline", "cosine_to_baseline", "margin_shift", "informative_patients",
+    "js_contrast", "contrast_low", "contrast_high", "contrast_method", "few_patients",
+)  # fmt: skip
+
+
+def any_flip_among(yes: int, no: int, other: int, k: int) -> float | None:
+    """Chance that k of a question's wordings, drawn without replacement, hold both a yes and a no; None for fewer than k."""
+    every = yes + no + other
+    if every < k:
+        return None
+    all_ways = math.comb(every, k)
+    without = math.comb(every - yes, k) + math.comb(every - no, k) - math.comb(other, k)
+    return 1 - without / all_ways
+
+
+def consistency_table(rows: Sequence[Row], questions: Sequence[Row], params: Metrics) -> list[Row]:
+    """CONSISTENCY: questions of one image each, per condition; and grouped by question text alone, for comparison only.
+
+    Grouping by text merges patients, as earlier work did; such groups have no patient, so no interval.
+    """
+    intervals, table = Intervals(params, "consistency"), []
+    for condition in sorted({row["condition"] for row in questions}, key=lambda name: (name != "clean", name)):
+        some = [row for row in questions if row["condition"] == condition]
+        subsets = {k: [_any_among(row, k) for row in some] for k in (3, 4, 5)}
+        table.append(
+            {
+                "grouping": "question",
+                "condition": condition,
+                **count_of_patients(some),
+                "mean_wordings": mean_of(some, "wordings"),
+                **intervals.mean(some, "consistency", condition, "consistency"),
+                "expected_consistency": mean_of(some, "expected_consistency"),
+                **intervals.share(some, "fully_consistent", condition, "fully_consistent", "fully"),
+                **intervals.mean(some, "flip_to_baseline", condition, "flip_to_baseline", "flip"),
+                "flip_all_pairs": mean_of(some, "flip_all_pairs"),
+                **intervals.share(some, "any_flip", condition, "any_flip", "any"),
+                **{f"any_flip_{k}": _average(values) for k, values in subsets.items()},
+                "hedge_shift": mean_of(some, "hedge_shift"),
+            }
+        )
+    return [*table, *_by_text(study_rows(rows))]
+
+
+def _any_among(row: Row, k: int) -> float | None:
+    decided = row["wordings"] - row["unparsed"] - row["uncertain"]
+    yes = round((row["yes_rate"] or 0) * decided)
+    return any_flip_among(yes, decided - yes, row["wordings"] - decided, k)
+
+
+def _average(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return math.fsum(there) / len(there) if there else None
+
+
+def _by_text(clean: Sequence[Row]) -> list[Row]:
+    groups = defaultdict(list)
+    for row in clean:
+        groups[row["baseline_question"]].append(row["parsed_answer"])
+    if not groups:
+        return []
+    values = [consistency.consistency(answers) for _, answers in sorted(groups.items())]
+    cells = dict.fromkeys(CONSISTENCY) | {
+        "grouping": "text",
+        "condition": "clean",
+        "n": len(groups),
+        "mean_wordings": _average([len(answers) for answers in groups.values()]),
+        "consistency": _average(values),
+        "fully_consistent": sum(value == 1 for value in values) / len(values),
+    }
+    return [cells]
+
+
+def flips(rows: Sequence[Row], params: Metrics) -> list[Row]:
+    """FLIPS: attention of clean wordings against their baseline wording's, by what became of the answer.
+
+    js_contrast: mean divergence of flipped − kept answers inside patients (and truths) that hold both. Descriptive.
+    """
+    intervals, table = Intervals(params, "flips"), []
+    clean = study_rows(rows)
+    before = {row["question_id"]: row for row in clean if row["variant_index"] == 0}
+    js = column(PROFILE, "js_to_baseline")
+    pairs = [
+        row | {"before": before[row["question_id"]]["parsed_answer"], "margin_shift": _shift(row, before[row["question_id"]])}
+        for row in clean
+        if row["flip"] is not None and row[js] is not None
+    ]
+    kinds = {f"{one}→{other}": (one, other) for one in ("yes", "no") for other in ("yes", "no")}
+    groups = {name: [row for row in pairs if (row["before"], row["parsed_answer"]) == kind] for name, kind in kinds.items()}
+    decided = [row for some in groups.values() for row in some]
+    groups |= {"kept": [row for row in decided if not row["flip"]], "flipped": [row for row in decided if row["flip"]]}
+    contrast = _contrast(decided, js, intervals)
+    for name, some in groups.items():
+        if not some:
+            continue
+        table.append(
+            {
+                "answers": name,
+                **count_of_patients(some),
+                **intervals.mean(some, js, name, "js_to_baseline", "js"),
+                **{metric: mean_of(some, column(PROFILE, metric)) for metric in FLIPS[7:11]},
+                "margin_shift": mean_of(some, "margin_shift"),
+                **(contrast if name == "flipped" else dict.fromkeys(contrast)),
+            }
+        )
+    return table
+
+
+def _shift(row: Row, before: Row) -> float | None:
+    """How far the margin moved, either way, in nats."""
+    return abs(row["margin"] - before["margin"]) if row["margin_valid"] and before["margin_valid"] else None
+
+
+def _contrast(decided: Sequence[Row], js: str, intervals: Intervals) -> Row:
+    names, pairs = contrasts.within_patients(
+        np.array([row[js] for row in decided], dtype=np.float64),
+        np.array([bool(row["flip"]) for row in decided], dtype=bool),
+        np.array([row["ground_truth"] for row in decided]),
+        np.array([row["subject_id"] for row in decided]),
+    )
+    gap = pairs[:, :1] - pairs[:, 1:]
+    cells = intervals.of_patients(gap, contrasts.mean, "flipped", "js_contrast", "contrast")
+    return {"informative_patients": len(names), **cells}

@@ -1,0 +1,152 @@
+"""The study's hypotheses, decided by the rules that docs/hypotheses.md states before looking."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from medattn.measures import consistency, contrasts
+from medattn.metrics.inputs import Store
+from medattn.metrics.intervals import Intervals, by_patient, present
+from medattn.metrics.references import REFERENCES
+from medattn.metrics.samples import Row
+from medattn.metrics.strategies import adjust
+from medattn.params import Metrics
+from medattn.seeding import generator
+
+COLUMNS = (
+    "hypothesis", "claim", "statistic", "effect", "low", "high", "minimum_effect", "patients", "p", "p_adjusted", "verdict",
+    "rule", "note",
+)  # fmt: skip
+LEAST_PATIENTS = 6
+LEVEL = 0.05
+LEAST_RATIO, LEAST_DIVERGENCE = 1.2, 0.02  # enrichment ratio; bits
+BY_RULE = "supported: adjusted p ≤ 0.05 and effect ≥ minimum; not supported: the interval lies wholly below the minimum; else inconclusive"
+CHECKED = "a check of the loaded model, not a test"
+
+
+def hypotheses(located: Sequence[Row], contrast: Sequence[Row], rows: Sequence[Row], store: Store, params: Metrics) -> list[Row]:
+    """COLUMNS: H1a, H1b, H2, H3a, H3b, H4. p-values of H1, H2 and H3b are adjusted together (Holm)."""
+    intervals = Intervals(params, "hypotheses")
+    table = [
+        _h1("H1a", "Attention falls in the zone of the finding that is asked about", "zone", located, intervals),
+        _h1("H1b", "Attention falls in the true region of a finding that is there", "region", located, intervals),
+        _h2(contrast, intervals),
+        _h3a(store),
+        _h3b(rows, store, params),
+        _h4(store),
+    ]
+    adjust(table)
+    for row in table:
+        row["verdict"] = row["verdict"] or verdict(row)
+    return table
+
+
+def verdict(row: Row) -> str:
+    """BY_RULE, for a row with a p-value."""
+    if row["p_adjusted"] is not None and row["p_adjusted"] <= LEVEL and row["effect"] >= row["minimum_effect"]:
+        return "supported"
+    if row["high"] is not None and row["high"] < row["minimum_effect"]:
+        return "not supported"
+    return "inconclusive"
+
+
+def _row(hypothesis: str, claim: str, statistic: str, **values: object) -> Row:
+    return dict.fromkeys(COLUMNS) | {"hypothesis": hypothesis, "claim": claim, "statistic": statistic, "rule": BY_RULE} | values
+
+
+def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Intervals) -> Row:
+    """Intersection–union over the five reference maps: all must pass, so p is the largest.
+
+    One mean per patient and map; effect: mean of the patients' enrichments ÷ mean of the reference's; p: sign-flip of
+    the differences. The row shows the reference with the smallest effect.
+    """
+    metric, found = f"{kind}_enrichment", []
+    statistic = f"{kind} enrichment ÷ that of the best reference map"
+    for reference in REFERENCES:
+        patients, pairs = by_patient(located, f"model_{metric}", f"{reference}_{metric}")
+        if not patients:
+            missing = "true regions" if reference != "other_finding" else "control questions"
+            return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, verdict="not applicable", note=f"no {missing}")
+        if len(patients) < LEAST_PATIENTS:
+            return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, patients=len(patients), verdict="too few")
+        cells = intervals.of_patients(pairs, contrasts.ratio_of_means, f"{name}|{reference}", "effect")
+        found.append(cells | {"p": intervals.sign_flip(pairs[:, 0] - pairs[:, 1], f"{name}|{reference}"),
+                              "patients": len(patients), "reference": reference})  # fmt: skip
+    weakest = min(found, key=lambda one: one["effect"])
+    return _row(
+        name, claim, statistic,
+        effect=weakest["effect"], low=weakest["effect_low"], high=weakest["effect_high"], minimum_effect=LEAST_RATIO,
+        patients=min(one["patients"] for one in found), p=max(one["p"] for one in found),
+        note="best reference: " + weakest["reference"].replace("_", " ")
+        + "; effects " + ", ".join(f"{one['reference'].replace('_', ' ')} {one['effect']:.3g}" for one in found),
+    )  # fmt: skip
+
+
+def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
+    claim, statistic = "Wordings of one question share a pattern of attention", "JS(other finding, same wording) − JS(same finding, other wording), bits"
+    some = present(contrast, "difference")
+    if not some:
+        return _row("H2", claim, statistic, minimum_effect=LEAST_DIVERGENCE, verdict="not applicable", note="no control questions or no other wordings")
+    patients, means = by_patient(some, "difference")
+    if len(patients) < LEAST_PATIENTS:
+        return _row("H2", claim, statistic, minimum_effect=LEAST_DIVERGENCE, patients=len(patients), verdict="too few")
+    cells = intervals.of_patients(means, contrasts.mean, "H2", "effect")
+    return _row(
+        "H2", claim, statistic,
+        effect=cells["effect"], low=cells["effect_low"], high=cells["effect_high"], minimum_effect=LEAST_DIVERGENCE,
+        patients=len(patients), p=intervals.sign_flip(means[:, 0], "H2"),
+    )  # fmt: skip
+
+
+def _h3a(store: Store) -> Row:
+    agrees = store.model["agrees_with_eager"]
+    return _row(
+        "H3a", "Aggregation handles the groups of query heads as the model does",
+        "largest difference from the library's eager attention, per head and group, within tolerance",
+        verdict="not applicable" if agrees is None else "pass" if agrees else "fail", rule=CHECKED,
+        note="no question about a clean image" if agrees is None else None,
+    )  # fmt: skip
+
+
+def _h3b(rows: Sequence[Row], store: Store, params: Metrics) -> Row:
+    claim = "Heads that share keys and values look more alike than heads that do not"
+    statistic = "mean JS between groups − within groups, summed over layers, bits"
+    heads, groups = store.heads.shape[2], store.key_value_heads
+    divergences = head_divergences(rows, store)
+    if divergences is None or groups < 2 or heads // groups < 2:
+        note = "no grids" if divergences is None else "one head per group, or one group"
+        return _row("H3b", claim, statistic, minimum_effect=0.0, verdict="not applicable", note=note)
+    rng = generator(params.seed, "head groups")
+    found = contrasts.head_groups(divergences, groups, params.permutation_draws, rng)
+    return _row(
+        "H3b", claim, statistic, effect=found.statistic, low=found.low, high=found.high, minimum_effect=0.0, p=found.p,
+        note="the unit is this model's heads; p: heads dealt into groups at random, one-sided",
+    )  # fmt: skip
+
+
+def head_divergences(rows: Sequence[Row], store: Store) -> np.ndarray | None:
+    """JS divergences between heads [layer, head, head]: maps averaged over patients within a finding, then over findings."""
+    index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
+    maps = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row["sample_id"] in index:
+            maps[row["finding"]][row["subject_id"]].append(store.heads[index[row["sample_id"]]].astype(np.float64))
+    if not maps:
+        return None
+    layers, heads, tokens = store.heads.shape[1:]
+    side, found = round(tokens**0.5), []
+    for _, by_subject in sorted(maps.items()):
+        mean = np.mean([np.mean(some, axis=0) for _, some in sorted(by_subject.items())], axis=0)
+        grids = mean.reshape(layers, heads, side, side)
+        found.append(np.stack([consistency.pairwise_js(layer) for layer in grids]))
+    return np.round(np.mean(found, axis=0), 12)  # so that ties are ties on every processor
+
+
+def _h4(store: Store) -> Row:
+    cross = store.model["cross_attention"]
+    return _row(
+        "H4", "There is no cross-attention: the image is seen through self-attention alone", "modules with cross-attention",
+        effect=float(len(cross)), verdict="fail" if cross else "not applicable", rule=CHECKED,
+        note=", ".join(cross) if cross else "checked: every attention module attends to its own sequence",
+    )  # fmt: skip

@@ -1,0 +1,178 @@
+"""Localisation of attention beside five maps that know less: is it the question that directs it?
+
+Uniform, a Gaussian about the centre, the body, the mean map of other patients asked about the same finding, and the
+same image asked about another finding. Only the last shows that the question matters.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from medattn.measures import contrasts, localisation
+from medattn.metrics import grid_metrics
+from medattn.metrics.inputs import Store
+from medattn.metrics.intervals import Intervals, average, by_patient, count_of_patients, mean_of, present
+from medattn.metrics.places import Place
+from medattn.metrics.samples import PROFILE, Row, baseline_rows
+from medattn.params import Metrics
+
+MAPS = ("model", "uniform", "centre", "body", "other_patients", "other_finding")
+REFERENCES = MAPS[1:]
+METRICS = ("zone_enrichment", "region_enrichment", "region_mass", "region_auroc", "pointing_game", "rank_accuracy", "iou_top10")
+LOCALISATION = (
+    "finding", "sinks", "map", "n", "patients", "n_region", *METRICS, "zone_ratio", "zone_ratio_low", "zone_ratio_high",
+    "zone_ratio_method", "region_ratio", "region_ratio_low", "region_ratio_high", "region_ratio_method", "few_patients",
+)  # fmt: skip
+LAYER_HEAD = (
+    "finding", "layer", "head", "key_value_group", "n", "patients", "region_enrichment", "region_mass",
+    "other_finding_enrichment",
+)  # fmt: skip
+PlaceOf = Callable[[Row], Place]
+
+
+def without_cells(p: np.ndarray, cells: Sequence[int]) -> np.ndarray | None:
+    """A grid [16, 16] with these flat cells zeroed, renormalised; None if nothing is left."""
+    kept = p.ravel().copy()
+    kept[list(cells)] = 0
+    total = math.fsum(kept)
+    return (kept / total).reshape(p.shape) if total > 0 else None
+
+
+class Grids:
+    """Decision grids of clean questions, as they are or without their image's sinks."""
+
+    def __init__(self, store: Store, without_sinks: bool) -> None:
+        self._store, self._without = store, without_sinks
+
+    def __call__(self, row: Row) -> np.ndarray | None:
+        """float64 [16, 16]; None without a grid, or if sinks are to go and the image's were not computed."""
+        grid = self._store.grid(PROFILE, row["sample_id"])
+        if grid is None or not self._without:
+            return grid
+        sinks = self._store.sinks.get(row["image_id"])
+        return without_cells(grid, sinks["cells"]) if sinks and sinks["computed"] else None
+
+
+def located(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
+    """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
+    grids = Grids(store, without_sinks)
+    controls, by_finding = defaultdict(list), defaultdict(list)
+    for row in rows:
+        if row["condition"] == "clean" and row["variant_index"] == 0 and (grid := grids(row)) is not None:
+            by_finding[row["finding"]].append((row["subject_id"], grid))
+            if row["role"] == "control":
+                controls[row["image_id"]].append((row["finding"], grid))
+    table = []
+    for row in baseline_rows(rows):
+        grid = grids(row)
+        if grid is None:
+            continue
+        place = place_of(row)
+        others = [other for subject, other in by_finding[row["finding"]] if subject != row["subject_id"]]
+        maps = {
+            "model": [grid],
+            "uniform": [localisation.uniform_map()],
+            "centre": [localisation.centre_gaussian()],
+            "body": [localisation.body_map(place.body)],
+            "other_patients": [np.mean(others, axis=0)] if others else [],
+            "other_finding": [other for finding, other in controls[row["image_id"]] if finding != row["finding"]],
+        }
+        values = {name: _mean_metrics(some, row, place) for name, some in maps.items()}
+        table.append(
+            {name: row[name] for name in ("sample_id", "image_id", "subject_id", "finding")}
+            | {f"{name}_{metric}": value for name, metrics in values.items() for metric, value in metrics.items()}
+        )
+    return table
+
+
+def _mean_metrics(maps: Sequence[np.ndarray], row: Row, place: Place) -> dict[str, float | None]:
+    """METRICS, averaged over maps (several controls of one image)."""
+    region = place.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+    each = [grid_metrics.zone_values(p, place, row["zone"]) | grid_metrics.region_values(p, region) for p in maps]
+    return {metric: mean_of(each, metric) for metric in METRICS}
+
+
+def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params: Metrics) -> list[Row]:
+    """LOCALISATION: findings, then all; every map; ratio: the model's enrichment ÷ the map's, means over patients."""
+    intervals, table = Intervals(params, "localisation"), []
+    for finding in [*sorted({row["finding"] for row in with_sinks}), "all"]:
+        for sinks, located_rows in (("keep", with_sinks), ("zero", without)):
+            some = [row for row in located_rows if finding in ("all", row["finding"])]
+            if not some:
+                continue
+            for name in MAPS:
+                key, cells = f"{finding}|{sinks}|{name}", {}
+                for metric, short in (("zone_enrichment", "zone_ratio"), ("region_enrichment", "region_ratio")):
+                    _, pairs = by_patient(some, f"model_{metric}", f"{name}_{metric}")
+                    pairs = pairs[:0] if name == "model" else pairs
+                    cells |= intervals.of_patients(pairs, contrasts.ratio_of_means, key, short)
+                table.append(
+                    {
+                        "finding": finding,
+                        "sinks": sinks,
+                        "map": name,
+                        **count_of_patients(some),
+                        "n_region": len(present(some, f"{name}_region_enrichment")),
+                        **{metric: mean_of(some, f"{name}_{metric}") for metric in METRICS},
+                        **cells,
+                    }
+                )
+    return table
+
+
+def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row]:
+    """LAYER_HEAD: last prompt row of every head, clean baseline questions with a true region; findings, then all.
+
+    other_finding_enrichment: the same head and region when the same image is asked about another finding.
+    Descriptive: no best head may be picked and tested on the same data.
+    """
+    index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
+    controls = defaultdict(list)
+    for row in rows:
+        if row["role"] == "control" and row["sample_id"] in index:
+            controls[row["image_id"]].append(row)
+    found = []
+    for row in baseline_rows(rows):
+        region = place_of(row).regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+        if region is None or row["sample_id"] not in index:
+            continue
+        own = store.heads[index[row["sample_id"]]].astype(np.float64)
+        asked = [other for other in controls[row["image_id"]] if other["finding"] != row["finding"]]
+        others = [store.heads[index[other["sample_id"]]].astype(np.float64) for other in asked]
+        coverage = region.coverage.ravel()
+        found.append((row, _masses(own, coverage), [_masses(other, coverage) for other in others], coverage.mean()))
+    layers, heads = store.heads.shape[1:3]
+    table = []
+    for finding in [*sorted({row["finding"] for row, *_ in found}), "all"]:
+        some = [entry for entry in found if finding in ("all", entry[0]["finding"])]
+        for layer, head in np.ndindex(layers, heads):
+            masses = [mass[layer, head] for _, mass, _, _ in some]
+            enriched = [mass[layer, head] / area for _, mass, _, area in some]
+            other = [average([mass[layer, head] for mass in masses]) / area for _, _, masses, area in some if masses]
+            table.append(
+                {
+                    "finding": finding,
+                    "layer": layer,
+                    "head": head,
+                    "key_value_group": head // (heads // store.key_value_heads),
+                    "n": len(some),
+                    "patients": len({row["subject_id"] for row, *_ in some}),
+                    "region_enrichment": average(enriched) if some else None,
+                    "region_mass": average(masses) if some else None,
+                    "other_finding_enrichment": average(other) if other else None,
+                }
+            )
+    return table
+
+
+def _masses(heads: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+    """Mass of every head's map in a region: heads [layer, head, 256] → [layer, head]."""
+    maps = heads / heads.sum(axis=-1, keepdims=True)
+    return maps @ coverage
+
+
+def place_of_rows(places: Callable[[Mapping[str, str]], Place], samples: Mapping[str, Mapping[str, str]]) -> PlaceOf:
+    """The place of an evaluation row, by its manifest row."""
+    return lambda row: places(samples[row["sample_id"]])

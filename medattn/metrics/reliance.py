@@ -1,0 +1,94 @@
+"""How much the answers need the image: margins with it against margins without it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from medattn.metrics.groups import by_question
+from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
+from medattn.metrics.samples import Row
+from medattn.params import Metrics
+
+RELIANCE = (
+    "question_id", "image_id", "subject_id", "finding", "ground_truth", "wordings", "consistency", "reliance_no_image",
+    "reliance_blank", "text_only_agreement", "consistent_but_blind",
+)  # fmt: skip
+IMAGE_RELIANCE = (
+    "finding", "n", "patients", "reliance_no_image", "no_image_low", "no_image_high", "no_image_method",
+    "reliance_blank", "blank_low", "blank_high", "blank_method", "consistency", "text_only_agreement",
+    "agreement_low", "agreement_high", "agreement_method", "consistent_but_blind", "blind_low", "blind_high",
+    "blind_method", "few_patients",
+)  # fmt: skip
+SIGN = {"yes": 1.0, "no": -1.0}
+
+
+def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
+    """RELIANCE, one row per study question on its clean image.
+
+    reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer, mean over
+    the wordings that were asked both ways, answered yes or no and have both margins valid; in nats, > 0: the image
+    speaks for the answer. text_only_agreement: share of wordings whose answer without the image is their clean one.
+    Consistent but blind: all wordings agree, and all text-only answers agree with them.
+    """
+    groups = by_question(rows)
+    agreed = {row["question_id"]: row for row in questions if row["condition"] == "clean"}
+    table = []
+    for (question_id, condition, _), wordings in groups.items():
+        if condition != "clean":
+            continue
+        first, without = wordings[0], _by_wording(groups.get((question_id, "no_image", ""), ()))
+        blank = _by_wording(groups.get((question_id, "blank", ""), ()))
+        same = [
+            float(row["parsed_answer"] == without[row["variant_index"]]["parsed_answer"] != "unparsed")
+            for row in wordings
+            if row["variant_index"] in without
+        ]
+        answers = Counter(row["parsed_answer"] for row in wordings)
+        alike = len(answers) == 1 and "unparsed" not in answers and len(wordings) > 1
+        table.append(
+            {
+                **{name: first[name] for name in ("question_id", "image_id", "subject_id", "finding", "ground_truth")},
+                "wordings": len(wordings),
+                "consistency": agreed[question_id]["consistency"],
+                "reliance_no_image": _reliance(wordings, without),
+                "reliance_blank": _reliance(wordings, blank),
+                "text_only_agreement": average(same) if same else None,
+                "consistent_but_blind": (alike and all(same)) if len(same) == len(wordings) else None,
+            }
+        )
+    return table
+
+
+def _by_wording(rows: Sequence[Row]) -> dict[int, Row]:
+    return {row["variant_index"]: row for row in rows}
+
+
+def _reliance(wordings: Sequence[Row], without: dict[int, Row]) -> float | None:
+    values = [
+        SIGN[row["parsed_answer"]] * (row["margin"] - other["margin"])
+        for row in wordings
+        if (other := without.get(row["variant_index"])) is not None
+        and row["parsed_answer"] in SIGN and row["margin_valid"] and other["margin_valid"]
+    ]  # fmt: skip
+    return average(values) if values else None
+
+
+def image_reliance(table: Sequence[Row], params: Metrics) -> list[Row]:
+    """IMAGE_RELIANCE, per finding and for all."""
+    intervals, out, by_finding = Intervals(params, "image_reliance"), [], defaultdict(list)
+    for row in table:
+        by_finding[row["finding"]].append(row)
+        by_finding["all"].append(row)
+    for finding in sorted(by_finding, key=lambda name: (name == "all", name)):
+        some = by_finding[finding]
+        out.append(
+            {
+                "finding": finding,
+                **count_of_patients(some),
+                **intervals.mean(some, "reliance_no_image", finding, "reliance_no_image", "no_image"),
+                **intervals.mean(some, "reliance_blank", finding, "reliance_blank", "blank"),
+                "consistency": mean_of(some, "consistency"),
+                **intervals.mean(some, "text_only_agreement", finding, "text_only_agreement", "agreement"),
+                **intervals.share(some, "consistent_but_blind", finding, "consistent_but_blind", "blind"),
+            }
+        )
+    return out

@@ -1,0 +1,64 @@
+"""What each condition does to answers, margins and attention, against the clean image."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from medattn.metrics.grid_metrics import column
+from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
+from medattn.metrics.samples import PROFILE, Row, answered, mean_margin, share, study_rows
+from medattn.params import Metrics
+
+# Table order; strengths in numerical order.
+ORDER = (
+    "clean", "no_image", "blank", "shuffled_image", "occlude_region", "occlude_elsewhere", "rotation", "gaussian_noise",
+    "contrast", "brightness", "blur", "few_pixels",
+)  # fmt: skip
+ROBUSTNESS = (
+    "condition", "strength", "n", "patients", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method",
+    "accuracy_change", "change_low", "change_high", "change_method", "flip_rate", "flip_low", "flip_high", "flip_method",
+    "margin_change", "margin_low", "margin_high", "margin_method", "js_to_clean", "js_low", "js_high", "js_method",
+    "js_other_finding", "agreement_with_clean", "yes_rate", "margin_valid_share", "mean_margin", "few_patients",
+)  # fmt: skip
+
+
+def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) -> list[Row]:
+    """ROBUSTNESS over study rows, clean first; changes are against the same wording's row on the clean image.
+
+    flip_rate: yes against no. agreement: the same answer, unparsed never. js_other_finding is the scale for
+    js_to_clean: what asking about another finding changes in the clean image.
+    """
+    intervals, groups = Intervals(params, "robustness"), defaultdict(list)
+    for row in rows:
+        if row["role"] == "study" and row["status"] != "failed":
+            groups[row["condition"], row["strength"] or ""].append(row)
+    clean = {(row["question_id"], row["variant_index"]): row for row in study_rows(rows)}
+    scale, table = mean_of(contrast, "js_other_finding"), []
+    for condition, strength in sorted(groups, key=lambda key: (ORDER.index(key[0]), float(key[1] or 0))):
+        some, key = groups[condition, strength], f"{condition}|{strength}"
+        pairs = [] if condition == "clean" else [(row, clean[row["question_id"], row["variant_index"]]) for row in some]
+        changes = [
+            {
+                "subject_id": row["subject_id"],
+                "correct": float(row["correct"]) - float(before["correct"]) if row["correct"] is not None else None,
+            }
+            for row, before in pairs
+        ]
+        agreeing = sum(row["parsed_answer"] == before["parsed_answer"] != "unparsed" for row, before in pairs)
+        table.append(
+            {
+                "condition": condition,
+                "strength": strength or None,
+                **count_of_patients(some),
+                **intervals.share(some, "correct", key, "accuracy"),
+                **intervals.mean(changes, "correct", key, "accuracy_change", "change"),
+                **intervals.share(some, "flip_to_clean", key, "flip_rate", "flip"),
+                **intervals.mean(some, "margin_change", key, "margin_change", "margin"),
+                **intervals.mean(some, column(PROFILE, "js_to_clean"), key, "js_to_clean", "js"),
+                "js_other_finding": scale,
+                "agreement_with_clean": share(pairs, agreeing),
+                "yes_rate": share(some, len(answered(some, "yes"))),
+                "margin_valid_share": mean_of(some, "margin_valid"),
+                "mean_margin": mean_margin(some),
+            }
+        )
+    return table

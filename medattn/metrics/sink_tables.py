@@ -1,0 +1,93 @@
+"""Attention sinks: how many, how much they draw, and what every metric is without them."""
+
+import math
+from collections.abc import Sequence
+
+from medattn.metrics import grid_metrics
+from medattn.metrics.inputs import Store
+from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
+from medattn.metrics.references import Grids, PlaceOf
+from medattn.metrics.samples import PROFILE, Row, study_rows
+from medattn.params import Metrics
+
+METRICS = (*grid_metrics.SPATIAL, *grid_metrics.ZONE, *grid_metrics.REGION[:-1])
+SINKS = ("metric", "n", "patients", "with_sinks", "without_sinks", "difference", "low", "high", "method", "few_patients")
+SINK_IMAGES = ("image_id", "subject_id", "computed", "sinks", "position_sinks", "content_sinks", "least_mass", "mean_mass")
+
+
+def sink_images(rows: Sequence[Row], store: Store) -> list[Row]:
+    """SINK_IMAGES, one row per image with a clean study question.
+
+    least_mass: what the sinks draw at the least, whatever is asked; mean_mass: over the image's clean wordings.
+    Position sinks are also high when the image is blank; without blank samples the kinds are empty.
+    """
+    by_image: dict[str, list[Row]] = {}
+    for row in study_rows(rows):
+        if store.grid(PROFILE, row["sample_id"]) is not None:
+            by_image.setdefault(row["image_id"], []).append(row)
+    table = []
+    for image_id, some in sorted(by_image.items()):
+        found = store.sinks.get(image_id)
+        cells = {name: None for name in SINK_IMAGES[3:]}
+        if found and found["computed"]:
+            position = found["position"]
+            masses = [math.fsum(store.grid(PROFILE, row["sample_id"]).ravel()[found["cells"]]) for row in some]
+            cells |= {
+                "sinks": len(found["cells"]),
+                "position_sinks": None if position is None else len(position),
+                "content_sinks": None if position is None else len(found["cells"]) - len(position),
+                "least_mass": found["mass"],
+                "mean_mass": average(masses),
+            }
+        table.append(
+            {"image_id": image_id, "subject_id": some[0]["subject_id"], "computed": bool(found and found["computed"]), **cells}
+        )
+    return table
+
+
+def sinks(rows: Sequence[Row], images: Sequence[Row], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
+    """SINKS: counts and masses of the images' sinks, then every metric of the clean study grids with and without them.
+
+    Only samples whose image's sinks were computed, in both columns. Sinks are zeroed in the finished grid.
+    """
+    intervals, table = Intervals(params, "sinks"), []
+    computed = [row for row in images if row["computed"]]
+    for name in SINK_IMAGES[3:]:
+        cells = intervals.mean(computed, name, name, "with_sinks", "value")
+        table.append(_line(name, [row for row in computed if row[name] is not None], cells["with_sinks"], None, cells, "value"))
+    kept, zeroed = Grids(store, without_sinks=False), Grids(store, without_sinks=True)
+    compared = []
+    for row in study_rows(rows):
+        pair = [grids(row) for grids in (kept, zeroed)]
+        if all(grid is not None for grid in pair):
+            compared.append((row, *(_metrics(grid, row, place_of) for grid in pair)))
+    for name in METRICS:
+        some = [
+            {"subject_id": row["subject_id"], "with": before[name], "without": after[name], "change": after[name] - before[name]}
+            for row, before, after in compared
+            if before[name] is not None and after[name] is not None
+        ]
+        cells = intervals.mean(some, "change", name, "difference")
+        table.append(_line(name, some, mean_of(some, "with"), mean_of(some, "without"), cells, "difference"))
+    return table
+
+
+def _line(name: str, some: Sequence[Row], kept: float | None, zeroed: float | None, cells: Row, short: str) -> Row:
+    return {
+        "metric": name,
+        **count_of_patients(some),
+        "with_sinks": kept,
+        "without_sinks": zeroed,
+        "difference": None if zeroed is None else zeroed - kept,
+        **{bound: cells[f"{short}_{bound}"] for bound in ("low", "high", "method")},
+    }
+
+
+def _metrics(grid, row: Row, place_of: PlaceOf) -> Row:
+    place = place_of(row)
+    region = place.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+    return (
+        grid_metrics.spatial_values(grid, place)
+        | grid_metrics.zone_values(grid, place, row["zone"])
+        | grid_metrics.region_values(grid, region)
+    )

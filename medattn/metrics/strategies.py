@@ -1,0 +1,120 @@
+"""Wording strategies: accuracy and flips of each, tested against the baseline wording, and the order of exposure."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from medattn.measures.statistics import holm
+from medattn.metrics.grid_metrics import column
+from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
+from medattn.metrics.samples import PROFILE, Row, answered, mean_margin, share, study_rows
+from medattn.params import Metrics
+
+STRATEGIES = ("baseline", "phrasing", "synonym", "clause", "register", "voice", "spelling", "ellipsis")
+BY_STRATEGY = (
+    "strategy", "n", "patients", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method", "accuracy_decided",
+    "flip_rate", "flip_low", "flip_high", "flip_method", "hedge_shift_rate", "unparsed_rate", "mean_margin",
+    "margin_valid_share", "margin_agreement",
+    "js_to_baseline", "js_low", "js_high", "js_method", "accuracy_difference", "difference_low", "difference_high",
+    "difference_method", "differing_patients", "smallest_p", "p", "p_adjusted", "few_patients",
+)  # fmt: skip
+EXPOSURE_ORDER = (
+    "less_exposed", "more_exposed", "less_exposure", "more_exposure", "flip_difference", "difference_low",
+    "difference_high", "difference_method", "verdict",
+)  # fmt: skip
+
+
+def by_strategy(rows: Sequence[Row], params: Metrics) -> list[Row]:
+    """BY_STRATEGY over clean study rows; the baseline wording has no flips, no difference and no test.
+
+    p: sign-flip over patients of the sum of (variant correct − baseline correct); adjusted by Holm over the strategies.
+    """
+    intervals, table = Intervals(params, "by_strategy"), []
+    clean = study_rows(rows)
+    baseline = {row["question_id"]: row for row in clean if row["variant_index"] == 0}
+    for strategy in STRATEGIES:
+        some = [row for row in clean if row["strategy"] == strategy]
+        if not some:
+            continue
+        pairs = [] if strategy == "baseline" else _differences(some, baseline)
+        sums = _sums(pairs)
+        differing = int(np.count_nonzero(sums))
+        table.append(
+            {
+                "strategy": strategy,
+                **count_of_patients(some),
+                **intervals.share(some, "correct", strategy, "accuracy"),
+                "accuracy_decided": mean_of(answered(some, "yes", "no"), "correct"),
+                **intervals.share(some, "flip", strategy, "flip_rate", "flip"),
+                "hedge_shift_rate": mean_of(some, "hedge_shift"),
+                "unparsed_rate": share(some, len(answered(some, "unparsed"))),
+                "mean_margin": mean_margin(some),
+                "margin_valid_share": mean_of(some, "margin_valid"),
+                "margin_agreement": mean_of(some, "margin_agrees"),
+                **intervals.mean(some, column(PROFILE, "js_to_baseline"), strategy, "js_to_baseline", "js"),
+                **intervals.mean(pairs, "difference", strategy, "accuracy_difference", "difference"),
+                "differing_patients": differing if pairs else None,
+                "smallest_p": min(1.0, 2.0 ** (1 - differing)) if pairs else None,
+                "p": intervals.sign_flip(sums, strategy),
+                "p_adjusted": None,
+            }
+        )
+    adjust(table)
+    return table
+
+
+def adjust(table: Sequence[Row]) -> None:
+    """Fill p_adjusted (Holm) of the rows that have a p."""
+    tested = [row for row in table if row["p"] is not None]
+    for row, adjusted in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["p_adjusted"] = float(adjusted)
+
+
+def _differences(some: Sequence[Row], baseline: Mapping[str, Row]) -> list[Row]:
+    return [
+        {"subject_id": row["subject_id"], "difference": float(row["correct"]) - float(baseline[row["question_id"]]["correct"])}
+        for row in some
+        if row["question_id"] in baseline
+    ]
+
+
+def _sums(pairs: Sequence[Row]) -> np.ndarray:
+    """One number per patient: the sum of its differences."""
+    sums: dict[str, float] = {}
+    for pair in pairs:
+        sums[pair["subject_id"]] = sums.get(pair["subject_id"], 0.0) + pair["difference"]
+    return np.array([sums[patient] for patient in sorted(sums)])
+
+
+def exposure_order(rows: Sequence[Row], exposure: Mapping[str, float], params: Metrics) -> list[Row]:
+    """EXPOSURE_ORDER: does the strategy seen less in training flip more? Known for a trained phantom only.
+
+    One row per pair of strategies with different exposure, then "all": `recovered` if no pair contradicts the order
+    (95 % interval of the difference in flip rates wholly below 0) and at least one confirms it (wholly above).
+    """
+    intervals, table = Intervals(params, "exposure_order"), []
+    flips = {(row["question_id"], row["strategy"]): row for row in study_rows(rows) if row["flip"] is not None}
+    known = [strategy for strategy in STRATEGIES if strategy in exposure and any(key[1] == strategy for key in flips)]
+    for more, less in itertools.combinations(sorted(known, key=lambda name: -exposure[name]), 2):
+        if exposure[more] == exposure[less]:
+            continue
+        pairs = [
+            {"subject_id": row["subject_id"], "flip": float(row["flip"]) - float(flips[question, more]["flip"])}
+            for (question, strategy), row in sorted(flips.items())
+            if strategy == less and (question, more) in flips
+        ]
+        cells = intervals.mean(pairs, "flip", f"{less}|{more}", "flip_difference", "difference")
+        low, high = cells["difference_low"], cells["difference_high"]
+        verdict = "undecided" if low is None or low <= 0 <= high else "as exposed" if low > 0 else "contradicts"
+        table.append(
+            {
+                "less_exposed": less, "more_exposed": more, "less_exposure": exposure[less],
+                "more_exposure": exposure[more], **cells, "verdict": verdict,
+            }  # fmt: skip
+        )
+    if table:
+        verdicts = {row["verdict"] for row in table}
+        recovered = "as exposed" in verdicts and "contradicts" not in verdicts
+        table.append(dict.fromkeys(EXPOSURE_ORDER) | {"less_exposed": "all", "verdict": "recovered" if recovered else "not recovered"})
+    return table
