@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | ck
 # A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
 TORCH_INDEX ?=
 
-.PHONY: help repro history setup data test test-slow exact bench lock clean
+.PHONY: help repro history setup data test test-slow test-browser chromium exact bench lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,7 +41,16 @@ test: setup ## run the fast tests
 	$(BIN)/python -m pytest
 
 test-slow: setup ## run the slow tests (minutes)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not browser"
+
+test-browser: setup chromium ## run the report and the gallery in headless Chromium (installs it where that may be done)
+	$(BIN)/python -m pytest -m browser
+
+chromium:
+	@command -v "$${MEDATTN_CHROMIUM:-chromium}" >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	  then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+	  else echo "test-browser needs Chromium: install Debian's package chromium, or set MEDATTN_CHROMIUM to its path"; exit 2; fi; }
 
 exact: setup data ## recompute everything twice without any cache and compare every output's bytes
 	$(BIN)/python -m medattn exact

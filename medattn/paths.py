@@ -23,6 +23,9 @@ TABLES = Path("reports/tables")  # aggregate tables, safe to publish
 METRICS = Path("reports/metrics.json")  # at most twelve numbers
 # figures
 FIGURES = Path("reports/figures")  # *.png and *.pdf
+LATEX = Path("reports/latex")  # tables, and values.tex: one command per number
+REPORT = Path("reports/index.html")
+GALLERY = Path("results/gallery.html")
 OVERLAYS = Path("results/overlays")
 VISUALIZATIONS = Path("results/visualizations")
 # outside every stage

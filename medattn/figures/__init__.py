@@ -1,4 +1,7 @@
-"""Stage 5: tables and grids -> figures. It draws what the tables hold and computes nothing that anyone would quote."""
+"""Stage 5: tables and grids -> figures, LaTeX, report and gallery.
+
+It draws what the tables hold and computes nothing that anyone would quote.
+"""
 
 from pathlib import Path
 
@@ -7,53 +10,76 @@ from matplotlib import pyplot as plt
 from tqdm import tqdm
 
 from medattn import paths
-from medattn.figures import contrast, distributions, examples, films, layers, strategies, style
+from medattn.figures import examples, films, gallery, style
+from medattn.figures.catalogue import CHARTS, EXAMPLE_ALT, EXAMPLE_CAPTION, EXAMPLE_TITLE, Chart
 from medattn.figures.inputs import Results, read_results
 from medattn.params import Params
 from medattn.params import load as load_params
+from medattn.report import contents, latex, page
+from medattn.report import gallery as gallery_page
+from medattn.report.layouts import LAYOUTS
 from medattn.study.films import Films
-from medattn.study.schema import Study, read_study
-from medattn.tables import fresh_directory
+from medattn.study.schema import read_study, settings
+from medattn.tables import fresh_directory, write_bytes
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
+REPORT_DPI = 110  # pictures inside the report, which must stay small
+GALLERY_NOTE = "Attention of the last prompt token, drawn where it exceeds an even spread."
 
 
 def run(params: Params, root: Path = Path(".")) -> list[str]:
     """Draw everything below `root`; returns notes about examples that no sample was found for.
 
     reports/ may be published, so a credentialed study's example, which shows a radiograph, goes to
-    results/visualizations.
+    results/visualizations and not into the report.
     """
     study = read_study(root / params.study)
-    results = read_results(root)
+    results, films_of = read_results(root), Films(study)
     chosen, notes = examples.choose(results.clean(), params.figures.examples)
-    shown = Films(study)
     with (
         fresh_directory(root / paths.FIGURES) as figures,
+        fresh_directory(root / paths.LATEX) as tex,
         fresh_directory(root / paths.OVERLAYS) as overlays,
         fresh_directory(root / paths.VISUALIZATIONS) as visualizations,
     ):
-        _charts(results, figures, params.figures.dpi)
-        _example(results, shown, params, figures if study.licence == "open" else visualizations, notes)
-        _pictures(results, shown, chosen, overlays, visualizations)
+        shown = [_chart(chart, results, figures, params.figures.dpi) for chart in CHARTS]
+        example = _example(results, films_of, params, figures if study.licence == "open" else visualizations, notes)
+        if example is not None and study.licence == "open":
+            shown.append(example)
+        _pictures(results, films_of, chosen, overlays, visualizations)
+        frames = {name: contents.rows_of(frame) for name, frame in results.tables.items()}
+        for name, layout in LAYOUTS.items():
+            write_bytes(tex / f"{name}.tex", latex.table(frames[name], layout).encode())
+        write_bytes(tex / "values.tex", latex.values(frames, results.headline).encode())
+        model, _ = settings(study, params)
+        about = contents.about(study.about, results.headline, model.id)
+        report = page.html(study.about.title, about, contents.headline(results.headline), contents.sections(shown, results.tables))
+        pictures = gallery.pictures(results, films_of)
+        browsed = gallery_page.html(study.about.title, GALLERY_NOTE, pictures, gallery.samples(results))
+    write_bytes(root / paths.REPORT, report.encode())
+    write_bytes(root / paths.GALLERY, browsed.encode())
     return notes
 
 
-def _charts(results: Results, out: Path, dpi: int) -> None:
-    tables = results.tables
-    style.save_both(distributions.draw(results.clean()), out, "metric_distributions", dpi)
-    style.save_both(strategies.draw(tables["by_strategy"], tables["robustness"]), out, "accuracy_by_strategy", dpi)
-    style.save_both(contrast.draw(results.contrast), out, "js_contrast", dpi)
-    style.save_both(layers.draw(tables["layer_head"], tables["profiles"]), out, "layer_head", dpi)
+def _chart(chart: Chart, results: Results, out: Path, dpi: int) -> page.Figure:
+    """Draw a chart for print, and as the report shows it."""
+    return _kept(chart.draw(results), out, dpi, chart.name, chart.title, chart.caption, chart.alt)
 
 
-def _example(results: Results, shown: Films, params: Params, out: Path, notes: list[str]) -> None:
+def _kept(fig, out: Path, dpi: int, name: str, title: str, caption: str, alt: str) -> page.Figure:
+    picture = style.png_bytes(fig, REPORT_DPI)
+    style.save_both(fig, out, name, dpi)
+    files = tuple(f"figures/{name}{suffix}" for suffix in (".pdf", ".png"))
+    return page.Figure(name, title, caption, alt, picture, files)
+
+
+def _example(results: Results, shown: Films, params: Params, out: Path, notes: list[str]) -> page.Figure | None:
     row = examples.first_with_region(results.clean(), params.figures.examples)
     if row is None:
         notes.append("example: no sample has a grid")
-        return
+        return None
     fig = films.example(row, shown(row.image_id), results.grids[row.sample_id])
-    style.save_both(fig, out, "example", params.figures.dpi)
+    return _kept(fig, out, params.figures.dpi, "example", EXAMPLE_TITLE, EXAMPLE_CAPTION, EXAMPLE_ALT)
 
 
 def _pictures(results: Results, shown: Films, chosen, overlays: Path, visualizations: Path) -> None:
@@ -86,4 +112,4 @@ def command() -> None:
     notes = run(params)
     for note in notes:
         click.echo(f"note: {note}")
-    click.echo(f"figures -> {paths.FIGURES}, {paths.OVERLAYS}, {paths.VISUALIZATIONS}")
+    click.echo(f"figures -> {paths.FIGURES}, {paths.LATEX}, {paths.REPORT}, {paths.GALLERY}, {paths.OVERLAYS}, {paths.VISUALIZATIONS}")

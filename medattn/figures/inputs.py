@@ -14,7 +14,12 @@ from medattn.errors import InputError
 
 PROFILE = "decision"  # the profile whose grids and metrics are drawn
 PREFIX = f"{PROFILE}_"
-TABLES = ("by_strategy", "robustness", "layer_head", "profiles")
+# What charts and the report read.
+TABLES = (
+    "by_strategy", "by_finding", "robustness", "consistency", "flips", "correct_incorrect", "image_reliance", "localisation",
+    "layer_head", "occlusion", "sinks", "hypotheses", "exposure_order", "published", "profiles", "metric_summary",
+)  # fmt: skip
+GROUPS = ("js_contrast", "reliance", "occlusion", "sinks")
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,15 @@ class Results:
     """Tables as text (see `numbers`), and grids."""
 
     evaluation: pd.DataFrame
-    contrast: pd.DataFrame
+    groups: Mapping[str, pd.DataFrame]  # one row per question or image
     tables: Mapping[str, pd.DataFrame]
+    headline: Mapping[str, float | int | None]  # reports/metrics.json
+    image_side: int  # pixels along each side of the square that the model sees
     grids: Mapping[str, np.ndarray]  # sample_id -> float32 [16, 16], sum 1, row 0 the top of the image
+
+    @property
+    def contrast(self) -> pd.DataFrame:
+        return self.groups["js_contrast"]
 
     def clean(self) -> pd.DataFrame:
         """Answered study rows with a grid, on the clean image, sorted by sample_id."""
@@ -44,6 +55,13 @@ def _table(path: Path, stage: str) -> pd.DataFrame:
         raise InputError(f"{path} not found: run `dvc repro {stage}` first") from None
 
 
+def _headline(path: Path) -> dict[str, float | int | None]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: run `dvc repro metrics` first") from None
+
+
 def read_results(root: Path) -> Results:
     """Everything but the films. Raises InputError that says which stage makes what is missing."""
     store = root / paths.GRIDS_STORE
@@ -52,10 +70,12 @@ def read_results(root: Path) -> Results:
     with safe_open(store, framework="np") as file:
         without_sinks = f"{PROFILE}|without_sinks"
         grids = file.get_tensor(without_sinks if without_sinks in file.keys() else PROFILE)
-        samples = json.loads(file.metadata()["medattn"])["samples"]
+        about = json.loads(file.metadata()["medattn"])
     return Results(
         evaluation=_table(root / paths.EVALUATION, "metrics").sort_values("sample_id", ignore_index=True),
-        contrast=_table(root / paths.GROUPS / "js_contrast.csv", "metrics"),
+        groups={name: _table(root / paths.GROUPS / f"{name}.csv", "metrics") for name in GROUPS},
         tables={name: _table(root / paths.TABLES / f"{name}.csv", "metrics") for name in TABLES},
-        grids=dict(zip(samples, grids, strict=True)),
+        headline=_headline(root / paths.METRICS),
+        image_side=about["image_side"],
+        grids=dict(zip(about["samples"], grids, strict=True)),
     )

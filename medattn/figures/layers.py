@@ -13,6 +13,7 @@ FEW_LAYERS = 12  # up to here the numbers fit into the cells
 
 def draw(layer_head: pd.DataFrame, profiles: pd.DataFrame) -> Figure:
     """Heat map, logarithmic colours centred at chance (1); dots mark the layers that the decision profile uses."""
+    layer_head = layer_head[layer_head.finding == "all"]
     layer, head = numbers(layer_head.layer).astype(int), numbers(layer_head["head"]).astype(int)
     values = numbers(layer_head.region_enrichment)
     layers, heads = layer.max() + 1, head.max() + 1

@@ -3,11 +3,9 @@
 import math
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from medattn.figures import style
+from medattn.figures import dots, style
 from medattn.figures.inputs import numbers
 
 PANELS = (
@@ -24,14 +22,11 @@ def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
     for panel, (name, low, high, label, colour) in zip(axes, PANELS, strict=True):
         values, lows, highs = (numbers(by_strategy[column]) for column in (name, low, high))
         power = _power(max(values.max(), highs.max())) if name == "js_to_baseline" else 0
-        _points(panel, values / 10**power, lows / 10**power, highs / 10**power, colour)
+        dots.draw(panel, values / 10**power, lows / 10**power, highs / 10**power, colour)
         panel.set_xlabel(label.replace("(bits)", f"($10^{{{power}}}$ bits)") if power else label)
-        panel.xaxis.set_major_locator(MaxNLocator(5))
-        panel.grid(axis="x", linewidth=0.3, color="#DDDDDD")
-        panel.set_axisbelow(True)
+        dots.guides(panel)
     names = [f"{row.strategy}\n(n = {row.n})" for row in by_strategy.itertuples()]
-    axes[0].set_yticks(range(len(names)), names)
-    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    dots.rows(axes[0], names)
     axes[0].axvline(0.5, color=style.GREY, linewidth=0.8, linestyle="--")
     without = robustness[robustness.condition == "no_image"]
     explained = "dashed: guessing;  dotted: no image" if len(without) else "dashed: guessing"
@@ -50,10 +45,3 @@ def _power(most: float) -> int:
     """The power of ten that axis numbers are given in: 0 unless they are small."""
     return math.floor(math.log10(most)) if 0 < most < 0.01 else 0
 
-
-def _points(panel: Axes, values: pd.Series, lows: pd.Series, highs: pd.Series, colour: str) -> None:
-    for position, (value, least, most) in enumerate(zip(values, lows, highs, strict=True)):
-        if pd.notna(value):
-            if pd.notna(least):
-                panel.plot([least, most], [position, position], color=colour, linewidth=1.4, solid_capstyle="butt")
-            panel.plot(value, position, "o", color=colour, markersize=4.5)

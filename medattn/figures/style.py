@@ -4,6 +4,7 @@ Sizes are a journal's columns, so text stays 7 to 8 points in print. Colours are
 common colour vision tell apart; maps of attention use a perceptually uniform map, maps of ratios a diverging one.
 """
 
+import io
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure  # noqa: E402
 
 COLUMN_MM, PAGE_MM = 85, 180  # one column, and the width of a page
 MM = 1 / 25.4
+PDF_DPI = 150
 
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00",
@@ -63,10 +65,17 @@ def save(fig: Figure, path: Path, dpi: int) -> None:
     fig.savefig(path, dpi=dpi, metadata=metadata)
 
 
+def png_bytes(fig: Figure, dpi: int) -> bytes:
+    """The figure as a PNG without version."""
+    content = io.BytesIO()
+    fig.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
+    return content.getvalue()
+
+
 def save_both(fig: Figure, directory: Path, name: str, dpi: int) -> None:
-    """Write {name}.png and {name}.pdf, and close the figure."""
-    for suffix in (".png", ".pdf"):
-        save(fig, directory / f"{name}{suffix}", dpi)
+    """Write {name}.png and {name}.pdf, and close the figure. Pictures inside the PDF are PDF_DPI: they are uncompressed."""
+    save(fig, directory / f"{name}.png", dpi)
+    save(fig, directory / f"{name}.pdf", PDF_DPI)
     plt.close(fig)
 
 

@@ -89,6 +89,7 @@ def tables_of(
         "occlusion": (occlusion.OCCLUSION, occlusion.occlusion(occluded, chosen)),
         "sinks": (sink_tables.SINKS, sink_tables.sinks(rows, sunk, store, place_of, chosen)),
         "hypotheses": (hypotheses.COLUMNS, hypotheses.hypotheses(located, contrast, rows, store, chosen)),
+        "js_distribution": (groups.DISTRIBUTION, groups.js_distribution(contrast)),
         "metric_summary": (summaries.METRIC_SUMMARY, summaries.metric_summary(rows, store, chosen)),
         "profiles": (summaries.PROFILES, summaries.profiles(rows, store, params.aggregate.profiles)),
     }

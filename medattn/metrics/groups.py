@@ -22,6 +22,7 @@ QUESTION_COLUMNS = (
 CONTRAST_COLUMNS = (
     "image_id", "subject_id", "n_controls", "js_other_finding", "js_other_wording", "difference", "n_wordings",
 )  # fmt: skip
+DISTRIBUTION = ("divergence", "js_other_finding", "js_other_wording")
 
 
 def by_question(rows: Sequence[Row]) -> dict[tuple, list[Row]]:
@@ -129,3 +130,17 @@ def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> 
             }
         )
     return table
+
+
+def js_distribution(contrast: Sequence[Row], bins: int = 20) -> list[Row]:
+    """DISTRIBUTION: share of the images per interval of divergence, both kinds on one axis from 0 to the largest value."""
+    kinds = ("js_other_finding", "js_other_wording")
+    values = {kind: np.array([row[kind] for row in contrast if row[kind] is not None], dtype=np.float64) for kind in kinds}
+    if not all(some.size for some in values.values()):
+        return []
+    edges = np.linspace(0, max(some.max() for some in values.values()), bins + 1)
+    counts = {kind: np.histogram(some, edges)[0] / some.size for kind, some in values.items()}
+    return [
+        {"divergence": (edges[index] + edges[index + 1]) / 2, **{kind: float(counts[kind][index]) for kind in kinds}}
+        for index in range(bins)
+    ]

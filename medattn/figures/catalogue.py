@@ -1,0 +1,127 @@
+"""Every chart of the study: what it draws, and what its caption tells a reader to look for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from medattn.figures import (
+    contrast, correctness, distributions, layers, localisation, margins, occlusion, reliance, robustness, sinks, strategies,
+)  # fmt: skip
+from medattn.figures.inputs import Results
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure made of tables. caption: how to read it; alt: what it is, for who cannot see it."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    draw: Callable[[Results], Figure]
+
+
+CHARTS = (
+    Chart(
+        "accuracy_by_strategy",
+        "Accuracy, flips and attention by wording strategy",
+        "Each row is one way to reword the baseline question. Left: share of right answers; dashed is guessing, dotted the accuracy"
+        " without the image. Middle: answers that turn from yes to no or back against the baseline wording. Right: how far attention"
+        " moves (Jensen–Shannon divergence). Bars are 95 % intervals over patients.",
+        "Three dot plots with intervals: accuracy, flip rate and divergence of attention for every wording strategy.",
+        lambda results: strategies.draw(results.tables["by_strategy"], results.tables["robustness"]),
+    ),
+    Chart(
+        "flips_margins",
+        "Margins, and when another wording tips the answer",
+        "The margin is the logit of yes minus that of no at the first answer token. (a) Baseline wording, by truth: a model that knows"
+        " puts the two apart. (b) One point per other wording: on the dotted line the wording changes nothing; red points have"
+        " crossed to the other answer.",
+        "Left: histogram of answer margins by truth. Right: scatter of other wordings' margins against the baseline wording's.",
+        lambda results: margins.draw(results.clean()),
+    ),
+    Chart(
+        "robustness",
+        "What is done to the image, and what it does to answers and attention",
+        "Each row is a condition and its strength, compared with the clean image of the same question. A robust model changes little"
+        " under noise, and much when the true region is hidden. Dotted at the right: how far attention moves when another finding is"
+        " asked about, as a scale.",
+        "Four dot plots with intervals: change of accuracy, flip rate, change of margin, divergence of attention per condition.",
+        lambda results: robustness.draw(results.tables["robustness"]),
+    ),
+    Chart(
+        "js_contrast",
+        "Does the question direct attention?",
+        "(a) One point per image. Above the dashed line, asking about another finding moves attention more than asking the same in"
+        " other words. (b) The two distributions, dotted at their medians.",
+        "Scatter and histograms of the divergence between attention maps: other finding against other wording.",
+        lambda results: contrast.draw(results.contrast),
+    ),
+    Chart(
+        "image_reliance",
+        "Image reliance: do the answers need the image?",
+        "(a) One point per question. To the right, the image speaks for the answer; at the dashed line it changes nothing. High and far"
+        " right is what one hopes for; high at the line is an answer that is consistent without looking. Ringed: all wordings agree,"
+        " and so do all answers without the image. (b) Means per finding.",
+        "Scatter of consistency against image reliance per question, and mean image reliance per finding with intervals.",
+        lambda results: reliance.draw(results.groups["reliance"], results.tables["image_reliance"]),
+    ),
+    Chart(
+        "localisation",
+        "Attention to the finding beside maps that know less",
+        "Attention mass ÷ area share, on a logarithmic axis; dashed is chance. (a) In the part of the body where the finding is looked"
+        " for, present or not. (b) In the true region of findings that are there. Only being to the right of the blue diamond (the same"
+        " image asked about another finding) shows that the question directs attention. In brackets: questions; with a region.",
+        "Two dot plots: enrichment of the model's attention and of five reference maps per finding, in zone and true region.",
+        lambda results: localisation.draw(results.tables["localisation"]),
+    ),
+    Chart(
+        "layer_head",
+        "Which layers and heads look at the finding",
+        "Attention in the true region ÷ its area for every layer and query head at the last prompt token; 1 is chance. Dots mark the"
+        " layers that the grids are made of. Descriptive: no head was picked and tested on the same data.",
+        "Heat map of enrichment in the true region by layer and query head.",
+        lambda results: layers.draw(results.tables["layer_head"], results.tables["profiles"]),
+    ),
+    Chart(
+        "occlusion",
+        "Does what the model looks at matter?",
+        "(a) How far the margin drops when the true region is filled with its surroundings' mean, against as large an area elsewhere in"
+        " the body. Zero: hiding it does not matter. (b) One point per question: does hiding the region cost more where it had more"
+        " attention?",
+        "Left: drop of the margin per finding, region against elsewhere. Right: effect of each question against its region's attention.",
+        lambda results: occlusion.draw(results.tables["occlusion"], results.groups["occlusion"]),
+    ),
+    Chart(
+        "correct_incorrect",
+        "Right against wrong answers of the same patients",
+        "Cliff's delta of each metric between a patient's right and wrong answers, each truth apart; k patients gave both. Zero: no"
+        " difference. p-values are of sign-flip tests, adjusted over the metrics (Holm).",
+        "Dot plot of Cliff's delta with intervals for eight metrics, right against wrong answers.",
+        lambda results: correctness.draw(results.tables["correct_incorrect"]),
+    ),
+    Chart(
+        "metric_distributions",
+        "Distributions of the attention metrics",
+        "One histogram per metric over clean wordings, right answers apart from wrong ones; dotted are medians, dashed is what a uniform"
+        " map would give.",
+        "Eight histograms of attention metrics, right and wrong answers in two colours.",
+        lambda results: distributions.draw(results.clean()),
+    ),
+    Chart(
+        "sinks",
+        "Attention sinks, and the metrics without them",
+        "A sink is a cell that draws attention whatever is asked about the image. (a) How many an image has; sinks of position are there"
+        " on a blank image too. (b) How much each metric changes when they are zeroed.",
+        "Left: histogram of the number of sink cells per image. Right: relative change of seven metrics without sinks.",
+        lambda results: sinks.draw(results.groups["sinks"], results.tables["sinks"]),
+    ),
+)  # fmt: skip
+# Drawn with a radiograph, so a credentialed study keeps it out of reports/.
+EXAMPLE_TITLE = "One question, and where the model looks"
+EXAMPLE_CAPTION = (
+    "(a) The radiograph, body mask dashed, true region outlined. (b) Attention of the last prompt token on the 16 × 16 image tokens, as a"
+    " multiple of an even spread. (c) What exceeds an even spread, over the radiograph. The patient's left is on the right."
+)
+EXAMPLE_ALT = "A chest radiograph with body mask and true region, its attention map, and both overlaid."

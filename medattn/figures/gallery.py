@@ -1,0 +1,82 @@
+"""What the gallery shows: every study sample, with what the model was shown as a small picture."""
+
+import io
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from skimage.measure import approximate_polygon, find_contours
+from tqdm import tqdm
+
+from medattn.conditions import REGIONAL, shown
+from medattn.figures.inputs import Results, numbers
+from medattn.measures.rotation import rotate_mask
+from medattn.report.gallery import Picture, Sample
+from medattn.study.films import Film, Films
+
+LONGER_SIDE = 224  # pixels of a thumbnail
+QUALITY = 70  # of its JPEG
+TOLERANCE = 0.5  # pixels of the thumbnail that an outline may deviate
+TRUTH = {"true": True, "false": False, "": None}
+
+
+def samples(results: Results) -> list[Sample]:
+    """Every answered study sample, by question, condition, strength and wording."""
+    rows = results.evaluation[(results.evaluation.role == "study") & (results.evaluation.status != "failed")]
+    margins = numbers(rows.margin)
+    made = [
+        Sample(
+            sample_id=row.sample_id, question_id=row.question_id, picture=picture_key(row), finding=row.finding,
+            condition=row.condition, strength=row.strength, strategy=row.strategy, variant_index=int(row.variant_index),
+            wording=row.question, answer=row.answer, parsed=row.parsed_answer, truth=row.ground_truth,
+            correct=TRUTH[row.correct], flip=TRUTH[row.flip], margin=None if pd.isna(margin) else float(margin),
+            grid=results.grids.get(row.sample_id),
+        )
+        for (_, row), margin in zip(rows.iterrows(), margins, strict=True)
+    ]  # fmt: skip
+    return sorted(made, key=lambda one: (one.question_id, one.condition, float(one.strength or 0), one.variant_index))
+
+
+def picture_key(row: pd.Series) -> str:
+    """Samples that were shown the same share a picture; "" when no image was shown."""
+    if not row.shown_image_id:
+        return ""
+    condition = "clean" if row.condition == "shuffled_image" else row.condition
+    finding = row.finding if condition in REGIONAL else ""
+    return "|".join((row.shown_image_id, condition, row.strength, finding))
+
+
+def pictures(results: Results, films: Films) -> dict[str, Picture]:
+    """key -> what was shown, for every key of `samples`."""
+    rows = results.evaluation[(results.evaluation.role == "study") & (results.evaluation.status != "failed")]
+    keys = sorted({picture_key(row) for _, row in rows.iterrows()} - {""})
+    return {key: _picture(key, films, results.image_side) for key in tqdm(keys, desc="gallery", unit="picture")}
+
+
+def _picture(key: str, films: Films, side: int) -> Picture:
+    image_id, condition, strength, finding = key.split("|")
+    film = films(image_id)
+    height, width = film.pixels.shape
+    scale = LONGER_SIDE / max(height, width)
+    image = shown(film, condition, strength, finding, side).convert("L")
+    small = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BILINEAR)
+    content = io.BytesIO()
+    small.save(content, "JPEG", quality=QUALITY)
+    turned = float(strength) if condition == "rotation" else 0.0
+    return Picture(width, height, content.getvalue(), outlines(film, turned, scale))
+
+
+def outlines(film: Film, degrees: float, scale: float) -> dict[str, str]:
+    """finding -> SVG path of its true region's outline, x and y in shares of the picture; turned by `degrees`."""
+    paths = {}
+    for finding, mask in sorted(film.regions.items()):
+        mask = rotate_mask(mask, degrees) if degrees else mask
+        height, width = mask.shape
+        lines = []
+        for contour in find_contours(np.pad(mask, 1).astype(np.float64), 0.5):
+            points = approximate_polygon(contour, TOLERANCE / scale) - 0.5  # the padding, and from centres to edges
+            corners = " ".join(f"{x / width:.4f},{y / height:.4f}" for y, x in points)
+            lines.append(f"M{corners}Z")
+        if lines:
+            paths[finding] = "".join(lines)
+    return paths

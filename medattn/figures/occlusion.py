@@ -1,0 +1,46 @@
+"""Does what the model looks at matter? Hiding the true region against hiding as much elsewhere."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from medattn.figures import dots, style
+from medattn.figures.inputs import numbers
+
+
+def draw(table: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
+    """(a) drop in margin per finding, (b) effect of each question against the attention its region had."""
+    fig = style.figure(style.PAGE_MM, 72)
+    left, right = fig.subplots(1, 2, width_ratios=(1.15, 1))
+    style.letter(left, "a")
+    style.letter(right, "b")
+    if not len(pairs):
+        for panel in (left, right):
+            panel.text(0.5, 0.5, "no true region was hidden", transform=panel.transAxes, ha="center")
+        return fig
+    for shift, short, colour, label in (
+        (-0.14, "region", style.VERMILLION, "true region hidden"),
+        (0.14, "elsewhere", style.BLUE, "as much elsewhere"),
+    ):
+        columns = (f"drop_{short}", f"{short}_low", f"{short}_high")
+        dots.draw(left, *(numbers(table[name]) for name in columns), colour, shift, label)
+    dots.rows(left, [f"{row.finding}\n(n = {row.n})" for row in table.itertuples()])
+    dots.no_effect(left)
+    shown = [numbers(table[name]) for name in ("drop_region", "drop_elsewhere", "region_low", "elsewhere_low", "elsewhere_high")]
+    highs = numbers(table.region_high)
+    reach = 1.6 * max(values.abs().max() for values in shown[:2])
+    least = min(min(values.min() for values in shown) - 0.1 * reach, -0.1 * reach)
+    left.set_xlim(max(least, -reach), max(reach, highs.iloc[-1]))
+    for position in highs.index[highs > left.get_xlim()[1]]:  # a wide interval of few patients goes on
+        left.plot(left.get_xlim()[1], position - 0.14, ">", color=style.VERMILLION, markersize=4, clip_on=False)
+    left.set_xlabel("drop of the margin (nats), signed by the clean answer; 95 % interval")
+    left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handletextpad=0.3)
+    right.plot(numbers(pairs.region_mass), numbers(pairs.effect), "o", color=style.BLUE, markersize=3.5, alpha=0.7, markeredgewidth=0)
+    right.axhline(0, color=style.GREY, linewidth=0.8, linestyle="--")
+    right.set_xlabel("attention in the true region (share), clean image")
+    right.set_ylabel("effect: region − elsewhere (nats)")
+    every = table.iloc[-1]
+    if every.correlation_low:
+        low, high = float(every.correlation_low), float(every.correlation_high)
+        said = f"Spearman ρ over patients {float(every.correlation_with_region_mass):.2f} (95 % {low:.2f} to {high:.2f})"
+        right.set_title(said, loc="right", fontsize=7, color=style.GREY)
+    return fig

@@ -1,0 +1,106 @@
+r"""Tables and numbers for a manuscript: booktabs tables, and one \newcommand per number that a text would quote."""
+
+import re
+from collections.abc import Mapping
+
+from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, kept
+
+DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+ESCAPES = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
+           "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "→": r"$\to$", "−": "$-$", "≤": r"$\leq$", "≥": r"$\geq$",
+           "÷": r"$\div$", "×": r"$\times$"}  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Text as LaTeX shows it, character by character."""
+    return "".join(ESCAPES.get(letter, letter) for letter in text)
+
+
+def shown(cell: str, kind: str) -> str:
+    """A cell as a manuscript writes it: shares in per cent, numbers to three digits, p-values not below 0.001; "" stays.
+
+    count and text are left as they are.
+    """
+    if cell == "" or kind in ("text", "count"):
+        return escaped(cell.replace("_", " "))
+    value = float(cell)
+    if kind == "share":
+        return f"{100 * value:.1f}"
+    if kind == "p":
+        return r"<0.001" if value < 0.001 else f"{value:.3f}"
+    return _in_tex(three_digits(value))
+
+
+def three_digits(value: float) -> str:
+    """A number to three significant digits, as text: 0.00123, 1.2e-05."""
+    return f"{value:.3g}"
+
+
+def _in_tex(text: str) -> str:
+    """1.2e-05 as TeX writes it."""
+    return re.sub(r"e([+-])0*(\d+)$", lambda power: rf"\cdot10^{{{power[1].replace('+', '')}{power[2]}}}", text)
+
+
+def _cell(row: Mapping[str, str], column: Column) -> str:
+    text = shown(row[column.name], column.kind)
+    if not text or column.kind in ("text", "count"):
+        return text
+    if column.low and row[column.low]:
+        text += f" [{shown(row[column.low], column.kind)}, {shown(row[column.high], column.kind)}]"
+    return f"${text}$"
+
+
+def table(rows: Rows, layout: Layout) -> str:
+    """A booktabs tabular with its caption, to be \\input; needs the package booktabs. Brackets: 95 % intervals."""
+    numeric = {"count", "share", "number", "p"}
+    alignment = "".join("r" if column.kind in numeric else "l" for column in layout.columns)
+    titles = [escaped(column.title) + (r" (\%)" if column.kind == "share" else "") for column in layout.columns]
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{{escaped(layout.caption)} Brackets: 95\,\% intervals by patient.}}",
+        rf"\begin{{tabular}}{{@{{}}{alignment}@{{}}}}",
+        r"\toprule",
+        " & ".join(titles) + r" \\",
+        r"\midrule",
+        *(" & ".join(_cell(row, column) for column in layout.columns) + r" \\" for row in kept(rows, layout)),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def macro_name(*parts: str) -> str:
+    """Letters only, as TeX wants it: words capitalised, digits spelled out. "JS→0.05" -> JSToZeroPointZeroFive."""
+    text = " ".join(parts).replace("→", " to ").replace("-", " minus " if re.search(r"-\d", " ".join(parts)) else " ")
+    text = re.sub(r"(?<=\d)\.(?=\d)", " point ", text)
+    text = re.sub(r"\d", lambda digit: f" {DIGITS[int(digit[0])]} ", text)
+    return "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z]+", text))
+
+
+def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None]) -> str:
+    r"""values.tex: \newcommand for each number of the tables in LAYOUTS (bounds included) and of metrics.json.
+
+    Shares are in per cent without the sign. What has no value is not defined, so quoting it is an error.
+    """
+    lines = [r"% Numbers of the study, one command each; shares in per cent. Made with the figures, never edited."]
+    taken: dict[str, str] = {}
+
+    def define(name: str, text: str) -> None:
+        if name in taken:
+            raise ValueError(f"two numbers would both be called \\{name}: {taken[name]} and {text}")
+        taken[name] = text
+        lines.append(rf"\newcommand{{\{name}}}{{\ensuremath{{{text}}}}}")
+
+    for name, value in headline.items():
+        if value is not None:
+            share = not name.startswith(("n_", "js_", "region_"))
+            define(macro_name("medattn", name.replace("_", " ")), shown(str(value), "count" if isinstance(value, int) else "share" if share else "number"))
+    for name, layout in LAYOUTS.items():
+        for row in kept(tables[name], layout):
+            keys = [row[key].replace("_", " ") for key in layout.keys]
+            for column in layout.columns:
+                for cell in (column.name, column.low, column.high):
+                    if cell and column.kind != "text" and row[cell]:
+                        define(macro_name(name.replace("_", " "), *keys, cell.replace("_", " ")), shown(row[cell], column.kind))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,132 @@
+"""Which columns of the aggregate tables a reader sees, in the report and in LaTeX."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Rows = Sequence[Mapping[str, str]]  # a table's cells as they stand in its CSV
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what of the CSV it shows, with an interval if its bounds are named."""
+
+    title: str
+    name: str
+    kind: str = "text"  # text | count | share | number | p
+    low: str | None = None
+    high: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a CSV a reader sees, and which of its columns name a row."""
+
+    keys: tuple[str, ...]
+    columns: tuple[Column, ...]
+    caption: str
+    only: tuple[str, str] | None = None  # column and value of the rows that are kept
+
+
+def _share(title: str, name: str, short: str | None = None) -> Column:
+    return Column(title, name, "share", *((f"{short}_low", f"{short}_high") if short else (None, None)))
+
+
+def _number(title: str, name: str, short: str | None = None) -> Column:
+    return Column(title, name, "number", *((f"{short}_low", f"{short}_high") if short else (None, None)))
+
+
+LAYOUTS: dict[str, Layout] = {
+    "by_strategy": Layout(
+        ("strategy",),
+        (
+            Column("Strategy", "strategy"), Column("n", "n", "count"), _share("Accuracy", "accuracy", "accuracy"),
+            _share("Flips", "flip_rate", "flip"), _number("JS (bits)", "js_to_baseline", "js"),
+            Column("adj. p", "p_adjusted", "p"),
+        ),
+        "Answers and attention by wording strategy, clean images; p: accuracy against the baseline wording.",
+    ),
+    "by_finding": Layout(
+        ("finding",),
+        (
+            Column("Finding", "finding"), Column("n", "n", "count"), _share("Accuracy", "accuracy", "accuracy"),
+            _share("Flips", "flip_rate", "flip"), _number("Region enrichment", "region_enrichment", "region_enrichment"),
+        ),
+        "Answers and attention by finding, clean images, all wordings.",
+    ),
+    "robustness": Layout(
+        ("condition", "strength"),
+        (
+            Column("Condition", "condition"), Column("Strength", "strength"), Column("n", "n", "count"),
+            _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
+            _number("Margin change", "margin_change", "margin"), _number("JS to clean", "js_to_clean", "js"),
+        ),
+        "Robustness to what is done to the image; changes are against the clean image.",
+    ),
+    "consistency": Layout(
+        ("grouping", "condition"),
+        (
+            Column("Grouping", "grouping"), Column("Condition", "condition"), Column("n", "n", "count"),
+            _share("Consistency", "consistency", "consistency"), _share("Expected", "expected_consistency"),
+            _share("Fully consistent", "fully_consistent", "fully"), _share("Any flip", "any_flip", "any"),
+        ),
+        "Consistency of a question's wordings.",
+    ),
+    "flips": Layout(
+        ("answers",),
+        (
+            Column("Answers", "answers"), Column("n", "n", "count"), _number("JS (bits)", "js_to_baseline", "js"),
+            _number("Margin shift", "margin_shift"),
+        ),
+        "Attention against the baseline wording's, by what became of the answer.",
+    ),
+    "correct_incorrect": Layout(
+        ("metric",),
+        (
+            Column("Metric", "metric"), Column("k", "informative_patients", "count"),
+            _number("Difference", "difference", "difference"), _number("Cliff's delta", "cliffs_delta", "delta"),
+            Column("adj. p", "p_adjusted", "p"), Column("Verdict", "verdict"),
+        ),
+        "Right against wrong answers inside the k patients who gave both.",
+    ),
+    "image_reliance": Layout(
+        ("finding",),
+        (
+            Column("Finding", "finding"), Column("n", "n", "count"), _number("Reliance", "reliance_no_image", "no_image"),
+            _share("Text-only agreement", "text_only_agreement", "agreement"),
+            _share("Consistent but blind", "consistent_but_blind", "blind"),
+        ),
+        "How much the answers need the image.",
+    ),
+    "localisation": Layout(
+        ("finding", "map"),
+        (
+            Column("Finding", "finding"), Column("Map", "map"), _number("Zone", "zone_enrichment"),
+            _number("Region", "region_enrichment"), _number("AUROC", "region_auroc"),
+            _number("Model ÷ map, region", "region_ratio", "region_ratio"),
+        ),
+        "Enrichment of attention beside maps that know less.",
+        only=("sinks", "keep"),
+    ),
+    "occlusion": Layout(
+        ("finding",),
+        (
+            Column("Finding", "finding"), Column("n", "n", "count"), _number("Drop, region", "drop_region", "region"),
+            _number("Drop, elsewhere", "drop_elsewhere", "elsewhere"), _number("Effect", "effect", "effect"),
+        ),
+        "Drop of the margin when the true region, or as much elsewhere, is hidden (nats).",
+    ),
+    "hypotheses": Layout(
+        ("hypothesis",),
+        (
+            Column("", "hypothesis"), Column("Claim", "claim"), _number("Effect", "effect"), _number("Low", "low"),
+            _number("High", "high"), _number("Minimum", "minimum_effect"), Column("adj. p", "p_adjusted", "p"),
+            Column("Verdict", "verdict"),
+        ),
+        "Hypotheses, decided by the rules stated before looking.",
+    ),
+}  # fmt: skip
+
+
+def kept(rows: Rows, layout: Layout) -> Rows:
+    """The rows that the layout keeps."""
+    return [row for row in rows if layout.only is None or row[layout.only[0]] == layout.only[1]]

@@ -1,0 +1,117 @@
+"""A gallery of 1,000 samples and a report, made up: 100 questions, and text that would break a careless page."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medattn.report import gallery, page
+
+FINDINGS = ("pleural effusion", "pneumothorax", "consolidation", "cardiomegaly", "nodule")
+STRATEGIES = ("baseline", "phrasing", "synonym", "clause", "register", "voice")
+SETTINGS = (("noise", "0.2", 2), ("clean", "", 6), ("no_image", "", 2))  # condition, strength, wordings
+QUESTIONS = 100
+HOSTILE = """</script><script>window.broken = 1</script><img src=x onerror="window.broken = 1">&amp;"'<!--"""
+OUTLINE = "M0.2 0.3L0.5 0.3L0.5 0.7L0.2 0.7Z"
+
+
+def jpeg(generator: np.random.Generator) -> bytes:
+    """A dark frame around a grey field, 208 x 256."""
+    pixels = np.zeros((256, 208), dtype=np.uint8)
+    pixels[12:-12, 20:-20] = generator.integers(60, 160)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=70)
+    return file.getvalue()
+
+
+def make_pictures() -> dict[str, gallery.Picture]:
+    """A picture for every two questions; every second one has the region of every finding."""
+    generator = np.random.default_rng(1)
+    regions = dict.fromkeys(FINDINGS, OUTLINE)
+    return {
+        f"image-{n:03}": gallery.Picture(832, 1024, jpeg(generator), regions if n % 2 == 0 else {})
+        for n in range(QUESTIONS // 2)
+    }
+
+
+def make_samples() -> list[gallery.Sample]:
+    """1,000 samples in a fixed order; the last question's clean baseline, wording and answer, is hostile."""
+    generator = np.random.default_rng(2)
+    samples = []
+    for n in range(QUESTIONS):
+        truth = "yes" if n // 2 % 2 == 0 else "no"
+        for condition, strength, wordings in SETTINGS:
+            answers = ["yes" if generator.random() < 0.7 else "no" for _ in range(wordings)]
+            for index, parsed in enumerate(answers):
+                grid = generator.gamma(0.5, size=(16, 16))
+                hostile = (n, index, condition) == (QUESTIONS - 1, 0, "clean")
+                text = HOSTILE if hostile else f"Is there {FINDINGS[n % 5]}, asked the {STRATEGIES[index]} way?"
+                samples.append(
+                    gallery.Sample(
+                        f"question-{n:03}-v{index}-{condition}", f"question-{n:03}",
+                        "" if condition == "no_image" else f"image-{n // 2:03}", FINDINGS[n % 5], condition, strength,
+                        STRATEGIES[index], index, text, HOSTILE if hostile else f"{parsed.title()}.", parsed, truth,
+                        parsed == truth, None if index == 0 else parsed != answers[0],
+                        float(generator.normal()), None if condition == "no_image" else grid / grid.sum(),
+                    )
+                )  # fmt: skip
+    return samples
+
+
+def make_gallery() -> str:
+    return gallery.html("A made-up study", "Pictures, attention and answers are random.", make_pictures(), make_samples())
+
+
+def png(width: int = 800, height: int = 300, seed: int = 3) -> bytes:
+    """A plot-like picture: a noisy band on white."""
+    pixels = np.full((height, width), 255, dtype=np.uint8)
+    rows = np.random.default_rng(seed).integers(height // 3, height // 2, size=width)
+    pixels[rows, np.arange(width)] = 0
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+VERDICTS = ("supported", "not supported", "inconclusive", "too few", "not applicable")
+
+
+def make_report() -> str:
+    """A report with a table of verdicts, a long table, and a section whose every text is hostile."""
+    claims = page.Table(
+        "claims", "Claims", "What was claimed, and what was found.", ("claim", "estimate", "n", "verdict"),
+        (
+            ("a", "9.5 [8.1, 10.2]", "1,200", "supported"),
+            ("b", "10.25 [9.0, 11.0]", "90", "not supported"),
+            ("c", "−1.5 [−2.0, −1.0]", "600", "inconclusive"),
+            ("d", "", "7", "too few"),
+            ("e", "+0.5", "80", "not applicable"),
+        ), "tables/claims.csv",
+    )  # fmt: skip
+    layers = page.Table(
+        "layers", "Layers", "Every layer and head.", ("layer", *(f"measure {n}" for n in range(12))),
+        tuple((str(layer), *(f"{layer * n / 7:.3f}" for n in range(12))) for layer in range(34)), "tables/layers.csv",
+    )  # fmt: skip
+    drawn = tuple(
+        page.Figure(f"figure_{n}", f"Figure {n}.", "A caption.", "A noisy line", png(seed=n), (f"figures/{n}.pdf",))
+        for n in range(3)
+    )
+    hostile = page.Section(
+        HOSTILE, (HOSTILE,), (page.Figure("hostile", HOSTILE, HOSTILE, HOSTILE, png(), (HOSTILE,)),),
+        (page.Table("hostile_table", HOSTILE, HOSTILE, (HOSTILE,), ((HOSTILE,),), HOSTILE),),
+    )  # fmt: skip
+    return page.html(
+        "A made-up study", ("A first paragraph.",),
+        (page.Number("80.3 %", "of the answers are right"), page.Number("7", "patients are too few")),
+        (page.Section("Answers", ("A paragraph.",), drawn, (claims,)), page.Section("Attention", (), (), (layers,)), hostile),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def gallery_html() -> str:
+    return make_gallery()
+
+
+@pytest.fixture(scope="session")
+def report_html() -> str:
+    return make_report()
