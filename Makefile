@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | ck
 # A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
 TORCH_INDEX ?=
 
-.PHONY: help repro history setup data test test-slow test-browser chromium exact bench lock clean
+.PHONY: help repro history setup data test test-slow test-browser chromium exact experiments bench lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ chromium:
 
 exact: setup data ## recompute everything twice without any cache and compare every output's bytes
 	$(BIN)/python -m medattn exact
+
+experiments: setup ## all variants beside each other: what was changed, and what came of it
+	$(BIN)/dvc exp show --only-changed --drop 'medattn/|requirements|results|reports/|data$$|reference' --no-pager
 
 bench: setup ## measure extraction against the usual way
 	$(BIN)/python -m medattn bench --shape phantom --json results/run/bench.json

@@ -3,9 +3,11 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -75,16 +77,51 @@ def test_the_results_are_complete(clone):
     assert len([row for row in study if row["condition"] == "clean"]) == 600
     assert len([row for row in study if row["condition"] == "no_image"]) == 600
     assert len(rows) - len(study) == 200
+    asked = Counter(row["condition"] for row in study)
+    strengths = {"gaussian_noise": 3, "contrast": 3, "brightness": 2, "rotation": 2, "blur": 1, "few_pixels": 1, "blank": 1, "shuffled_image": 1}
+    assert all(asked[name] == 100 * count for name, count in strengths.items())
+    assert asked["occlude_region"] == asked["occlude_elsewhere"] == 50
     grids = {path.name for path in (clone / "results/grids").iterdir()}
-    assert len(grids) == 2 * 800 and {f"{row['sample_id']}_grid.npy" for row in rows if row["condition"] == "clean"} <= grids
+    assert len(grids) == 2 * 2300 and {f"{row['sample_id']}_grid.npy" for row in rows if row["condition"] == "clean"} <= grids
     numbers = json.loads((clone / "reports/metrics.json").read_text())
-    assert numbers["n_samples"] == 1400 and numbers["n_failed"] == 0 and len(numbers) <= 12
+    assert numbers["n_samples"] == 2900 and numbers["n_failed"] == 0 and len(numbers) <= 12
 
 
 def test_metrics_and_plots_are_shown(clone, tmp_path):
     assert "accuracy_baseline" in dvc(clone, "metrics", "show").stdout
     dvc(clone, "plots", "show", "-o", str(tmp_path / "plots"))
-    assert "flip rate" in (tmp_path / "plots/index.html").read_text()
+    shown = (tmp_path / "plots/index.html").read_text()
+    assert "flip rate" in shown and "js_other_wording" in shown
+
+
+def hypotheses(clone: Path) -> dict[str, dict[str, str]]:
+    with (clone / "reports/tables/hypotheses.csv").open(newline="") as file:
+        return {row["hypothesis"]: row for row in csv.DictReader(file)}
+
+
+def test_the_report_says_what_was_found_and_stays_small(clone):
+    report = (clone / "reports/index.html").read_text()
+    assert len(report.encode()) <= 1_000_000
+    assert "The order was recovered" in report  # of exposure, which is known for this model
+    found = hypotheses(clone)
+    assert found["H3a"]["verdict"] == "pass" and found["H4"]["verdict"] == "not applicable"
+    assert (clone / "reports/tables/published.csv").read_text().count("\n") == 1  # of another study
+
+
+def test_layers_that_look_support_the_hypothesis_and_random_weights_do_not(clone):
+    """The same pipeline: trained weights in the layers that look, and the negative control in the same layers."""
+    clean_only = [f"conditions.{name}=null" for name in yaml.safe_load((clone / "params.yaml").read_text())["conditions"] if name != "clean"]
+    settings = ["aggregate.profiles.decision.layers=[0,1]", *clean_only]
+    verdicts = {}
+    for name, more in (("trained", []), ("re-drawn", ["model.redraw_language=1"])):
+        try:
+            dvc(clone, "exp", "run", *(part for one in settings + more for part in ("-S", one)))
+            verdicts[name] = {key: row["verdict"] for key, row in hypotheses(clone).items()}
+        finally:
+            run(clone, "git", "checkout", "--quiet", ".")
+            dvc(clone, "checkout")
+    assert verdicts["trained"]["H1b"] == verdicts["trained"]["H2"] == "supported"
+    assert verdicts["re-drawn"]["H1a"] == verdicts["re-drawn"]["H1b"] == "not supported"
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -101,13 +138,22 @@ def test_a_variant_does_not_extract_again_and_changes_the_results(clone, name):
     assert tables(clone) == before
 
 
+def test_experiments_are_shown_beside_each_other_by_what_changed(clone):
+    dropped = re.search(r"--drop '([^']+)'", (clone / "Makefile").read_text()).group(1).replace("$$", "$")
+    shown = dvc(clone, "exp", "show", "--only-changed", "--drop", dropped, "--csv").stdout.splitlines()
+    header = shown[0].split(",")
+    assert len(header) < 25 and "region_enrichment" in header and "aggregate.profiles.decision.gqa" in header
+    assert len(shown) > len(VARIANTS)
+
+
 def test_a_quick_run_keeps_whole_questions(clone):
     dvc(clone, "exp", "run", "-S", "limit=4")
     try:
         with (clone / "results/manifest.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         questions = {row["question_id"] for row in rows if row["role"] == "study"}
-        assert len(questions) == 4 and len([row for row in rows if row["role"] == "study"]) == 4 * 6 * 2
+        asked = Counter(row["condition"] for row in rows if row["role"] == "study")
+        assert len(questions) == 4 and asked["clean"] == asked["no_image"] == 4 * 6 and asked["gaussian_noise"] == 4 * 3
     finally:
         run(clone, "git", "checkout", "--quiet", ".")
         dvc(clone, "checkout")

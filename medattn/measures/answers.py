@@ -83,12 +83,12 @@ HEDGE = (
 NEGATION_BEFORE = r"no|not|none|without|negative|absence|absent|free of|free from|lacks?|lacking|neither|nor|never|clear of|resolved|resolution"
 NEGATION_AFTER = r"not|absent|none|never|negative|ruled out|excluded|resolved|unremarkable"
 AFFIRMATION = (
-    rf"{SEEN}|there (?:is|are|appears? to be|seems? to be)|shows?|showing|demonstrates?|demonstrating|reveals?|revealing"
+    rf"{SEEN}|(?:is|are) there|there (?:is|are|appears? to be|seems? to be)|shows?|showing|demonstrates?|demonstrating|reveals?|revealing"
     r"|evidence|signs?|consistent with|compatible with|indicative of|indicates?|diagnosed|confirmed|positive|has|have|contains?"
-    r"|enlarged|remains?|persistent|exists?"
+    r"|enlarged|widened|remains?|persistent|exists?"
 )
 # A clause that asks or announces rather than says.
-NO_STATEMENT = r"whether|if|assess|evaluate|evaluating|look for|looking for|question|asks?|asked|determine|check|refers to|defined"
+NO_STATEMENT = r"history of|whether|if|assess|evaluate|evaluating|look for|looking for|question|asks?|asked|determine|check|refers to|defined"
 
 BARE = re.compile(
     r"(?:(?:the |my )?(?:final |short )?(?:answer|response)(?: to (?:the|this|your) question)?(?: is| would be)?:? ?)?"
@@ -102,7 +102,7 @@ ALONE = (
      r"(?: (?:in|on) (?:this|the) (?:\w+ )?(?:image|film|radiograph|x-ray|study|view))?", "no"),
     (r"(?:there (?:is|are) )?(?:no|none)(?: (?:such|acute|significant|obvious|definite|clear|radiographic|cardiopulmonary|visible))*"
      r"(?: (?:evidence|signs?|indication|abnormalit(?:y|ies)|findings?|disease|process))?(?: of (?:this|it|that|one))?"
-     r"(?: (?:is|are))?(?: (?:" + SEEN + r"))?", "no"),
+     r"(?: (?:is|are))?(?: (?:" + SEEN + r"))?(?: (?:now|today|here|currently))?", "no"),
     (r"(?:(?:it|this|that|the finding|one) )?(?:is |are )?(?:definitely |clearly )?(?:present|visible|positive|affirmative"
      r"|correct|true|evident)(?: (?:in|on) (?:this|the) (?:\w+ )?(?:image|film|radiograph|x-ray|study|view))?", "yes"),
     (r"(?:it|this|that|one) is (?:\w+ly )?(?:" + SEEN + r")", "yes"),

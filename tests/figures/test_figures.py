@@ -9,13 +9,16 @@ import yaml
 from PIL import Image
 
 from medattn import figures, paths
-from medattn.figures import examples, films, style
-from medattn.figures.inputs import Film, numbers, read_results
+from medattn.figures import examples, films, gallery, style
+from medattn.figures.catalogue import CHARTS
+from medattn.figures.inputs import numbers, read_results
 from medattn.metrics import run as run_metrics
 from medattn.params import Examples
+from medattn.study.films import Film, Films
+from medattn.study.schema import read_study
 from tests.metrics.conftest import make_params, make_root
 
-NAMES = ("accuracy_by_strategy", "example", "js_contrast", "layer_head", "metric_distributions")
+NAMES = ("example", *(chart.name for chart in CHARTS))
 MM = 1 / 25.4
 
 
@@ -26,11 +29,11 @@ def settings(dpi: int = 72):
 
 
 def files(root) -> dict[str, bytes]:
-    places = (paths.FIGURES, paths.OVERLAYS, paths.VISUALIZATIONS)
+    places = (paths.FIGURES, paths.LATEX, paths.OVERLAYS, paths.VISUALIZATIONS)
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for place in places for path in sorted((root / place).rglob("*")) if path.is_file()
-    }  # fmt: skip
+    } | {path.as_posix(): (root / path).read_bytes() for path in (paths.REPORT, paths.GALLERY)}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +99,13 @@ def test_a_credentialed_study_leaves_no_radiograph_in_reports(drawn, tmp_path):
     figures.run(settings(), root)
     assert not list((root / paths.FIGURES).glob("example*"))
     assert (root / paths.VISUALIZATIONS / "example.png").exists()
+    assert 'id="example"' not in (root / paths.REPORT).read_text()
 
 
 @pytest.mark.parametrize("cell", [(2, 13), (14, 1)])
 def test_an_overlay_lights_the_cell_where_the_attention_is(cell):
     row, column = cell
-    film = Film(np.full((320, 160), 40, np.uint8), np.ones((320, 160), bool), {})
+    film = Film("one", Image.new("L", (160, 320), 40), {})
     grid = np.full((16, 16), 0.5 / 255)
     grid[cell] = 0.5
     fig = style.figure(80, 160)
@@ -146,3 +150,37 @@ def test_numbers_keep_empty_cells_empty():
 
     column = numbers(pd.Series(["", "1.5", "true", "false"]))
     assert np.isnan(column[0]) and list(column[1:]) == [1.5, 1, 0]
+
+
+def test_the_report_shows_every_chart_and_every_hypothesis_and_asks_for_nothing(drawn):
+    root, _ = drawn
+    content = (root / paths.REPORT).read_text(encoding="utf-8")
+    for chart in CHARTS:
+        assert chart.title in content.replace("&#39;", "'")
+    for hypothesis in ("H1a", "H1b", "H2", "H3a", "H3b", "H4"):
+        assert f">{hypothesis}<" in content
+    assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", content)
+    assert len(content) < 1_000_000
+
+
+def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
+    root, _ = drawn
+    results = read_results(root)
+    shown = gallery.samples(results)
+    rows = results.evaluation[(results.evaluation.role == "study")]
+    assert sorted(one.sample_id for one in shown) == sorted(rows.sample_id)
+    pictures = gallery.pictures(results, Films(read_study(root / "data")))
+    assert {one.picture for one in shown} - {""} == set(pictures)
+    assert all((one.picture == "") == (one.condition == "no_image") for one in shown)
+
+
+def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():
+    mask = np.zeros((100, 200), bool)
+    mask[20:40, 50:100] = True
+    film = Film("one", Image.new("L", (200, 100)), {"nodule": mask})
+    path = gallery.outlines(film, 0.0, 1.0)["nodule"]
+    points = np.array(re.findall(r"([\d.]+),([\d.]+)", path), dtype=float)
+    assert points.min(axis=0) == pytest.approx([0.25, 0.2], abs=0.006)
+    assert points.max(axis=0) == pytest.approx([0.5, 0.4], abs=0.006)
+    turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery.outlines(film, 180.0, 1.0)["nodule"]), dtype=float)
+    assert turned.min(axis=0) == pytest.approx([0.5, 0.6], abs=0.006)

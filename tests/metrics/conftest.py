@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +171,10 @@ def make_grids(manifest: list[dict], sinks: str = "keep") -> bytes:
     metadata = {
         "samples": [row["sample_id"] for row in samples], "head_samples": [row["sample_id"] for row in first],
         "layers": LAYERS, "heads": HEADS, "key_value_heads": KEY_VALUE_HEADS, "profiles": notes,
-        "sinks": {image_id: {"cells": [5 * 16 + 5], "computed": True} for image_id in IMAGES},
+        "sinks": {
+            image_id: {"cells": [5 * 16 + 5], "computed": True, "mass": 0.01, "position": None} for image_id in IMAGES
+        },
+        "image_side": 32, "cross_attention": [], "agrees_with_eager": True,
     }  # fmt: skip
     return save(tensors, metadata={"medattn": json.dumps(metadata, sort_keys=True)})
 
@@ -178,7 +182,7 @@ def make_grids(manifest: list[dict], sinks: str = "keep") -> bytes:
 def make_params(sinks: str = "keep") -> Params:
     raw = yaml.safe_load(Path(paths.PARAMS).read_text())
     raw |= {"study": "data", "study_digests": {"data": ""}}
-    raw["metrics"] = {"bootstrap_draws": 200, "seed": 0}
+    raw["metrics"] = {"bootstrap_draws": 200, "permutation_draws": 200, "seed": 0}
     raw["aggregate"]["profiles"] = {name: raw["aggregate"]["profiles"][name] for name in ("original", "decision")}
     raw["aggregate"]["profiles"]["decision"] |= {"sinks": sinks}
     return Params.model_validate(raw)
@@ -186,6 +190,8 @@ def make_params(sinks: str = "keep") -> Params:
 
 def make_root(root: Path, images=tuple(IMAGES), sinks: str = "keep") -> Path:
     """Everything that the metrics stage reads, below `root`."""
+    (root / paths.PUBLISHED).parent.mkdir(parents=True)
+    shutil.copy(paths.PUBLISHED, root / paths.PUBLISHED)
     make_study(root / "data")
     manifest = make_manifest(root / "data", images)
     write(root / paths.MANIFEST, MANIFEST_COLUMNS, manifest)
