@@ -16,7 +16,10 @@ from medattn.params import Params
 from medattn.rounding import CAPTURE_DIGITS, round_significant
 from tests.import_closure import ROOT
 
-SHARED = {"layers": 3, "heads": 4, "key_value_heads": 2, "image_tokens": 256}
+SHARED = {
+    "layers": 3, "heads": 4, "key_value_heads": 2, "image_tokens": 256, "image_side": 32, "cross_attention": [],
+    "agrees_with_eager": True,
+}  # fmt: skip
 OFFSETS = ((0, 3), (3, 7), (7, 10), (10, 11))  # "Any", " nod", "ule", "?"
 FINDINGS = ("nodule", "pneumothorax", "consolidation")
 
@@ -128,7 +131,7 @@ def test_sinks_are_found_with_three_findings_and_zeroed_on_request(inputs, setti
     kept, about = stored(out, "decision")
     zeroed, _ = stored(out, "decision|without_sinks")
     assert about["sinks"]["i1"]["cells"] == [40]
-    assert about["sinks"]["i2"] == {"cells": [], "computed": False, "mass": None}
+    assert about["sinks"]["i2"] == {"cells": [], "computed": False, "mass": None, "position": None}
     for row, sample_id in enumerate(about["samples"]):
         assert kept[row, 2, 8] > 0
         assert (zeroed[row, 2, 8] == 0) == sample_id.startswith("i1")

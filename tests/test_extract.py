@@ -14,6 +14,7 @@ from medattn.study.write_phantom import write
 from tests.import_closure import ROOT
 
 IMAGES = 3
+UNITS = IMAGES * (16 + 2)  # conditions and strengths; two occlusions, for all three findings are there
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +49,18 @@ def extracted(root, monkeypatch, switch: str) -> dict[str, bytes]:
 
 def test_units_are_all_that_is_asked_about_one_image_under_one_condition(root):
     units = extract.units_of(manifest(root))
-    assert len(units) == IMAGES * 2
-    assert [len(unit.rows) for unit in units if unit.shows_image] == [8] * IMAGES  # six wordings, two controls
-    assert [len(unit.rows) for unit in units if not unit.shows_image] == [6] * IMAGES
+    assert len(units) == UNITS
+    assert [len(unit.rows) for unit in units if unit.condition == "clean"] == [8] * IMAGES  # six wordings, two controls
+    assert [len(unit.rows) for unit in units if not unit.shown] == [6] * IMAGES
+    assert {len(unit.rows) for unit in units if unit.condition not in ("clean", "no_image")} == {1}
+    assert all((unit.occluded != "") == unit.condition.startswith("occlude") for unit in units)
 
 
 def test_batches_hold_images_apart_from_none_and_nothing_twice(root):
     units = extract.units_of(manifest(root)) * 5
     made = list(extract.batches(units))
     assert all(len(batch) <= extract.UNITS_AT_ONCE for batch in made)
-    assert all(len({unit.shows_image for unit in batch}) == 1 for batch in made)
+    assert all(len({unit.shown != "" for unit in batch}) == 1 for batch in made)
     assert sum(map(len, made)) == len(units)
 
 
@@ -66,7 +69,7 @@ def test_an_interrupted_run_gives_the_bytes_of_an_undisturbed_one(root, monkeypa
     assert not (root / paths.RUN).exists()
     assert extracted(root, monkeypatch, "on") == undisturbed
     units = sorted((root / paths.RUN / "units").iterdir())
-    assert len(units) == IMAGES * 2
+    assert len(units) == UNITS
     units[0].unlink()
     damaged = bytearray(units[1].read_bytes())
     damaged[100] ^= 1

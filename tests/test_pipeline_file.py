@@ -11,6 +11,7 @@ from tests.import_closure import ROOT, closure
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
 PARAMETERS = yaml.safe_load((ROOT / "params.yaml").read_text())
+TEMPLATES = "medattn/report/templates"  # read by the stage that imports medattn.report
 NOT_RESULTS = {"run"}  # sections that cannot change a result
 
 
@@ -27,8 +28,14 @@ def test_the_flow_is_prepare_extract_aggregate_metrics_figures():
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_lists_every_module_it_imports_and_no_other(name):
-    listed = {dep for dep in STAGES[name]["deps"] if dep.startswith("medattn/")}
+    listed = {dep for dep in STAGES[name]["deps"] if dep.startswith("medattn/") and dep != TEMPLATES}
     assert listed == closure("medattn.__main__", f"medattn.{name}")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_stage_that_makes_pages_depends_on_their_templates_and_no_other_does(name):
+    makes_pages = "medattn/report/__init__.py" in closure(f"medattn.{name}")
+    assert (TEMPLATES in STAGES[name]["deps"]) == makes_pages == (name == "figures")
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -3,8 +3,10 @@
 import csv
 import hashlib
 import json
+import re
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -73,16 +75,22 @@ def test_a_sample_is_named_by_question_variant_and_condition_and_keeps_their_val
     questions = {(row["question_id"], row["variant_index"]): row for row in read(root / "data/questions.csv")}
     images = {row["image_id"]: row for row in read(root / "data/images.csv")}
     for row in prepared(root):
-        assert row["sample_id"] == f"{row['question_id']}-v{row['variant_index']}-{row['condition']}"
+        strength = row["strength"].replace("-", "m").replace(".", "p")
+        degree = f"-{strength}" if strength else ""
+        assert row["sample_id"] == f"{row['question_id']}-v{row['variant_index']}-{row['condition']}{degree}"
+        assert re.fullmatch(r"[A-Za-z0-9_-]+", row["sample_id"])  # it names files
         question = questions[row["question_id"], row["variant_index"]]
-        assert {name: row[name] for name in question} == question
-        image = images[row["image_id"]]
+        shuffled = row["condition"] == "shuffled_image"
+        assert {name: row[name] for name in question if name != "answer" or not shuffled} == {
+            name: value for name, value in question.items() if name != "answer" or not shuffled
+        }
+        assert row["shown_image_id"] == row["image_id"] or row["condition"] in ("no_image", "shuffled_image")
+        image = images[row["shown_image_id"] or row["image_id"]]
         assert (row["image_path"], row["image_sha256"]) == (image["path"], image["sha256"])
         assert {name: row[name] for name in ("width", "height", "view", "split")} == {
             name: image[name] for name in ("width", "height", "view", "split")
         }
-        assert row["shown_image_id"] == ("" if row["condition"] == "no_image" else row["image_id"])
-        assert row["strength"] == ""
+        assert (row["shown_image_id"] == "") == (row["condition"] == "no_image")
 
 
 def test_a_condition_can_be_asked_in_the_baseline_wording_only(root):
@@ -100,7 +108,8 @@ def test_limit_keeps_the_first_questions_with_their_wordings_and_controls(root):
     shown = {row["image_id"] for row in rows if row["role"] == "study"}
     assert {row["image_id"] for row in rows} == shown
     assert rows == [row for row in everything if row["image_id"] in shown]
-    assert len(rows) == 2 * (6 + 6 + 2)
+    count = Counter(row["condition"] for row in rows)
+    assert count["clean"] == 2 * (6 + 2) and count["no_image"] == 2 * 6 and count["contrast"] == 2 * 3
 
 
 def test_the_same_study_gives_the_same_bytes(root):

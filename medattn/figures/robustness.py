@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from medattn.figures import dots, style
 from medattn.figures.inputs import numbers
@@ -26,6 +27,7 @@ def draw(robustness: pd.DataFrame) -> Figure:
         dots.draw(panel, *(numbers(table[column]) for column in (name, f"{short}_low", f"{short}_high")), colour)
         panel.set_xlabel(label)
         dots.guides(panel)
+        panel.xaxis.set_major_locator(MaxNLocator(3))
         dots.no_effect(panel)
     scale = numbers(table.js_other_finding).dropna()
     if len(scale):

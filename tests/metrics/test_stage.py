@@ -40,7 +40,7 @@ def test_a_grid_and_its_meta_are_written_exactly_for_the_samples_that_have_one(d
 def test_the_meta_file_is_the_samples_row_and_how_its_grid_was_made(done):
     meta = json.loads((done / paths.GRIDS / "q1-v1-clean_meta.json").read_text())
     assert meta["flip"] is False and meta["variant_index"] == 1 and meta["finding"] == "pleural effusion"
-    assert meta["sinks"] == {"cells": [85], "computed": True}
+    assert meta["sinks"] == {"cells": [85], "computed": True, "mass": 0.01, "position": None}
     assert meta["terms"]["original"] == ["pleural effusion"] and meta["profiles"]["original"]["gating"] is True
     x0, y0, x1, y1 = meta["body_box"]
     assert [x0, y0, x1, y1] == pytest.approx([12 / 64, 3 / 48, 52 / 64, 1], abs=0.05)
@@ -60,7 +60,7 @@ def test_a_profile_without_sinks_reports_every_metric_with_them_too(tmp_path):
     root = make_root(tmp_path, sinks="zero")
     run(make_params("zero"), root)
     rows = pd.read_csv(root / paths.EVALUATION, index_col="sample_id")
-    assert rows.columns[-1] == "decision_with_sinks_l2_to_baseline"
+    assert rows.columns[-1] == "decision_with_sinks_js_to_clean"
     assert rows.loc["q1-v0-clean", "decision_entropy"] != rows.loc["q1-v0-clean", "decision_with_sinks_entropy"]
     profiles = pd.read_csv(root / paths.TABLES / "profiles.csv").set_index("profile")
     assert profiles.loc["decision", "sink_share"] == 0 < profiles.loc["decision_with_sinks", "sink_share"]
@@ -81,8 +81,8 @@ def drop_answer(root: Path) -> None:
     [
         (lambda root: (root / paths.MANIFEST).unlink(), r"manifest.csv not found: run `dvc repro prepare`"),
         (lambda root: (root / paths.GRIDS_STORE).unlink(), r"grids.safetensors not found: run `dvc repro aggregate`"),
-        (lambda root: (root / "data/images/i1.png").unlink(), r"i1.png not found: restore it"),
-        (damage_image, r"i1.png has SHA-256 \w+, the study pins"),
+        (lambda root: (root / "data/images/i1.png").unlink(), r"image 'i1': .*i1.png is absent or no file: restore it"),
+        (damage_image, r"i1.png has sha256 \w+, the table pins"),
         (drop_answer, r"answers.csv: sample 'q4c-v0-clean' has no answer \(1 in all\)"),
     ],
 )

@@ -34,7 +34,7 @@ def question(done, name: str, condition: str = "clean") -> pd.Series:
 def test_no_table_counts_a_control(done):
     assert table(done, "by_strategy")["n"].sum() == 12
     assert table(done, "by_finding").set_index("finding").loc["all", "n"] == 12
-    assert set(table(done, "by_condition")["n"]) == {12}
+    assert set(table(done, "robustness")["n"]) == {12}
     assert set(table(done, "metric_summary").query("metric == 'entropy'")["n"]) == {12}
     assert not pd.read_csv(done / paths.GROUPS / "questions.csv")["question_id"].str.contains("c").any()
 
@@ -112,7 +112,7 @@ def test_findings_equal_pandas_and_regions_are_counted(done, clean):
 
 
 def test_conditions_are_compared_with_the_clean_answers(done):
-    found = table(done, "by_condition").set_index("condition")
+    found = table(done, "robustness").set_index("condition")
     assert list(found.index) == ["clean", "no_image"]
     assert np.isnan(found.loc["clean", "agreement_with_clean"])
     assert found.loc["no_image", "agreement_with_clean"] == pytest.approx(5 / 12, rel=1e-5)  # five clean answers are no
@@ -133,7 +133,9 @@ def test_metric_summary_equals_pandas(done, clean):
 
 
 def test_the_planted_head_is_the_only_one_enriched_in_the_true_region(done):
-    found = table(done, "layer_head").set_index(["layer", "head"])
+    every = table(done, "layer_head")
+    assert list(dict.fromkeys(every["finding"])) == ["nodule", "pleural effusion", "all"]
+    found = every[every["finding"] == "all"].set_index(["layer", "head"])
     assert len(found) == 8
     hot = found.loc[(HOT_LAYER, HOT_HEAD)]
     others = found.drop((HOT_LAYER, HOT_HEAD))
@@ -144,6 +146,9 @@ def test_the_planted_head_is_the_only_one_enriched_in_the_true_region(done):
     assert others["region_enrichment"].to_numpy() == pytest.approx(np.ones(7), rel=1e-5)
     assert found["key_value_group"].tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
     assert set(found["n"]) == {2} and set(found["patients"]) == {1}
+    assert found["other_finding_enrichment"].to_numpy() == pytest.approx(np.ones(8), rel=1e-5)  # controls: uniform
+    effusion = every[every["finding"] == "pleural effusion"].set_index(["layer", "head"]).loc[(HOT_LAYER, HOT_HEAD)]
+    assert effusion["region_enrichment"] == pytest.approx(mass / share, rel=1e-5) and effusion["n"] == 1
 
 
 def test_profiles_name_their_settings(done, clean):

@@ -25,7 +25,7 @@ def params(**changes: dict) -> Params:
 
 def test_the_study_decides_what_the_parameters_leave_open(study):
     model, prompt = settings(read_study(study), params())
-    assert model.model_dump() == {"id": "model", "revision": None, "dtype": "float64", "device": "cpu"}
+    assert model.model_dump() == {"id": "model", "revision": None, "dtype": "float64", "device": "cpu", "redraw_language": None}
     assert prompt.model_dump() == {
         "system": "", "template": "{question}", "order": "question_first", "max_new_tokens": 24
     }  # fmt: skip
