@@ -243,3 +243,70 @@ def test_layers_the_model_does_not_have_are_named_before_anything_is_written(roo
     with pytest.raises(InputError, match=r"layers: layer -3 is out of range: the model has layers 0 … 1"):
         prepared(root)
     assert not (root / paths.MANIFEST).exists()
+
+
+def test_another_patients_image_of_the_opposite_truth_is_shown_where_one_is_known(root):
+    rows = prepared(root)
+    images = {row["image_id"]: row for row in read(root / "data/images.csv")}
+    truth = {(row["image_id"], row["finding"]): row["answer"] for row in read(root / "data/questions.csv")}
+    shuffled = [row for row in rows if row["condition"] == "shuffled_image"]
+    assert len(shuffled) == IMAGES
+    for row in shuffled:
+        own, donor = images[row["image_id"]], images[row["shown_image_id"]]
+        assert donor["subject_id"] != own["subject_id"] and donor["view"] == own["view"]
+        assert row["answer"] == truth.get((row["shown_image_id"], row["finding"]), "")
+        others = [name for name, image in images.items() if image["subject_id"] != own["subject_id"]]
+        opposite = {"yes": "no", "no": "yes"}[truth[row["image_id"], row["finding"]]]
+        if any(truth.get((name, row["finding"])) == opposite for name in others):
+            assert row["answer"] == opposite
+
+
+def test_all_wordings_of_a_question_see_the_same_donor(root):
+    set_params(root, conditions={"clean": {"wordings": "all"}, "shuffled_image": {"wordings": "all"}})
+    shown = {}
+    for row in prepared(root):
+        if row["condition"] == "shuffled_image":
+            shown.setdefault(row["question_id"], set()).add(row["shown_image_id"])
+    assert len(shown) == IMAGES and all(len(donors) == 1 for donors in shown.values())
+
+
+def test_a_donor_may_come_from_outside_a_limited_run(root):
+    everything = {row["sample_id"]: row for row in prepared(root)}
+    set_params(root, limit=1)
+    (row,) = [row for row in prepared(root) if row["condition"] == "shuffled_image"]
+    assert row == everything[row["sample_id"]]
+
+
+def test_without_another_patient_nobodys_image_can_be_shown(root, monkeypatch):
+    from medattn import prepare
+
+    images = {row["image_id"]: row | {"subject_id": "one"} for row in read(root / "data/images.csv")}
+    question = read(root / "data/questions.csv")[0]
+    with pytest.raises(InputError, match="no other patient's image has view 'PA'.*conditions.shuffled_image"):
+        prepare.Donors(images, [question]).of(question)
+
+
+def test_occlusions_are_asked_where_a_true_region_is_known(root):
+    regions = {(row["image_id"], row["finding"]) for row in read(root / "data/regions.csv")}
+    rows = prepared(root)
+    baseline = [row for row in rows if row["condition"] == "clean" and row["role"] == "study" and row["variant_index"] == "0"]
+    expected = {row["question_id"] for row in baseline if (row["image_id"], row["finding"]) in regions}
+    for condition in ("occlude_region", "occlude_elsewhere"):
+        assert {row["question_id"] for row in rows if row["condition"] == condition} == expected != set()
+
+
+def test_a_region_as_large_as_the_rest_of_the_body_is_left_out_and_said(root):
+    import numpy as np
+
+    from medattn import prepare
+    from medattn.study.films import Films
+    from medattn.study.schema import read_study
+
+    rows, films = prepared(root), Films(read_study(root / "data"))
+    hidden = next(row for row in rows if row["condition"] == "occlude_region")
+    film = films(hidden["shown_image_id"])
+    film.regions[hidden["finding"]] = np.ones_like(film.body)
+    few = [row for row in rows if row["question_id"] == hidden["question_id"]]
+    kept, note = prepare.without_large_regions(few, films)
+    assert {row["condition"] for row in few} - {row["condition"] for row in kept} == {"occlude_region", "occlude_elsewhere"}
+    assert hidden["question_id"] in note
