@@ -1,0 +1,318 @@
+"""What the study finds, from rows made by hand."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from medattn.errors import InputError
+from medattn.metrics import agreement, correctness, hypotheses, occlusion, published, references, reliance, robustness, strategies
+from medattn.metrics.grid_metrics import COLUMNS, column
+from medattn.metrics.hypotheses import verdict
+from medattn.metrics.inputs import Store
+from medattn.metrics.places import Place, Region
+from medattn.metrics.rows import ANSWER, IDENTITY
+from medattn.params import Metrics
+
+PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
+OPPOSITE = {"yes": "no", "no": "yes"}
+
+
+def row(patient: int, parsed: str = "yes", truth: str = "yes", wording: int = 0, **more) -> dict:
+    """An evaluation row of one patient with one image and one question."""
+    made = dict.fromkeys((*IDENTITY, *ANSWER, *(column("decision", name) for name in COLUMNS)))
+    condition = more.get("condition", "clean")
+    made |= {
+        "sample_id": f"q{patient}-v{wording}-{condition}", "question_id": f"q{patient}", "image_id": f"i{patient}",
+        "shown_image_id": f"i{patient}", "subject_id": f"p{patient:02d}", "role": "study", "condition": "clean", "status": "ok",
+        "finding": "nodule", "zone": "nodule", "baseline_question": "Is there a nodule?", "variant_index": wording,
+        "strategy": strategies.STRATEGIES[wording], "parsed_answer": parsed, "ground_truth": truth, "correct": parsed == truth,
+        "margin": {"yes": 2.0, "no": -2.0}.get(parsed, 0.0), "margin_valid": True,
+    }  # fmt: skip
+    return made | more
+
+
+def store(grids: dict[str, np.ndarray], heads: dict[str, np.ndarray] | None = None, sinks: dict | None = None) -> Store:
+    heads = heads or {}
+    return Store(
+        samples={name: index for index, name in enumerate(grids)},
+        grids={"decision": np.stack(list(grids.values())).astype(np.float32), "original": np.stack(list(grids.values()))},
+        with_sinks={}, notes={}, sinks=sinks or {},
+        heads=np.stack(list(heads.values())) if heads else np.zeros((0, 1, 4, 256)),
+        head_samples=list(heads), key_value_heads=2,
+        model={"image_side": 32, "cross_attention": [], "agrees_with_eager": True},
+    )  # fmt: skip
+
+
+def spot(cell: tuple[int, int], share: float = 0.5) -> np.ndarray:
+    grid = np.full((16, 16), (1 - share) / 255)
+    grid[cell] = share
+    return grid
+
+
+HERE, THERE = (4, 4), (11, 11)
+
+
+def place(_: dict) -> Place:
+    coverage = np.zeros((16, 16))
+    coverage[HERE] = 1
+    return Place(np.ones((16, 16)), (0.0, 0.0, 1.0, 1.0), True, {"nodule": Region(coverage, coverage > 0, False)}, 160, 160)
+
+
+# --- strategies -------------------------------------------------------------------------------------------------------
+
+
+def test_a_strategy_that_harms_half_of_the_patients_is_told_from_one_that_harms_none():
+    rows = [row(patient) for patient in range(30)]
+    rows += [row(patient, wording=1, flip=False) for patient in range(30)]
+    rows += [row(patient, "no" if patient < 15 else "yes", wording=2, flip=patient < 15) for patient in range(30)]
+    table = {line["strategy"]: line for line in strategies.by_strategy(rows, PARAMS)}
+    assert table["baseline"]["p"] is None and table["baseline"]["accuracy_difference"] is None
+    assert table["phrasing"]["p"] == 1 and table["phrasing"]["differing_patients"] == 0
+    assert table["synonym"]["accuracy_difference"] == -0.5 and table["synonym"]["differing_patients"] == 15
+    assert table["synonym"]["p"] == pytest.approx(2 / 2**15) and table["synonym"]["p_adjusted"] == pytest.approx(4 / 2**15)
+    assert table["synonym"]["smallest_p"] == 2 / 2**15
+
+
+def test_the_order_of_exposure_is_recovered_or_contradicted():
+    rows = [row(patient) for patient in range(40)]
+    for wording, flipped in ((1, 2), (2, 20)):
+        rows += [row(patient, wording=wording, flip=patient % 40 < flipped) for patient in range(40)]
+    found = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.1}, PARAMS)
+    assert found[0]["less_exposed"] == "synonym" and found[0]["flip_difference"] == pytest.approx(18 / 40)
+    assert [line["verdict"] for line in found] == ["as exposed", "recovered"]
+    found = strategies.exposure_order(rows, {"phrasing": 0.1, "synonym": 1.0}, PARAMS)
+    assert [line["verdict"] for line in found] == ["contradicts", "not recovered"]
+    assert strategies.exposure_order(rows, {}, PARAMS) == []
+
+
+# --- wordings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("yes, no, other", [(3, 2, 1), (5, 1, 0), (0, 4, 2), (1, 1, 4)])
+def test_the_chance_of_a_flip_among_k_wordings_is_counted_over_all_subsets(yes, no, other):
+    answers = ["yes"] * yes + ["no"] * no + ["unparsed"] * other
+    for k in (2, 3, 4, 5):
+        subsets = list(itertools.combinations(answers, k))
+        expected = np.mean([{"yes", "no"} <= set(subset) for subset in subsets])
+        assert agreement.any_flip_among(yes, no, other, k) == pytest.approx(expected)
+    assert agreement.any_flip_among(1, 1, 0, 3) is None
+
+
+def test_flipped_answers_are_compared_with_kept_ones_by_what_they_became():
+    js = column("decision", "js_to_baseline")
+    rows = [row(patient) for patient in range(8)]
+    rows += [row(patient, wording=1, flip=False, **{js: 0.1}) for patient in range(8)]
+    rows += [row(patient, "no", wording=2, flip=True, **{js: 0.3 + 0.01 * patient}) for patient in range(8)]
+    table = {line["answers"]: line for line in agreement.flips(rows, PARAMS)}
+    assert set(table) == {"yes→yes", "yes→no", "kept", "flipped"}
+    assert table["yes→no"]["n"] == 8 and table["yes→no"]["js_to_baseline"] == pytest.approx(0.335)
+    assert table["flipped"]["js_contrast"] == pytest.approx(0.235) and table["flipped"]["informative_patients"] == 8
+    assert table["flipped"]["margin_shift"] == 4 and table["kept"]["js_contrast"] is None
+
+
+# --- correctness ------------------------------------------------------------------------------------------------------
+
+
+def test_right_and_wrong_answers_are_compared_inside_patients():
+    focus = column("decision", "focus")
+    rows = []
+    for patient in range(12):
+        level = 10 * patient  # patients differ far more than answers do
+        rows += [row(patient, "yes", wording=1, **{focus: level + 2.0}), row(patient, "no", wording=2, **{focus: level + 1.0})]
+    table = {line["metric"]: line for line in correctness.correct_incorrect(rows, PARAMS)}
+    assert table["focus"]["difference"] == pytest.approx(1) and table["focus"]["p"] == pytest.approx(2 / 2**12)
+    assert table["focus"]["verdict"] == "differs" and table["focus"]["informative_patients"] == 12
+    assert table["image_mass"]["verdict"] == "too few" and table["image_mass"]["p"] is None
+    few = {line["metric"]: line for line in correctness.correct_incorrect(rows[:10], PARAMS)}
+    assert few["focus"]["informative_patients"] == 5 and few["focus"]["p"] is None and few["focus"]["verdict"] == "too few"
+
+
+# --- image reliance ---------------------------------------------------------------------------------------------------
+
+
+def relied(answers: list[str], without: list[str], margins: list[float], other: list[float]) -> dict:
+    rows = [row(1, said, wording=index, margin=margin) for index, (said, margin) in enumerate(zip(answers, margins))]
+    rows += [
+        row(1, said, wording=index, margin=margin, condition="no_image", status="no_grid")
+        for index, (said, margin) in enumerate(zip(without, other))
+    ]
+    questions = [{"question_id": "q1", "condition": "clean", "consistency": 1.0}]
+    (found,) = reliance.reliance_rows(rows, questions)
+    return found
+
+
+def test_reliance_is_signed_by_the_answer_given_with_the_image():
+    found = relied(["yes", "no"], ["yes", "yes"], [3.0, -2.0], [1.0, 1.0])
+    assert found["reliance_no_image"] == pytest.approx(((3 - 1) + (2 + 1)) / 2) and found["reliance_blank"] is None
+    assert found["text_only_agreement"] == 0.5
+    assert relied(["uncertain"], ["yes"], [0.5], [1.0])["reliance_no_image"] is None
+
+
+@pytest.mark.parametrize("answers, without, blind", [
+    (["yes", "yes"], ["yes", "yes"], True), (["yes", "yes"], ["yes", "no"], False), (["yes", "no"], ["yes", "no"], False),
+    (["unparsed", "unparsed"], ["unparsed", "unparsed"], False), (["yes", "yes"], ["yes"], None),
+])  # fmt: skip
+def test_consistent_but_blind_needs_all_wordings_and_all_text_only_answers_alike(answers, without, blind):
+    assert relied(answers, without, [1.0] * len(answers), [1.0] * len(without))["consistent_but_blind"] is blind
+
+
+# --- robustness and occlusion -----------------------------------------------------------------------------------------
+
+
+def test_conditions_are_compared_with_the_same_wordings_clean_row():
+    rows = [row(patient) for patient in range(10)]
+    noise = {"condition": "gaussian_noise", "strength": "0.1"}
+    for patient in range(10):
+        flipped = patient < 4
+        rows.append(row(patient, "no" if flipped else "yes", flip_to_clean=flipped, margin_change=-4.0 if flipped else 0.0,
+                        **noise, **{column("decision", "js_to_clean"): 0.02}))  # fmt: skip
+    clean, noisy = robustness.robustness(rows, [{"js_other_finding": 0.5}], PARAMS)
+    assert clean["condition"] == "clean" and clean["flip_rate"] is None and clean["accuracy_change"] is None
+    assert noisy["flip_rate"] == 0.4 and noisy["accuracy"] == 0.6 and noisy["accuracy_change"] == pytest.approx(-0.4)
+    assert noisy["margin_change"] == pytest.approx(-1.6) and noisy["js_to_clean"] == 0.02 and noisy["js_other_finding"] == 0.5
+    assert noisy["agreement_with_clean"] == 0.6 and noisy["flip_low"] < 0.4 < noisy["flip_high"]
+
+
+def test_what_an_occlusion_costs_is_signed_by_the_clean_answer():
+    rows = [
+        row(1, "no", truth="yes", margin=-3.0), row(1, "no", margin=-1.0, condition="occlude_region", flip_to_clean=False),
+        row(1, "no", margin=-3.5, condition="occlude_elsewhere", flip_to_clean=False),
+        row(2, "uncertain"), row(2, "yes", condition="occlude_region"), row(2, "yes", condition="occlude_elsewhere"),
+        row(3), row(3, "no", margin=-1.0, condition="occlude_region", flip_to_clean=True),
+    ]  # fmt: skip
+    (pair,) = occlusion.occlusion_pairs(rows)  # 2 has no clean answer, 3 was not asked elsewhere
+    assert (pair["drop_region"], pair["drop_elsewhere"], pair["effect"]) == (2.0, -0.5, 2.5)
+
+
+# --- references and hypotheses ----------------------------------------------------------------------------------------
+
+
+def asked(patients: int, where: dict[str, tuple[int, int]]) -> tuple[list[dict], Store]:
+    """A baseline question about a nodule and a control per patient; grids spotted where the role looks."""
+    rows, grids = [], {}
+    for patient in range(patients):
+        for role, finding, truth in (("study", "nodule", "yes"), ("control", "edema", "no")):
+            made = row(patient, truth, truth, role=role, finding=finding, sample_id=f"{role}{patient}")
+            rows.append(made)
+            grids[made["sample_id"]] = spot(where[role], 0.5 + 0.001 * patient)
+    return rows, store(grids)
+
+
+def test_the_reference_maps_are_what_they_are_called():
+    rows, made = asked(3, {"study": HERE, "control": THERE})
+    located = references.located(rows, made, place, without_sinks=False)
+    assert [one["uniform_region_enrichment"] for one in located] == [1, 1, 1]
+    assert [one["body_region_enrichment"] for one in located] == [1, 1, 1]  # the body is the whole picture here
+    for patient, one in enumerate(located):
+        others = [0.5 + 0.001 * other for other in range(3) if other != patient]
+        assert one["other_patients_region_mass"] == pytest.approx(np.mean(others), rel=1e-5)
+        assert one["other_finding_region_mass"] == pytest.approx((0.5 - 0.001 * patient) / 255, rel=1e-4)
+        assert one["model_pointing_game"] == 1 and one["other_finding_pointing_game"] == 0
+
+
+def test_zeroed_cells_give_their_mass_to_the_rest():
+    grid = references.without_cells(spot(HERE), [4 * 16 + 4])
+    assert grid[HERE] == 0 and grid.sum() == pytest.approx(1) and grid[0, 0] == pytest.approx(1 / 255)
+    assert references.without_cells(spot(HERE, 1.0), [4 * 16 + 4]) is None
+
+
+def decided(rows: list[dict], made: Store, contrast: list[dict] = ()) -> dict[str, dict]:
+    located = references.located(rows, made, place, without_sinks=False)
+    return {line["hypothesis"]: line for line in hypotheses.hypotheses(located, contrast, rows, made, PARAMS)}
+
+
+def test_attention_that_follows_the_question_is_supported_only_beyond_every_reference():
+    rng = np.random.default_rng(0)
+    rows, made = asked(12, {"study": HERE, "control": THERE})
+    weak = {name: 0.2 * grid + 0.8 * rng.dirichlet(np.ones(256)).reshape(16, 16) for name, grid in zip(made.samples, made.grids["decision"])}
+    found = decided(rows, store({name: weak[name] if name.startswith("control") else made.grids["decision"][index].astype(float)
+                                 for index, name in enumerate(made.samples)}))["H1b"]  # fmt: skip
+    # other patients asked the same look there as well: the mean map is as good, so the region alone is not enough
+    assert found["verdict"] == "not supported" and "best reference: other patients" in found["note"]
+
+
+def test_attention_at_each_patients_own_region_is_supported():
+    rng = np.random.default_rng(1)
+    cells = [(int(a), int(b)) for a, b in rng.integers(1, 15, (14, 2))]
+    rows, grids = [], {}
+    for patient, cell in enumerate(cells):
+        for role, finding, truth in (("study", "nodule", "yes"), ("control", "edema", "no")):
+            made = row(patient, truth, truth, role=role, finding=finding, sample_id=f"{role}{patient}")
+            rows.append(made)
+            grids[made["sample_id"]] = spot(cell, 0.3) if role == "study" else rng.dirichlet(np.full(256, 50)).reshape(16, 16)
+
+    def own_place(one: dict) -> Place:
+        coverage = np.zeros((16, 16))
+        coverage[cells[int(one["subject_id"][1:])]] = 1
+        return Place(np.ones((16, 16)), (0.0, 0.0, 1.0, 1.0), True, {"nodule": Region(coverage, coverage > 0, False)}, 160, 160)
+
+    located = references.located(rows, store(grids), own_place, without_sinks=False)
+    found = {line["hypothesis"]: line for line in hypotheses.hypotheses(located, [], rows, store(grids), PARAMS)}["H1b"]
+    assert found["verdict"] == "supported" and found["effect"] > 1.2 and found["p"] <= 0.01 and found["patients"] == 14
+
+
+def test_uniform_attention_supports_nothing():
+    rows, _ = asked(12, {"study": HERE, "control": THERE})
+    found = decided(rows, store({one["sample_id"]: np.full((16, 16), 1 / 256) for one in rows}))
+    assert found["H1b"]["verdict"] == "not supported" or found["H1b"]["effect"] <= 1
+    assert found["H1b"]["verdict"] != "supported" and found["H2"]["verdict"] == "not applicable"
+
+
+def test_without_controls_regions_or_patients_the_verdict_says_so():
+    rows, made = asked(12, {"study": HERE, "control": THERE})
+    study = [one for one in rows if one["role"] == "study"]
+    assert decided(study, made)["H1b"]["verdict"] == "not applicable" and "control" in decided(study, made)["H1b"]["note"]
+    absent = [one | {"ground_truth": "no"} for one in rows]
+    assert "region" in decided(absent, made)["H1b"]["note"]
+    few, small = asked(5, {"study": HERE, "control": THERE})
+    assert decided(few, small)["H1b"]["verdict"] == "too few" and decided(few, small)["H1b"]["p"] is None
+
+
+def test_wordings_that_share_a_pattern_are_told_by_the_mean_difference():
+    rows, made = asked(12, {"study": HERE, "control": THERE})
+    contrast = [{"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index} for index in range(12)]
+    found = decided(rows, made, contrast)["H2"]
+    assert found["verdict"] == "supported" and found["effect"] == pytest.approx(0.1055)
+    small = decided(rows, made, [one | {"difference": one["difference"] / 100} for one in contrast])["H2"]
+    assert small["verdict"] == "not supported"
+
+
+def test_the_checks_of_the_model_pass_or_fail():
+    rows, made = asked(6, {"study": HERE, "control": THERE})
+    assert decided(rows, made)["H3a"]["verdict"] == "pass" and decided(rows, made)["H4"]["verdict"] == "not applicable"
+    object.__setattr__(made, "model", {"image_side": 32, "cross_attention": ["cross_attn"], "agrees_with_eager": False})
+    assert decided(rows, made)["H3a"]["verdict"] == "fail" and decided(rows, made)["H4"]["verdict"] == "fail"
+
+
+@pytest.mark.parametrize("p, effect, high, expected", [
+    (0.01, 1.3, 1.5, "supported"), (0.01, 1.1, 1.5, "inconclusive"), (0.01, 1.1, 1.19, "not supported"), (0.2, 1.3, 1.5, "inconclusive"),
+    (0.05, 1.2, 1.4, "supported"), (0.9, 0.8, 0.9, "not supported"), (0.9, 0.8, None, "inconclusive"),
+])  # fmt: skip
+def test_the_verdict_follows_the_rule(p, effect, high, expected):
+    assert verdict({"p_adjusted": p, "effect": effect, "high": high, "minimum_effect": 1.2}) == expected
+
+
+# --- published numbers ------------------------------------------------------------------------------------------------
+
+PUBLISHED = "quantity,study,published,unit,source,comparable,reason,ours\nflips,mimic-cxr,0.15,share,a paper,{},because,{}\n"
+TABLES = {"consistency": [], "flips": [], "image_reliance": []}
+HEADLINE = {"accuracy_all": 0.8, "accuracy_baseline": 0.9, "flip_rate": 0.25}
+
+
+def beside(tmp_path, study: str, comparable: str = "yes", ours: str = "flip_rate") -> list[dict]:
+    path = tmp_path / "published.csv"
+    path.write_text(PUBLISHED.format(comparable, ours))
+    return published.published(path, study, [], TABLES, HEADLINE)
+
+
+def test_published_numbers_stand_beside_ours_for_their_own_study_only(tmp_path):
+    (line,) = beside(tmp_path, "mimic-cxr")
+    assert line["ours"] == 0.25 and line["difference"] == pytest.approx(0.1) and line["comparable"] is True
+    assert beside(tmp_path, "mimic-cxr", "no")[0]["difference"] is None
+    assert beside(tmp_path, "phantom") == []
+
+
+def test_a_number_that_we_do_not_have_is_an_error_that_names_the_row(tmp_path):
+    with pytest.raises(InputError, match="published.csv, row 2: ours is 'fliprate'"):
+        beside(tmp_path, "phantom", ours="fliprate")
