@@ -5,8 +5,6 @@ the processor stretches every image to one square. Coverage is float [cells, cel
 Masks are found and measured in integers, so the same image gives the same mask on every processor.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy import ndimage
 
@@ -133,41 +131,6 @@ def cell_coverage(mask: np.ndarray, cells: int = 16) -> np.ndarray:
     height, width = mask.shape
     area = _pixel_weights(height, cells) @ mask.astype(np.float64) @ _pixel_weights(width, cells).T
     return area / (height * width)
-
-
-def box_coverage(box: tuple[float, float, float, float], width: int, height: int, cells: int = 16) -> np.ndarray:
-    """Area fraction of a box (x, y, w, h), in pixels of a width x height original, per cell → float [cells, cells]."""
-    return boxes_coverage([box], width, height, cells)
-
-
-def boxes_coverage(
-    boxes: Sequence[tuple[float, float, float, float]], width: int, height: int, cells: int = 16
-) -> np.ndarray:
-    """Area fraction of the union of boxes (x, y, w, h), in original pixels, per cell → float [cells, cells] in [0, 1].
-
-    Exact, overlapping boxes counted once. Raises ValueError for no box, an empty box, or one that leaves the image.
-    """
-    cells = _check_cells(cells)
-    if width < 1 or height < 1:
-        raise ValueError(f"image is {width!r} x {height!r} pixels, expected at least 1 x 1")
-    edges = np.asarray([tuple(box) for box in boxes], dtype=np.float64)
-    if edges.ndim != 2 or edges.shape[1] != 4 or not np.isfinite(edges).all():
-        raise ValueError(f"boxes are {list(boxes)!r}, expected at least one (x, y, w, h) of finite numbers")
-    edges[:, 2:] += edges[:, :2]  # now x0, y0, x1, y1
-    for box, (x0, y0, x1, y1) in zip(boxes, edges):
-        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-            raise ValueError(f"box {tuple(box)!r} (x, y, w, h) is empty or leaves the image of {width} x {height} pixels")
-    # In units of 1/cells pixel the cell edges are whole multiples of the image's size.
-    edges *= cells
-    xs = np.unique(np.concatenate([np.arange(cells + 1.0) * width, edges[:, 0], edges[:, 2]]))
-    ys = np.unique(np.concatenate([np.arange(cells + 1.0) * height, edges[:, 1], edges[:, 3]]))
-    inside = np.zeros((ys.size - 1, xs.size - 1), dtype=bool)
-    for x0, y0, x1, y1 in edges:
-        inside |= np.outer((ys[:-1] >= y0) & (ys[:-1] < y1), (xs[:-1] >= x0) & (xs[:-1] < x1))
-    column = np.arange(cells)[:, None] == np.floor_divide(xs[:-1], width)[None, :]
-    row = np.arange(cells)[:, None] == np.floor_divide(ys[:-1], height)[None, :]
-    area = (row * np.diff(ys)) @ inside.astype(np.float64) @ (column * np.diff(xs)).T
-    return np.clip(area / (width * height), 0.0, 1.0)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[float, float, float, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medattn.measures.body import body_mask, bounding_box, box_coverage, boxes_coverage, cell_coverage
+from medattn.measures.body import body_mask, bounding_box, cell_coverage
 from medattn.study.anatomy import FINDINGS, LOOKALIKES, draw
 
 
@@ -119,35 +119,6 @@ def test_a_pixel_covers_the_cell_it_belongs_to():
         mask = np.zeros((height, width), bool)
         mask[y, x] = True
         assert np.unravel_index(cell_coverage(mask).argmax(), (16, 16)) == (16 * y // height, 16 * x // width)
-
-
-def test_a_box_of_whole_pixels_covers_what_its_mask_covers():
-    rng = np.random.default_rng(5)
-    for _ in range(20):
-        width, height = rng.integers(20, 90, 2)
-        x, y = rng.integers(0, width - 2), rng.integers(0, height - 2)
-        w, h = rng.integers(1, width - x + 1), rng.integers(1, height - y + 1)
-        mask = np.zeros((height, width), bool)
-        mask[y : y + h, x : x + w] = True
-        assert box_coverage((x, y, w, h), width, height) == pytest.approx(cell_coverage(mask), abs=1e-12)
-
-
-def test_a_box_keeps_its_area_when_its_edges_are_fractions():
-    coverage = box_coverage((3.25, 10.5, 41.3, 7.9), 100, 60)
-    assert coverage.mean() == pytest.approx(41.3 * 7.9 / 6000, abs=1e-12)
-    assert box_coverage((0, 0, 0.5, 0.5), 16, 16)[0, 0] == 0.25
-
-
-def test_overlapping_boxes_count_once():
-    mask = np.zeros((50, 70), bool)
-    mask[5:30, 10:40] = mask[20:45, 30:66] = True
-    assert boxes_coverage([(10, 5, 30, 25), (30, 20, 36, 25)], 70, 50) == pytest.approx(cell_coverage(mask), abs=1e-12)
-
-
-@pytest.mark.parametrize("box", [(0, 0, 0, 5), (-1, 0, 5, 5), (8, 8, 5, 5), (0, 0, np.nan, 1)])
-def test_a_box_that_is_empty_or_leaves_the_image_is_refused(box):
-    with pytest.raises(ValueError, match="box"):
-        box_coverage(box, 10, 10)
 
 
 def test_the_bounding_box_holds_every_pixel():
