@@ -171,7 +171,7 @@ def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
     assert sorted(one.sample_id for one in shown) == sorted(rows.sample_id)
     pictures = gallery.pictures(results, Films(read_study(root / "data")))
     assert {one.picture for one in shown} - {""} == set(pictures)
-    assert all((one.picture == "") == (one.condition == "no_image") for one in shown)
+    assert all((one.picture == "") == (one.condition == "no image") for one in shown)
 
 
 def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():
