@@ -14,7 +14,14 @@ from medattn.study.write_phantom import write
 from tests.import_closure import ROOT
 
 IMAGES = 3
-UNITS = IMAGES * (16 + 2)  # conditions and strengths; two occlusions, for all three findings are there
+CONDITIONS = {  # one of each kind, so that the files stay few
+    "clean": {"wordings": "all"},
+    "no_image": {"wordings": "all"},
+    "gaussian_noise": {"wordings": "baseline", "strengths": [0.1, 0.2]},
+    "shuffled_image": {"wordings": "baseline"},
+    "occlude_region": {"wordings": "baseline"},
+}
+UNITS = IMAGES * 6  # all three findings are there, so each has a region to hide
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +36,9 @@ def root(tmp_path_factory):
 
 
 def settings() -> Params:
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"study": "data", "study_digests": {}, "allow_unpinned": True}
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw |= {"study": "data", "study_digests": {}, "allow_unpinned": True, "conditions": CONDITIONS}
+    raw["prompt"]["max_new_tokens"] = raw["extract"]["generated_rows"] + 1
     return Params.model_validate(raw)
 
 

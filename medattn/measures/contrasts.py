@@ -1,7 +1,8 @@
 """Comparisons inside patients, ratios and rank measures, with intervals by patient, and the test of head groups.
 
 What varies within a patient is compared within patients: one number per patient, whose sign is a coin flip under the
-null (`statistics.sign_flip`). Intervals are BCa bootstrap intervals over patients.
+null (`statistics.sign_flip`). Means and ratios over patients have studentised intervals (`statistics.ratio_interval`),
+which hold with few patients where BCa intervals are too narrow; rank measures have BCa intervals.
 """
 
 import math
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
+from medattn.measures import statistics
 from medattn.measures.statistics import BLOCK, CONFIDENCE, TIE
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # [..., patient, column] -> [...]
@@ -62,6 +64,14 @@ def bca(patients: np.ndarray, statistic: Statistic, draws: int, rng: np.random.G
         bounds.append(float(values[min(draws - 1, max(0, to_whole(adjusted * (draws + 1)) - 1))]))
     low, high = min(bounds[0], estimate), max(bounds[1], estimate)
     return Bounds(estimate, low, high) if low < high else None
+
+
+def studentised(patients: np.ndarray, draws: int, rng: np.random.Generator) -> Bounds | None:
+    """Interval of a mean [patient, 1] or of a ratio of means [patient, 2]; None where there is none."""
+    statistic = mean if patients.shape[1] == 1 else ratio_of_means
+    pairs = patients if patients.shape[1] == 2 else np.column_stack([patients, np.ones(len(patients))])
+    bounds = statistics.ratio_interval(pairs, draws, rng)
+    return None if bounds is None else Bounds(float(statistic(patients)), *bounds)
 
 
 def mean(patients: np.ndarray) -> np.ndarray:

@@ -90,9 +90,10 @@ def design_effect(values: np.ndarray, clusters: np.ndarray) -> float:
 def _ratio_and_error(sums: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean Σ sums ÷ Σ sizes over the last axis and its cluster-robust standard error (linearised)."""
     count, total = sums.shape[-1], sizes.sum(axis=-1)
-    mean = sums.sum(axis=-1) / total
-    residual = sums - mean[..., None] * sizes
-    return mean, np.sqrt(count / (count - 1) * (residual**2).sum(axis=-1)) / total
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold nothing but zeros below the line
+        mean = sums.sum(axis=-1) / total
+        residual = sums - mean[..., None] * sizes
+        return mean, np.sqrt(count / (count - 1) * (residual**2).sum(axis=-1)) / total
 
 
 def _bootstrap_t(by: _Clusters, draws: int, rng: np.random.Generator) -> tuple[float, float] | None:
@@ -102,7 +103,7 @@ def _bootstrap_t(by: _Clusters, draws: int, rng: np.random.Generator) -> tuple[f
     """
     count = by.sizes.size
     mean, error = _ratio_and_error(by.sums, by.sizes)
-    scale = np.abs(by.sums / by.sizes).max()
+    scale = np.abs(by.sums).max() / by.sizes.mean()
     if not error > TIE * scale:
         return None
     rows = max(1, BLOCK // count)
@@ -113,6 +114,8 @@ def _bootstrap_t(by: _Clusters, draws: int, rng: np.random.Generator) -> tuple[f
         means.append(some_means)
         errors.append(some_errors)
     gap, errors = np.concatenate(means) - mean, np.concatenate(errors)
+    if not np.isfinite(gap).all():
+        return None
     gap[np.abs(gap) <= TIE * scale] = 0.0
     flat = errors <= TIE * scale  # a draw of patients all alike: infinitely many errors away, or none
     studentised = gap / np.where(flat, 1.0, errors)
@@ -177,6 +180,20 @@ def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, rng: np.
             "expected more patients whose means differ"
         )
     return Interval(math.fsum(values) / values.size, *bounds, count, "bootstrap-t", count < FEW_PATIENTS)
+
+
+def ratio_interval(patients: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[float, float] | None:
+    """95 % interval for mean of column 0 ÷ mean of column 1 over patients [patient, 2]: studentised bootstrap.
+
+    Column 1 is not negative and not 0 everywhere; all ones give the interval of a mean. None for fewer than two
+    patients, patients all alike, or where the bootstrap has no finite quantile.
+    """
+    patients = np.asarray(patients, dtype=np.float64)
+    if patients.ndim != 2 or patients.shape[1] != 2 or not np.isfinite(patients).all() or (patients[:, 1] < 0).any():
+        raise ValueError(f"patients have shape {patients.shape}, expected finite [patient, 2], column 1 not negative")
+    if len(patients) < 2 or not patients[:, 1].any():
+        return None
+    return _bootstrap_t(_Clusters(patients[:, 0], patients[:, 1]), _check_draws(draws, 200), rng)
 
 
 def _at_least(totals: np.ndarray, observed: float, scale: float) -> int:

@@ -51,11 +51,11 @@ def correct_incorrect(rows: Sequence[Row], params: Metrics) -> list[Row]:
                 "mean_correct": average(right) if right else None,
                 "mean_incorrect": average(wrong) if wrong else None,
                 "informative_patients": len(pairs),
-                **intervals.of_patients(gap, contrasts.mean, metric, "difference"),
+                **intervals.mean_of_patients(gap, metric, "difference"),
                 "smallest_p": min(1.0, 2.0 ** (1 - len(pairs))),
                 "p": intervals.sign_flip(gap[:, 0], metric) if enough else None,
                 "p_adjusted": None,
-                **intervals.of_patients(pairs, contrasts.cliffs_delta, metric, "cliffs_delta", "delta"),
+                **intervals.ranks_of_patients(pairs, contrasts.cliffs_delta, metric, "cliffs_delta", "delta"),
                 "verdict": "too few",
             }
         )

@@ -70,7 +70,7 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
             return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, verdict="not applicable", note=f"no {missing}")
         if len(patients) < LEAST_PATIENTS:
             return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, patients=len(patients), verdict="too few")
-        cells = intervals.of_patients(pairs, contrasts.ratio_of_means, f"{name}|{reference}", "effect")
+        cells = intervals.ratio_of_patients(pairs, f"{name}|{reference}", "effect")
         found.append(cells | {"p": intervals.sign_flip(pairs[:, 0] - pairs[:, 1], f"{name}|{reference}"),
                               "patients": len(patients), "reference": reference})  # fmt: skip
     weakest = min(found, key=lambda one: one["effect"])
@@ -91,7 +91,7 @@ def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
     patients, means = by_patient(some, "difference")
     if len(patients) < LEAST_PATIENTS:
         return _row("H2", claim, statistic, minimum_effect=LEAST_DIVERGENCE, patients=len(patients), verdict="too few")
-    cells = intervals.of_patients(means, contrasts.mean, "H2", "effect")
+    cells = intervals.mean_of_patients(means, "H2", "effect")
     return _row(
         "H2", claim, statistic,
         effect=cells["effect"], low=cells["effect_low"], high=cells["effect_high"], minimum_effect=LEAST_DIVERGENCE,

@@ -14,6 +14,7 @@ from medattn.params import Metrics
 from medattn.seeding import generator
 
 TOO_FEW = "too few patients"
+LEAST_FOR_RANKS = 10  # below this many patients a BCa interval of a rank measure depends on single patients
 Row = dict[str, object]
 Cells = dict[str, object]
 
@@ -53,22 +54,37 @@ class Intervals:
         return _cells(name, short, found.estimate, found.low, found.high, found.method)
 
 
-    def of_patients(self, patients: np.ndarray, statistic: contrasts.Statistic, key: str, name: str, short: str = "") -> Cells:
-        """{name}, {short}_low, {short}_high, {short}_method: a statistic of patients [patient, column], BCa by patient."""
-        short = short or name
-        if not len(patients):
-            return _cells(name, short, None)
-        found = contrasts.bca(patients, statistic, self.params.bootstrap_draws, self._rng(key, name))
-        if found is None:
-            estimate = float(statistic(patients))
-            return _cells(name, short, estimate if math.isfinite(estimate) else None, method=TOO_FEW)
-        return _cells(name, short, found.estimate, found.low, found.high, "bca")
+    def mean_of_patients(self, patients: np.ndarray, key: str, name: str, short: str = "") -> Cells:
+        """{name}, {short}_low, {short}_high, {short}_method: mean over patients [patient, 1]."""
+        found = contrasts.studentised(patients, self.params.bootstrap_draws, self._rng(key, name)) if len(patients) else None
+        return _found(patients, contrasts.mean, found, "bootstrap-t", name, short or name)
+
+    def ratio_of_patients(self, patients: np.ndarray, key: str, name: str, short: str = "") -> Cells:
+        """Likewise of the mean of column 0 ÷ the mean of column 1 over patients [patient, 2]."""
+        found = contrasts.studentised(patients, self.params.bootstrap_draws, self._rng(key, name)) if len(patients) else None
+        return _found(patients, contrasts.ratio_of_means, found, "bootstrap-t", name, short or name)
+
+    def ranks_of_patients(self, patients: np.ndarray, statistic: contrasts.Statistic, key: str, name: str, short: str = "") -> Cells:
+        """Likewise of a rank measure of patients [patient, 2]; from LEAST_FOR_RANKS patients on."""
+        enough = len(patients) >= LEAST_FOR_RANKS
+        found = contrasts.bca(patients, statistic, self.params.bootstrap_draws, self._rng(key, name)) if enough else None
+        return _found(patients, statistic, found, "bca", name, short or name)
 
     def sign_flip(self, numbers: np.ndarray, key: str) -> float | None:
         """p-value that one number per patient is 0 up to chance; None without a patient."""
         if not len(numbers):
             return None
         return statistics.sign_flip(numbers, generator(self.params.seed, "sign-flip", self.table, key), self.params.permutation_draws)
+
+
+def _found(
+    patients: np.ndarray, statistic: contrasts.Statistic, found: contrasts.Bounds | None, method: str, name: str, short: str
+) -> Cells:
+    if found is not None:
+        return _cells(name, short, found.estimate, found.low, found.high, method)
+    estimate = float(statistic(patients)) if len(patients) else math.nan
+    there = math.isfinite(estimate)
+    return _cells(name, short, estimate if there else None, method=TOO_FEW if there else None)
 
 
 def _cells(

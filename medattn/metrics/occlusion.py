@@ -73,7 +73,7 @@ def occlusion(pairs: Sequence[Row], params: Metrics) -> list[Row]:
                 **intervals.mean(some, "effect", finding, "effect"),
                 "flip_region": mean_of(some, "flip_region"),
                 "flip_elsewhere": mean_of(some, "flip_elsewhere"),
-                **intervals.of_patients(
+                **intervals.ranks_of_patients(
                     both, contrasts.rank_correlation, finding, "correlation_with_region_mass", "correlation"
                 ),
             }

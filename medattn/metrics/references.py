@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from medattn.measures import contrasts, localisation
+from medattn.measures import localisation
 from medattn.metrics import grid_metrics
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, by_patient, count_of_patients, mean_of, present
@@ -107,7 +107,7 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
                 for metric, short in (("zone_enrichment", "zone_ratio"), ("region_enrichment", "region_ratio")):
                     _, pairs = by_patient(some, f"model_{metric}", f"{name}_{metric}")
                     pairs = pairs[:0] if name == "model" else pairs
-                    cells |= intervals.of_patients(pairs, contrasts.ratio_of_means, key, short)
+                    cells |= intervals.ratio_of_patients(pairs, key, short)
                 table.append(
                     {
                         "finding": finding,

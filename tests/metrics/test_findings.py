@@ -7,57 +7,11 @@ import pytest
 
 from medattn.errors import InputError
 from medattn.metrics import agreement, correctness, hypotheses, occlusion, published, references, reliance, robustness, strategies
-from medattn.metrics.grid_metrics import COLUMNS, column
+from medattn.metrics.grid_metrics import column
 from medattn.metrics.hypotheses import verdict
 from medattn.metrics.inputs import Store
 from medattn.metrics.places import Place, Region
-from medattn.metrics.rows import ANSWER, IDENTITY
-from medattn.params import Metrics
-
-PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
-OPPOSITE = {"yes": "no", "no": "yes"}
-
-
-def row(patient: int, parsed: str = "yes", truth: str = "yes", wording: int = 0, **more) -> dict:
-    """An evaluation row of one patient with one image and one question."""
-    made = dict.fromkeys((*IDENTITY, *ANSWER, *(column("decision", name) for name in COLUMNS)))
-    condition = more.get("condition", "clean")
-    made |= {
-        "sample_id": f"q{patient}-v{wording}-{condition}", "question_id": f"q{patient}", "image_id": f"i{patient}",
-        "shown_image_id": f"i{patient}", "subject_id": f"p{patient:02d}", "role": "study", "condition": "clean", "status": "ok",
-        "finding": "nodule", "zone": "nodule", "baseline_question": "Is there a nodule?", "variant_index": wording,
-        "strategy": strategies.STRATEGIES[wording], "parsed_answer": parsed, "ground_truth": truth, "correct": parsed == truth,
-        "margin": {"yes": 2.0, "no": -2.0}.get(parsed, 0.0), "margin_valid": True,
-    }  # fmt: skip
-    return made | more
-
-
-def store(grids: dict[str, np.ndarray], heads: dict[str, np.ndarray] | None = None, sinks: dict | None = None) -> Store:
-    heads = heads or {}
-    return Store(
-        samples={name: index for index, name in enumerate(grids)},
-        grids={"decision": np.stack(list(grids.values())).astype(np.float32), "original": np.stack(list(grids.values()))},
-        with_sinks={}, notes={}, sinks=sinks or {},
-        heads=np.stack(list(heads.values())) if heads else np.zeros((0, 1, 4, 256)),
-        head_samples=list(heads), key_value_heads=2,
-        model={"image_side": 32, "cross_attention": [], "agrees_with_eager": True},
-    )  # fmt: skip
-
-
-def spot(cell: tuple[int, int], share: float = 0.5) -> np.ndarray:
-    grid = np.full((16, 16), (1 - share) / 255)
-    grid[cell] = share
-    return grid
-
-
-HERE, THERE = (4, 4), (11, 11)
-
-
-def place(_: dict) -> Place:
-    coverage = np.zeros((16, 16))
-    coverage[HERE] = 1
-    return Place(np.ones((16, 16)), (0.0, 0.0, 1.0, 1.0), True, {"nodule": Region(coverage, coverage > 0, False)}, 160, 160)
-
+from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
 
 # --- strategies -------------------------------------------------------------------------------------------------------
 
