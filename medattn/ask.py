@@ -100,7 +100,7 @@ def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
     from medattn.figures.films import overlay
     from medattn.study.films import Film
 
-    fig = overlay(f"“{question}”\nModel: {reply.answer}", Film("asked", open_picture(image), {}), reply.grid)
+    fig = overlay(f"“{question}”\nModel: {reply.answer}", Film("asked", open_picture(image), False, {}), reply.grid)
     picture, grid = io.BytesIO(), io.BytesIO()
     fig.savefig(picture, format="png", dpi=150, metadata={"Software": None})
     style.plt.close(fig)

@@ -22,8 +22,8 @@ def _interval(low: str, high: str) -> str:
 
 def lines(root: Path = Path(".")) -> list[str]:
     """The headline table as lines of text. Raises InputError if the tables are not there."""
-    table, numbers = root / paths.TABLES / "by_strategy.csv", root / paths.METRICS
-    for path in (table, numbers):
+    table, maps, numbers = root / paths.TABLES / "by_strategy.csv", root / paths.TABLES / "localisation.csv", root / paths.METRICS
+    for path in (table, maps, numbers):
         if not path.exists():
             raise InputError(f"{path} not found: run `dvc repro` first")
     with table.open(newline="", encoding="utf-8") as file:
@@ -40,15 +40,19 @@ def lines(root: Path = Path(".")) -> list[str]:
     made = ["  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths)))
             for line in (COLUMNS, *rows)]  # fmt: skip
     made.insert(1, "─" * len(made[0]))
-    return [*made, "", *_sentences(json.loads(numbers.read_text(encoding="utf-8")))]
+    with maps.open(newline="", encoding="utf-8") as file:
+        beside = [row for row in csv.DictReader(file) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"]
+    return [*made, "", *_sentences(json.loads(numbers.read_text(encoding="utf-8")), beside)]
 
 
-def _sentences(numbers: dict) -> list[str]:
+def _sentences(numbers: dict, maps: list[dict]) -> list[str]:
     said = []
     if numbers["accuracy_no_image"] is not None:
         said.append(f"Without the image {_percent(str(numbers['accuracy_no_image']))} of the answers are right; what is neither yes nor no is wrong.")
     if numbers["region_enrichment"] is not None:
-        said.append(f"The true region gets {numbers['region_enrichment']:.2f} times its share of attention (1 = chance).")
+        best = max((row for row in maps if row["region_enrichment"]), key=lambda row: float(row["region_enrichment"]), default=None)
+        beside = f"; a map that knows less, {best['map'].replace('_', ' ')}, gets {float(best['region_enrichment']):.2f}" if best else ""
+        said.append(f"The true region gets {numbers['region_enrichment']:.2f} times its share of attention (1 = chance{beside}).")
     if numbers["js_other_finding"] is not None and numbers["js_other_wording"] is not None:
         said.append(
             f"Attention differs by {numbers['js_other_finding']:.2g} bits (JS divergence) when another finding is asked, "

@@ -18,12 +18,13 @@ from medattn.seeding import choose
 from medattn.study.check import check
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study, settings
+from medattn.study.strategy_labels import labels
 from medattn.tables import write_csv
 
 MANIFEST_COLUMNS = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "image_path", "image_sha256",
     "width", "height", "study_id", "subject_id", "view", "split", "finding", "zone", "baseline_question", "question", "answer",
-    "question_variant", "variant_index", "strategy",
+    "question_variant", "variant_index", "strategy", "strategies",
 )  # fmt: skip
 
 
@@ -34,9 +35,10 @@ def run(params: Params, root: Path = Path(".")) -> str:
     report = check(study.directory, model)
     check_pin(params, report.digest)
     check_layers(params, study.model_layers(model))
-    rows, note = without_large_regions(manifest_rows(study, params), Films(study))
+    rows, alone = manifest_rows(study, params)
+    rows, large = without_large_regions(rows, Films(study))
     write_csv(root / paths.MANIFEST, MANIFEST_COLUMNS, rows)
-    return f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]}){note}"
+    return f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]}){alone}{large}"
 
 
 def check_layers(params: Params, count: int | None) -> None:
@@ -70,8 +72,8 @@ def check_pin(params: Params, found: str) -> None:
         )
 
 
-def manifest_rows(study: Study, params: Params) -> list[dict[str, str]]:
-    """Rows of the manifest in order of sample_id, from a study that was checked.
+def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], str]:
+    """Rows of the manifest in order of sample_id, from a study that was checked; and a note of what cannot be asked.
 
     `limit` keeps the first N baseline questions by question_id, with all their wordings and the controls of their
     images. Donors of shuffled_image come from the whole study. The occlusions are asked where a true region is known.
@@ -80,7 +82,7 @@ def manifest_rows(study: Study, params: Params) -> list[dict[str, str]]:
     every = study.questions()
     donors = Donors(images, every)
     regions = {(row["image_id"], row["finding"]) for row in study.regions()}
-    rows = []
+    rows, alone = [], set()
     for question in limited(every, params.limit):
         for condition, asked in params.conditions.asked().items():
             if condition != "clean" and (question["role"] != "study" or _left_out(question, asked.wordings)):
@@ -88,10 +90,16 @@ def manifest_rows(study: Study, params: Params) -> list[dict[str, str]]:
             if condition in REGIONAL and (question["image_id"], question["finding"]) not in regions:
                 continue
             for strength in asked.degrees():
-                rows.append(manifest_row(question, images[question["image_id"]], condition, strength))
+                row = manifest_row(question, images[question["image_id"]], condition, strength)
                 if condition == "shuffled_image":
-                    rows[-1] |= donors.of(question)
-    return sorted(rows, key=lambda row: row["sample_id"])
+                    shown = donors.of(question)
+                    if shown is None:
+                        alone.add(question["question_id"])
+                        continue
+                    row |= shown
+                rows.append(row)
+    note = f"; no other patient's image in that view to be shown: {', '.join(sorted(alone))}" if alone else ""
+    return sorted(rows, key=lambda row: row["sample_id"]), note
 
 
 def without_large_regions(rows: list[dict[str, str]], films: Films) -> tuple[list[dict[str, str]], str]:
@@ -133,10 +141,10 @@ class Donors:
         self._images = images
         self._truth = {(row["image_id"], row["finding"]): row["answer"] for row in questions}
 
-    def of(self, question: dict[str, str]) -> dict[str, str]:
+    def of(self, question: dict[str, str]) -> dict[str, str] | None:
         """The manifest's columns that say what is shown: the donor, and its truth ("" if nobody asked about it).
 
-        All wordings of a question see the same donor. Raises InputError if the study has no other patient in that view.
+        All wordings of a question see the same donor. None if the study has no other patient in that view.
         """
         own, finding = self._images[question["image_id"]], question["finding"]
         others = [
@@ -145,10 +153,7 @@ class Donors:
             if image["subject_id"] != own["subject_id"] and image["view"] == own["view"]
         ]
         if not others:
-            raise InputError(
-                f"question {question['question_id']!r}: no other patient's image has view {own['view']!r} to be shown instead:"
-                " set conditions.shuffled_image to null"
-            )
+            return None
         truth = {image_id: self._truth.get((image_id, finding), "") for image_id in others}
         for wanted in ({"yes", "no"} - {question["answer"]}, {""}, {question["answer"]}):
             if fitting := tuple(image_id for image_id in others if truth[image_id] in wanted):
@@ -167,11 +172,14 @@ class Donors:
 def manifest_row(question: dict[str, str], image: dict[str, str], condition: str, strength: str) -> dict[str, str]:
     """One sample. Without an image the columns still say which image the question belongs to; shown_image_id is empty."""
     shared = {name: question[name] for name in MANIFEST_COLUMNS if name in question}
+    strategy = labels(question["strategy"])
     degree = f"-{strength.replace('-', 'm').replace('.', 'p')}" if strength else ""  # ids name files
     return shared | {
         "sample_id": f"{question['question_id']}-v{question['variant_index']}-{condition}{degree}",
         "condition": condition,
         "strength": strength,
+        "strategy": strategy.primary,
+        "strategies": "+".join(strategy.every),
         "shown_image_id": "" if condition == "no_image" else image["image_id"],
         "image_path": image["path"],
         "image_sha256": image["sha256"],

@@ -138,6 +138,23 @@ def test_sinks_are_found_with_three_findings_and_zeroed_on_request(inputs, setti
         assert zeroed[row].sum() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("hot_when_blank, position", [(True, [40]), (False, [])])
+def test_a_blank_image_tells_sinks_of_position_from_those_of_content(settings, tmp_path, hot_when_blank, position):
+    rows = [row for row in manifest_rows() if row["image_id"] == "i1" and row["condition"] == "clean"]
+    blank = rows[0] | {"sample_id": "i1-0-v0-blank", "condition": "blank"}
+    manifest, directory = tmp_path / "manifest.csv", tmp_path / "captures"
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
+        writer.writeheader()
+        writer.writerows([*rows, blank])
+    directory.mkdir()
+    made = [*(capture_of(row, hot=40) for row in rows), capture_of(blank, hot=40 if hot_when_blank else None)]
+    captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
+    aggregate.run(directory, manifest, tmp_path / "grids.safetensors", settings)
+    _, about = stored(tmp_path / "grids.safetensors", "decision")
+    assert about["sinks"]["i1"]["cells"] == [40] and about["sinks"]["i1"]["position"] == position
+
+
 def test_group_maps_average_to_the_grid(inputs, settings, tmp_path):
     out = tmp_path / "grids.safetensors"
     aggregate.run(*inputs, out, with_profile(settings, gqa="per_group"))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
+from scipy.stats import norm
 
 from medattn import conditions
 from medattn.seeding import generator
@@ -21,7 +22,7 @@ def ramp(side: int = 100) -> np.ndarray:
 
 
 def film(pixels: np.ndarray, body: np.ndarray | None = None, **regions: np.ndarray) -> Film:
-    made = Film("one", Image.fromarray(pixels), regions)
+    made = Film("one", Image.fromarray(pixels), True, regions)
     if body is not None:
         made.__dict__["body"] = body  # a cached property
     return made
@@ -29,7 +30,9 @@ def film(pixels: np.ndarray, body: np.ndarray | None = None, **regions: np.ndarr
 
 def test_the_range_is_between_the_first_and_the_ninety_ninth_percentile():
     values = ramp()
+    assert conditions.grey_range(values) == 148 - 51
     assert conditions.grey_range(values) == pytest.approx(np.percentile(values, 99) - np.percentile(values, 1), abs=1.5)
+    assert conditions.grey_range(np.full((10, 10, 3), 77, np.uint8)) == 0
     outliers = values.copy()
     outliers[0, :30] = 255
     outliers[1, :30] = 0
@@ -75,6 +78,16 @@ def test_blur_keeps_a_flat_image_and_spreads_a_point_evenly():
     assert spread.sum() == pytest.approx(255, rel=0.05)
 
 
+def test_blur_is_measured_in_cells_along_each_side_and_keeps_channels_apart():
+    tall = np.zeros((160, 80, 3), np.uint8)
+    tall[80:, :, 0] = 200  # a step in one channel, across the taller side
+    step = conditions.blur(tall, 0.5)  # σ = 5 pixels down, 2.5 across
+    assert (step[..., 1:] == 0).all() and (step[..., 0] == step[:, :1, 0]).all()
+    assert step[84, 0, 0] == pytest.approx(200 * norm.cdf(4.5 / 5), abs=2)  # pixel 84's centre, from the edge
+    wide = conditions.blur(tall.transpose(1, 0, 2), 0.5)
+    assert (wide[0, :, 0] == step[:, 0, 0]).all()
+
+
 def test_few_pixels_change_as_many_as_stated_inside_the_body_by_the_stated_amount():
     values, body = ramp(160)[:, :160], np.zeros((160, 160), bool)
     body[20:140, 30:130] = True
@@ -88,6 +101,36 @@ def test_few_pixels_change_as_many_as_stated_inside_the_body_by_the_stated_amoun
     few = np.zeros_like(body)
     few[0, :5] = True
     assert (conditions.few_pixels(values, 4, few, generator("f")) != values).any(axis=-1).sum() == 5
+
+
+def test_more_pixels_are_the_same_ones_and_further_ones():
+    values, body = np.full((160, 160, 3), 128, np.uint8), np.ones((160, 160), bool)
+    values[:80, :80] = 60
+    weak, strong = (conditions.few_pixels(values, k, body, generator("f")).astype(int) - values for k in (2, 6))
+    hit = weak != 0
+    assert hit.any(axis=-1).sum() == 200 and (strong != 0).any(axis=-1).sum() == 600
+    assert (strong[hit] == weak[hit]).all()
+
+
+def test_changed_pixels_end_at_black_and_white():
+    values, body = np.zeros((64, 64, 3), np.uint8), np.ones((64, 64), bool)
+    values[:, 32:] = 255
+    few = conditions.few_pixels(values, 256, body, generator("f"))  # every pixel moves by 64, or stays at the end
+    assert set(np.unique(few)) == {0, 64, 191, 255}
+    noise = conditions.gaussian_noise(values, 0.2, generator("n"))
+    assert noise.min() == 0 and noise.max() == 255 and 0.4 < (noise[:, :32] == 0).mean() < 0.6
+
+
+def test_single_pixels_change_inside_the_body_also_where_the_picture_is_not_square():
+    body = np.zeros((200, 80), bool)
+    body[50:100, 20:60] = True
+    pixels = np.tile(np.linspace(60, 180, 80), (200, 1))
+    one = film(grey(pixels), body)
+    plain = np.asarray(Image.fromarray(grey(pixels)).resize((64, 64), Image.Resampling.BILINEAR))
+    changed = (np.asarray(conditions.shown(one, "few_pixels", "4", "nodule", 64)) != plain).any(axis=-1)
+    rows, columns = np.nonzero(changed)
+    assert changed.sum() == 4 * 64 * 64 // 256
+    assert 16 <= rows.min() and rows.max() < 32 and 16 <= columns.min() and columns.max() < 48  # a quarter to a half; to three
 
 
 def test_elsewhere_is_as_large_disjoint_connected_and_inside_the_body():
@@ -119,6 +162,22 @@ def test_each_part_is_filled_with_the_mean_around_it_and_nothing_else_changes():
     filled = conditions.occlude(grey(values), area)[..., 0]
     assert (filled[40:60, 20:40] == 40).all() and (filled[40:60, 150:170] == 200).all()
     assert (filled[~area] == values[~area]).all()
+
+
+def test_what_is_hidden_beside_an_area_does_not_colour_its_fill():
+    values = np.full((100, 200), 40)
+    area = np.zeros(values.shape, bool)
+    area[40:60, 20:40] = area[40:60, 41:60] = True  # one pixel apart
+    values[area] = 255
+    assert (conditions.occlude(grey(values), area) == 40).all()
+
+
+def test_each_channel_is_filled_with_its_own_mean():
+    values = np.dstack([np.full((50, 50), level, np.uint8) for level in (10, 20, 30)])
+    area = np.zeros((50, 50), bool)
+    area[0:20, 0:20] = True  # in the corner: surroundings on two sides only
+    values[area] = 255
+    assert (conditions.occlude(values, area) == [10, 20, 30]).all()
 
 
 def test_the_fill_is_the_mean_of_a_ring_of_three_per_cent_of_the_shorter_side():

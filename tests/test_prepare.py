@@ -9,14 +9,17 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from medattn import cli, params, paths
+from medattn import cli, params, paths, prepare
 from medattn.errors import InputError
 from medattn.metrics import inputs
 from medattn.prepare import MANIFEST_COLUMNS, run
 from medattn.study.check import digest
+from medattn.study.films import Films
+from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
 from tests.study.conftest import change, make_model, read
 
@@ -277,13 +280,55 @@ def test_a_donor_may_come_from_outside_a_limited_run(root):
     assert row == everything[row["sample_id"]]
 
 
-def test_without_another_patient_nobodys_image_can_be_shown(root, monkeypatch):
-    from medattn import prepare
+def image_of(patient: str, view: str = "PA") -> dict[str, str]:
+    return dict.fromkeys(("path", "sha256", "width", "height", "split"), "") | {"subject_id": patient, "view": view}
 
-    images = {row["image_id"]: row | {"subject_id": "one"} for row in read(root / "data/images.csv")}
-    question = read(root / "data/questions.csv")[0]
-    with pytest.raises(InputError, match="no other patient's image has view 'PA'.*conditions.shuffled_image"):
-        prepare.Donors(images, [question]).of(question)
+
+def asked_about(image: str, answer: str, finding: str = "nodule") -> dict[str, str]:
+    return {"question_id": f"q-{image}", "image_id": image, "finding": finding, "answer": answer}
+
+
+@pytest.mark.parametrize(
+    "others, expected",
+    [
+        ({"b": "no", "c": "yes", "d": ""}, "b"),  # the opposite truth, where it is known
+        ({"c": "yes", "d": ""}, "d"),  # else an unknown one
+        ({"c": "yes"}, "c"),  # else the same
+    ],
+)
+def test_a_donor_is_of_the_opposite_truth_else_of_an_unknown_else_of_the_same(others, expected):
+    own = asked_about("a", "yes")
+    questions = [own, *(asked_about(image, answer) for image, answer in others.items() if answer)]
+    questions += [asked_about(image, "no", "edema") for image in others]  # what is known of another finding does not count
+    images = {name: image_of(name) for name in ("a", *others)}
+    found = prepare.Donors(images, questions).of(own)
+    assert found["shown_image_id"] == expected and found["answer"] == others[expected]
+
+
+def test_a_donor_is_neither_the_same_patient_nor_seen_from_another_side():
+    own = asked_about("a", "yes")
+    images = {"a": image_of("one"), "b": image_of("one"), "c": image_of("two", "LATERAL"), "d": image_of("three")}
+    questions = [own, asked_about("b", "no"), asked_about("c", "no"), asked_about("d", "yes")]
+    assert prepare.Donors(images, questions).of(own)["shown_image_id"] == "d"
+
+
+def test_strengths_name_files_and_stay_apart():
+    strengths = ["0.05", "0.5", "5", "-0.5", "1e-05"]
+    question = asked_about("a", "yes") | {"variant_index": "0", "strategy": "baseline"}
+    names = [prepare.manifest_row(question, image_of("one") | {"image_id": "a"}, "brightness", strength)["sample_id"] for strength in strengths]
+    assert len(set(names)) == 5 and all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in names)
+
+
+def test_without_another_patient_in_the_same_view_nobodys_image_is_shown_and_it_is_said(root):
+    change(root / "data/images.csv", lambda rows: rows[0].update(view="LATERAL"))
+    rows, note = prepare.manifest_rows(read_study(root / "data"), params.load(root / "params.yaml"))
+    alone = read(root / "data/images.csv")[0]["image_id"]
+    asked = {row["question_id"]: row["image_id"] for row in rows if row["role"] == "study"}
+    shuffled = {row["question_id"] for row in rows if row["condition"] == "shuffled_image"}
+    assert shuffled == {question for question, image in asked.items() if image != alone}
+    left_out = set(asked) - shuffled
+    assert len(left_out) == 1 and note == f"; no other patient's image in that view to be shown: {left_out.pop()}"
+    assert prepare.Donors({"a": image_of("one"), "b": image_of("one")}, []).of(asked_about("a", "yes")) is None
 
 
 def test_occlusions_are_asked_where_a_true_region_is_known(root):
@@ -296,12 +341,6 @@ def test_occlusions_are_asked_where_a_true_region_is_known(root):
 
 
 def test_a_region_as_large_as_the_rest_of_the_body_is_left_out_and_said(root):
-    import numpy as np
-
-    from medattn import prepare
-    from medattn.study.films import Films
-    from medattn.study.schema import read_study
-
     rows, films = prepared(root), Films(read_study(root / "data"))
     hidden = next(row for row in rows if row["condition"] == "occlude_region")
     film = films(hidden["shown_image_id"])

@@ -53,7 +53,7 @@ def run(params: Params, root: Path = Path(".")) -> list[str]:
         write_bytes(tex / "values.tex", latex.values(frames, results.headline).encode())
         model, _ = settings(study, params)
         about = contents.about(study.about, results.headline, model.id)
-        report = page.html(study.about.title, about, contents.headline(results.headline), contents.sections(shown, results.tables))
+        report = page.html(study.about.title, about, contents.headline(results.headline, results.tables["localisation"]), contents.sections(shown, results.tables))
         pictures = gallery.pictures(results, films_of)
         browsed = gallery_page.html(study.about.title, GALLERY_NOTE, pictures, gallery.samples(results))
     write_bytes(root / paths.REPORT, report.encode())

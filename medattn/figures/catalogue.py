@@ -72,7 +72,7 @@ CHARTS = (
         "Attention to the finding beside maps that know less",
         "Attention mass ÷ area share, on a logarithmic axis; dashed is chance. (a) In the part of the body where the finding is looked"
         " for, present or not. (b) In the true region of findings that are there. Only being to the right of the blue diamond (the same"
-        " image asked about another finding) shows that the question directs attention. In brackets: questions; with a region.",
+        " image asked about another finding) shows that the question directs attention. In brackets: questions; with a region. Intervals of the ratios are in the table.",
         "Two dot plots: enrichment of the model's attention and of five reference maps per finding, in zone and true region.",
         lambda results: localisation.draw(results.tables["localisation"]),
     ),
@@ -97,7 +97,7 @@ CHARTS = (
         "correct_incorrect",
         "Right against wrong answers of the same patients",
         "Cliff's delta of each metric between a patient's right and wrong answers, each truth apart; k patients gave both. Zero: no"
-        " difference. p-values are of sign-flip tests, adjusted over the metrics (Holm).",
+        " difference. Where one wording is mostly wrong, this also compares wordings: the table has the difference within the same wording. p-values are of sign-flip tests, adjusted over the metrics (Holm).",
         "Dot plot of Cliff's delta with intervals for eight metrics, right against wrong answers.",
         lambda results: correctness.draw(results.tables["correct_incorrect"]),
     ),

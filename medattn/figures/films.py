@@ -21,10 +21,10 @@ MARKS = {"true": "right", "false": "wrong", "": "not asked"}
 
 
 def show_film(axes: Axes, film: Film) -> None:
-    """The radiograph in grey, with the patient's sides marked."""
+    """The radiograph in grey, with the patient's sides marked in a frontal view."""
     height, width = film.pixels.shape
     axes.imshow(film.pixels, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0), interpolation="bilinear")
-    for side, x, align in (("R", 0.02, "left"), ("L", 0.98, "right")):
+    for side, x, align in (("R", 0.02, "left"), ("L", 0.98, "right")) if film.frontal else ():
         axes.text(x, 0.02, side, transform=axes.transAxes, color="white", fontsize=7, ha=align, va="bottom")
     axes.set_axis_off()
 

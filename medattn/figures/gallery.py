@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 from PIL import Image
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import find_contours
 from tqdm import tqdm
 
 from medattn.conditions import REGIONAL, shown
@@ -63,7 +63,7 @@ def _picture(key: str, films: Films, side: int) -> Picture:
     content = io.BytesIO()
     small.save(content, "JPEG", quality=QUALITY)
     turned = float(strength) if condition == "rotation" else 0.0
-    return Picture(width, height, content.getvalue(), outlines(film, turned, scale))
+    return Picture(width, height, content.getvalue(), outlines(film, turned, scale), film.frontal)
 
 
 def outlines(film: Film, degrees: float, scale: float) -> dict[str, str]:
@@ -74,9 +74,35 @@ def outlines(film: Film, degrees: float, scale: float) -> dict[str, str]:
         height, width = mask.shape
         lines = []
         for contour in find_contours(np.pad(mask, 1).astype(np.float64), 0.5):
-            points = approximate_polygon(contour, TOLERANCE / scale) - 0.5  # the padding, and from centres to edges
+            points = simplified(contour, TOLERANCE / scale) - 0.5  # the padding, and from centres to edges
             corners = " ".join(f"{x / width:.4f},{y / height:.4f}" for y, x in points)
             lines.append(f"M{corners}Z")
         if lines:
             paths[finding] = "".join(lines)
     return paths
+
+
+def simplified(contour: np.ndarray, tolerance: float) -> np.ndarray:
+    """The points of a closed contour [n, 2], in half pixels, that are needed to keep within `tolerance` pixels of it.
+
+    Douglas and Peucker 1973, in whole numbers: the steps of a mask's outline are full of ties, which must fall the
+    same way on every processor. Of points as far away the first is kept.
+    """
+    points = np.rint(contour * 2).astype(np.int64)
+    keep, todo = np.zeros(len(points), dtype=bool), [(0, len(points) - 1)]
+    keep[[0, -1]] = True
+    while todo:
+        start, end = todo.pop()
+        between, chord = points[start + 1 : end] - points[start], points[end] - points[start]
+        if not len(between):
+            continue
+        length = int(chord @ chord)
+        if length:
+            squared = (between[:, 0] * chord[1] - between[:, 1] * chord[0]) ** 2  # distance from the chord, times its length
+        else:
+            squared, length = (between**2).sum(axis=1), 1
+        far = int(np.argmax(squared))
+        if squared[far] > (2 * tolerance) ** 2 * length:
+            keep[start + 1 + far] = True
+            todo += [(start, start + 1 + far), (start + 1 + far, end)]
+    return contour[keep]

@@ -30,8 +30,11 @@ def draw(table: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
     reach = 1.6 * max(values.abs().max() for values in shown[:2])
     least = min(min(values.min() for values in shown) - 0.1 * reach, -0.1 * reach)
     left.set_xlim(max(least, -reach), max(reach, highs.iloc[-1]))
-    for position in highs.index[highs > left.get_xlim()[1]]:  # a wide interval of few patients goes on
-        left.plot(left.get_xlim()[1], position - 0.14, ">", color=style.VERMILLION, markersize=4, clip_on=False)
+    for shift, short, colour in ((-0.14, "region", style.VERMILLION), (0.14, "elsewhere", style.BLUE)):
+        for side, bound, marker in ((0, "low", "<"), (1, "high", ">")):  # a wide interval of few patients goes on
+            edge, ends = left.get_xlim()[side], numbers(table[f"{short}_{bound}"])
+            beyond = ends.index[ends > edge] if side else ends.index[ends < edge]
+            left.plot([edge] * len(beyond), beyond + shift, marker, color=colour, markersize=4, clip_on=False)
     left.set_xlabel("drop of the margin (nats), signed by the clean answer; 95 % interval")
     left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handletextpad=0.3)
     right.plot(numbers(pairs.region_mass), numbers(pairs.effect), "o", color=style.BLUE, markersize=3.5, alpha=0.7, markeredgewidth=0)

@@ -17,7 +17,7 @@ PANELS = (
 
 def draw(robustness: pd.DataFrame) -> Figure:
     """One row per condition and strength, four panels; dotted: what asking about another finding changes."""
-    table = robustness[robustness.condition != "clean"].reset_index(drop=True)
+    table = robustness[(robustness.condition != "clean") & (robustness.wordings == "baseline")].reset_index(drop=True)
     fig = style.figure(style.PAGE_MM, 26 + 4.6 * max(len(table), 4))
     axes = fig.subplots(1, 4, sharey=True)
     if not len(table):

@@ -28,7 +28,7 @@ def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
     names = [f"{row.strategy}\n(n = {row.n})" for row in by_strategy.itertuples()]
     dots.rows(axes[0], names)
     axes[0].axvline(0.5, color=style.GREY, linewidth=0.8, linestyle="--")
-    without = robustness[robustness.condition == "no_image"]
+    without = robustness[(robustness.condition == "no_image") & (robustness.wordings == "all")]
     explained = "dashed: guessing;  dotted: no image" if len(without) else "dashed: guessing"
     axes[0].set_title(explained, loc="left", fontsize=7, color=style.GREY)
     if len(without):

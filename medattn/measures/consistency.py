@@ -7,7 +7,7 @@ Grids are float [N, N], non-negative, sum 1 (see ``spatial.check_grid``). Answer
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import special, stats
@@ -113,19 +113,24 @@ def consistency(answers: Sequence[str]) -> float:
     return largest / len(answers)
 
 
-def expected_consistency(yes_rate: float, n: int) -> float:
-    """Mean consistency of n wordings that each say yes with probability ``yes_rate`` and no otherwise, independently.
+def expected_consistency(counts: Mapping[str, int], n: int) -> float:
+    """Mean consistency of n wordings that each give an answer with the share that it has in `counts`, independently.
 
-    E[max(K, n − K)]/n with K binomial; in [0.5, 1]. What consistency is worth if wordings were unrelated.
+    What consistency is worth if wordings were unrelated: multinomial, in [0, 1]; at least 0.5 if every answer is parsed.
     """
-    if not 0 <= yes_rate <= 1:
-        raise ValueError(f"yes_rate is {yes_rate!r}, expected a value between 0 and 1")
+    total = sum(counts.values())
+    if total < 1 or min(counts.values()) < 0 or not set(counts) <= set(ANSWERS):
+        raise ValueError(f"counts are {dict(counts)!r}, expected how often each of {', '.join(ANSWERS)} was answered")
     if n < 1 or n != int(n):
         raise ValueError(f"n is {n!r}, expected a whole number of wordings >= 1")
-    n = int(n)
-    return math.fsum(
-        math.comb(n, k) * yes_rate**k * (1 - yes_rate) ** (n - k) * max(k, n - k) for k in range(n + 1)
-    ) / n
+    shares = [counts.get(answer, 0) / total for answer in ANSWERS]
+    terms = []
+    for drawn in itertools.combinations_with_replacement(range(len(ANSWERS)), int(n)):
+        times = [drawn.count(kind) for kind in range(len(ANSWERS))]
+        ways = math.factorial(int(n)) // math.prod(map(math.factorial, times))
+        chance = math.prod(share**count for share, count in zip(shares, times, strict=True))
+        terms.append(ways * chance * consistency([ANSWERS[kind] for kind in drawn]))
+    return math.fsum(terms)
 
 
 def flip(a: str, b: str) -> bool:

@@ -13,7 +13,7 @@ from medattn.metrics.samples import PROFILE, Row, study_rows
 from medattn.params import Metrics
 
 CONSISTENCY = (
-    "grouping", "condition", "n", "patients", "mean_wordings", "consistency", "consistency_low", "consistency_high",
+    "grouping", "condition", "strength", "n", "patients", "mean_wordings", "consistency", "consistency_low", "consistency_high",
     "consistency_method", "expected_consistency", "fully_consistent", "fully_low", "fully_high", "fully_method",
     "flip_to_baseline", "flip_low", "flip_high", "flip_method", "flip_all_pairs", "any_flip", "any_low", "any_high",
     "any_method", "any_flip_3", "any_flip_4", "any_flip_5", "hedge_shift", "few_patients",
@@ -41,21 +41,24 @@ def consistency_table(rows: Sequence[Row], questions: Sequence[Row], params: Met
     Grouping by text merges patients, as earlier work did; such groups have no patient, so no interval.
     """
     intervals, table = Intervals(params, "consistency"), []
-    for condition in sorted({row["condition"] for row in questions}, key=lambda name: (name != "clean", name)):
-        some = [row for row in questions if row["condition"] == condition]
+    keys = {(row["condition"], row["strength"]) for row in questions}
+    for condition, strength in sorted(keys, key=lambda key: (key[0] != "clean", key[0], float(key[1] or 0))):
+        some = [row for row in questions if (row["condition"], row["strength"]) == (condition, strength)]
+        key = f"{condition}|{strength or ''}"
         subsets = {k: [_any_among(row, k) for row in some] for k in (3, 4, 5)}
         table.append(
             {
                 "grouping": "question",
                 "condition": condition,
+                "strength": strength,
                 **count_of_patients(some),
                 "mean_wordings": mean_of(some, "wordings"),
-                **intervals.mean(some, "consistency", condition, "consistency"),
+                **intervals.mean(some, "consistency", key, "consistency"),
                 "expected_consistency": mean_of(some, "expected_consistency"),
-                **intervals.share(some, "fully_consistent", condition, "fully_consistent", "fully"),
-                **intervals.mean(some, "flip_to_baseline", condition, "flip_to_baseline", "flip"),
+                **intervals.share(some, "fully_consistent", key, "fully_consistent", "fully"),
+                **intervals.mean(some, "flip_to_baseline", key, "flip_to_baseline", "flip"),
                 "flip_all_pairs": mean_of(some, "flip_all_pairs"),
-                **intervals.share(some, "any_flip", condition, "any_flip", "any"),
+                **intervals.share(some, "any_flip", key, "any_flip", "any"),
                 **{f"any_flip_{k}": _average(values) for k, values in subsets.items()},
                 "hedge_shift": mean_of(some, "hedge_shift"),
             }

@@ -1,6 +1,6 @@
 """One row per question (do its wordings agree?) and one per image (does the question direct attention?)."""
 
-import itertools
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import average, mean_of
-from medattn.metrics.samples import PROFILE, Row
+from medattn.metrics.samples import PROFILE, OtherFindings, Row, study_rows
 from medattn.rounding import round_number
 
 QUESTION_COLUMNS = (
@@ -20,7 +20,7 @@ QUESTION_COLUMNS = (
     "uncertain",
 )  # fmt: skip
 CONTRAST_COLUMNS = (
-    "image_id", "subject_id", "n_controls", "js_other_finding", "js_other_wording", "difference", "n_wordings",
+    "image_id", "subject_id", "n_other_findings", "js_other_finding", "js_other_wording", "difference", "n_wordings",
 )  # fmt: skip
 DISTRIBUTION = ("divergence", "js_other_finding", "js_other_wording")
 
@@ -34,13 +34,13 @@ def by_question(rows: Sequence[Row]) -> dict[tuple, list[Row]]:
     return {key: sorted(groups[key], key=lambda row: row["variant_index"]) for key in sorted(groups)}
 
 
-def yes_rates(rows: Sequence[Row]) -> dict[tuple, float]:
-    """(condition, strength) -> share of yes among its study answers that are yes or no."""
+def answer_counts(rows: Sequence[Row]) -> dict[tuple, Counter]:
+    """(condition, strength) -> how often each answer was given to its study questions."""
     counts = defaultdict(Counter)
     for row in rows:
-        if row["role"] == "study" and row["parsed_answer"] in ("yes", "no"):
+        if row["role"] == "study" and row["parsed_answer"]:
             counts[row["condition"], row["strength"] or ""][row["parsed_answer"]] += 1
-    return {key: count["yes"] / count.total() for key, count in counts.items()}
+    return counts
 
 
 def _mean_js(wordings: Sequence[Row], store: Store) -> float | None:
@@ -54,10 +54,11 @@ def _mean_js(wordings: Sequence[Row], store: Store) -> float | None:
 def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
     """QUESTION_COLUMNS, one row per study question and condition that was asked in several wordings (clean: always).
 
-    expected_consistency: what the question's number of wordings would give if each said yes at the yes-rate of the
+    expected_consistency: what the question's number of wordings would give if each had its answer from those of the
     whole condition, whatever the question.
     """
-    rates = yes_rates(rows)
+    given = answer_counts(rows)
+    expected = functools.cache(lambda key, n: consistency.expected_consistency(given[key], n))
     table = []
     for (question_id, condition, strength), wordings in by_question(rows).items():
         if condition != "clean" and len(wordings) == 1:
@@ -67,7 +68,6 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
         parsed = [row["parsed_answer"] for row in wordings]
         others, counts = parsed[1:], Counter(parsed)
         decided = counts["yes"] + counts["no"]
-        rate = rates.get((condition, strength))
         agreement = consistency.consistency(parsed)
         table.append(
             {
@@ -79,7 +79,7 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
                 "baseline_correct": first["correct"] if answered else None,
                 "wordings": len(wordings),
                 "consistency": agreement,
-                "expected_consistency": None if rate is None else consistency.expected_consistency(rate, len(parsed)),
+                "expected_consistency": expected((condition, strength), len(parsed)),
                 "yes_rate": counts["yes"] / decided if decided else None,
                 "flip_to_baseline": consistency.flip_to_baseline(parsed[0], others) if answered and others else None,
                 "flip_all_pairs": consistency.flip_all_pairs(parsed) if others else None,
@@ -98,23 +98,21 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
 def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> list[Row]:
     """CONTRAST_COLUMNS, one row per image with a clean study question.
 
-    js_other_finding: baseline wording against each control, which asks in the same words about another finding.
-    js_other_wording: baseline wording against its other wordings. Without controls (or wordings) there is no value.
+    js_other_finding: baseline wording against each question that asks in the same words about another finding.
+    js_other_wording: baseline wording against its other wordings. Without either there is no value.
     """
-    images = defaultdict(lambda: {"baseline": [], "control": [], "wording": []})
-    for row in rows:
-        if row["condition"] == "clean" and store.grid(variant, row["sample_id"]) is not None:
-            kind = "control" if row["role"] == "control" else "wording" if row["variant_index"] else "baseline"
-            images[row["image_id"]][kind].append(row)
+    asked = OtherFindings(rows)
+    images = defaultdict(lambda: {"baseline": [], "wording": []})
+    for row in study_rows(rows):
+        if store.grid(variant, row["sample_id"]) is not None:
+            images[row["image_id"]]["wording" if row["variant_index"] else "baseline"].append(row)
     table = []
     for image_id, found in sorted(images.items()):
         if not found["baseline"]:
             continue
-        other_finding = [
-            consistency.js_divergence(*(store.grid(variant, row["sample_id"]) for row in pair))
-            for pair in itertools.product(found["baseline"], found["control"])
-            if pair[0]["finding"] != pair[1]["finding"]
-        ]
+        pairs = [(row, other) for row in found["baseline"] for other in asked(row)]
+        grids = [[store.grid(variant, row["sample_id"]) for row in pair] for pair in pairs]
+        other_finding = [consistency.js_divergence(*pair) for pair in grids if pair[1] is not None]
         js_finding = round_number(average(other_finding)) if other_finding else None
         js_wording = mean_of(found["wording"], column(variant, "js_to_baseline"))
         js_wording = None if js_wording is None else round_number(js_wording)
@@ -122,7 +120,7 @@ def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> 
             {
                 "image_id": image_id,
                 "subject_id": found["baseline"][0]["subject_id"],
-                "n_controls": len(found["control"]),
+                "n_other_findings": len(other_finding),
                 "js_other_finding": js_finding,
                 "js_other_wording": js_wording,
                 "difference": None if js_finding is None or js_wording is None else js_finding - js_wording,

@@ -1,25 +1,25 @@
 """The study's hypotheses, decided by the rules that docs/hypotheses.md states before looking."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from medattn.measures import consistency, contrasts
+from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, by_patient, present
-from medattn.metrics.references import REFERENCES
-from medattn.metrics.samples import Row
+from medattn.metrics.references import MAPS, REFERENCES
+from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, Row
 from medattn.metrics.strategies import adjust
 from medattn.params import Metrics
 from medattn.seeding import generator
 
 COLUMNS = (
     "hypothesis", "claim", "statistic", "effect", "low", "high", "minimum_effect", "patients", "p", "p_adjusted", "verdict",
-    "rule", "note",
+    "few_patients", "rule", "note",
 )  # fmt: skip
-LEAST_PATIENTS = 6
-LEVEL = 0.05
 LEAST_RATIO, LEAST_DIVERGENCE = 1.2, 0.02  # enrichment ratio; bits
 BY_RULE = "supported: adjusted p ≤ 0.05 and effect ≥ minimum; not supported: the interval lies wholly below the minimum; else inconclusive"
 CHECKED = "a check of the loaded model, not a test"
@@ -39,6 +39,7 @@ def hypotheses(located: Sequence[Row], contrast: Sequence[Row], rows: Sequence[R
     adjust(table)
     for row in table:
         row["verdict"] = row["verdict"] or verdict(row)
+        row["few_patients"] = None if row["patients"] is None else row["patients"] < FEW_PATIENTS
     return table
 
 
@@ -58,29 +59,39 @@ def _row(hypothesis: str, claim: str, statistic: str, **values: object) -> Row:
 def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Intervals) -> Row:
     """Intersection–union over the five reference maps: all must pass, so p is the largest.
 
-    One mean per patient and map; effect: mean of the patients' enrichments ÷ mean of the reference's; p: sign-flip of
-    the differences. The row shows the reference with the smallest effect.
+    One mean per patient and map, over the questions that have every map; effect: mean of the patients' enrichments ÷
+    mean of the reference's; p: sign-flip of the differences, 1 where the reference has more. The row shows the
+    reference with the smallest effect.
     """
     metric, found = f"{kind}_enrichment", []
     statistic = f"{kind} enrichment ÷ that of the best reference map"
-    for reference in REFERENCES:
-        patients, pairs = by_patient(located, f"model_{metric}", f"{reference}_{metric}")
-        if not patients:
-            missing = "true regions" if reference != "other_finding" else "control questions"
-            return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, verdict="not applicable", note=f"no {missing}")
-        if len(patients) < LEAST_PATIENTS:
-            return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, patients=len(patients), verdict="too few")
-        cells = intervals.ratio_of_patients(pairs, f"{name}|{reference}", "effect")
-        found.append(cells | {"p": intervals.sign_flip(pairs[:, 0] - pairs[:, 1], f"{name}|{reference}"),
-                              "patients": len(patients), "reference": reference})  # fmt: skip
+    needed = [f"{one}_{metric}" for one in MAPS]
+    for column in needed:
+        if all(row[column] is None for row in located):
+            why = {"other_patients": "no other patient was asked about the same finding", "other_finding": "no control questions"}
+            reason = why.get(column.removesuffix(f"_{metric}"), "no true regions" if kind == "region" else "no zone in a frontal view")
+            return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, verdict="not applicable", note=reason)
+    patients, means = by_patient(located, *needed)
+    if len(patients) < LEAST_PATIENTS:
+        return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, patients=len(patients), verdict="too few")
+    for index, reference in enumerate(REFERENCES, start=1):
+        key, pairs = f"{name}|{reference}", means[:, [0, index]]
+        cells = intervals.ratio_of_patients(pairs, key, "effect")
+        found.append(cells | {"p": upward(pairs[:, 0] - pairs[:, 1], key, intervals), "reference": reference})
+    found = [one for one in found if one["effect"] is not None]  # a map that is 0 in every region is no reference
     weakest = min(found, key=lambda one: one["effect"])
     return _row(
         name, claim, statistic,
         effect=weakest["effect"], low=weakest["effect_low"], high=weakest["effect_high"], minimum_effect=LEAST_RATIO,
-        patients=min(one["patients"] for one in found), p=max(one["p"] for one in found),
+        patients=len(patients), p=max(one["p"] for one in found),
         note="best reference: " + weakest["reference"].replace("_", " ")
         + "; effects " + ", ".join(f"{one['reference'].replace('_', ' ')} {one['effect']:.3g}" for one in found),
     )  # fmt: skip
+
+
+def upward(numbers: np.ndarray, key: str, intervals: Intervals) -> float:
+    """Sign-flip p-value of one number per patient; 1 where their mean does not point the way that is claimed."""
+    return intervals.sign_flip(numbers, key) if math.fsum(numbers) > 0 else 1.0
 
 
 def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
@@ -95,7 +106,7 @@ def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
     return _row(
         "H2", claim, statistic,
         effect=cells["effect"], low=cells["effect_low"], high=cells["effect_high"], minimum_effect=LEAST_DIVERGENCE,
-        patients=len(patients), p=intervals.sign_flip(means[:, 0], "H2"),
+        patients=len(patients), p=upward(means[:, 0], "H2", intervals),
     )  # fmt: skip
 
 
@@ -148,5 +159,5 @@ def _h4(store: Store) -> Row:
     return _row(
         "H4", "There is no cross-attention: the image is seen through self-attention alone", "modules with cross-attention",
         effect=float(len(cross)), verdict="fail" if cross else "not applicable", rule=CHECKED,
-        note=", ".join(cross) if cross else "checked: every attention module attends to its own sequence",
+        note=", ".join(cross) if cross else "checked: no module of the loaded model is named or marked as cross-attention",
     )  # fmt: skip

@@ -19,6 +19,7 @@ MANIFEST_COLUMNS = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "image_path",
     "image_sha256", "width", "height", "study_id", "subject_id", "view", "split", "finding", "zone",
     "baseline_question", "question", "answer", "question_variant", "variant_index", "strategy",
+    "strategies",
 )  # fmt: skip
 ANSWER_COLUMNS = (
     "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",

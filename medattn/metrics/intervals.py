@@ -13,7 +13,7 @@ from medattn.measures import contrasts, statistics
 from medattn.params import Metrics
 from medattn.seeding import generator
 
-TOO_FEW = "too few patients"
+TOO_FEW = "no interval"  # patients too few or too alike
 LEAST_FOR_RANKS = 10  # below this many patients a BCa interval of a rank measure depends on single patients
 Row = dict[str, object]
 Cells = dict[str, object]
@@ -69,6 +69,10 @@ class Intervals:
         enough = len(patients) >= LEAST_FOR_RANKS
         found = contrasts.bca(patients, statistic, self.params.bootstrap_draws, self._rng(key, name)) if enough else None
         return _found(patients, statistic, found, "bca", name, short or name)
+
+    def smallest_p(self, patients: int) -> float:
+        """The smallest two-sided p-value that this many non-zero patients allow."""
+        return min(1.0, 2.0 ** (1 - patients)) if patients <= statistics.EXACT_PATIENTS else 1 / (self.params.permutation_draws + 1)
 
     def sign_flip(self, numbers: np.ndarray, key: str) -> float | None:
         """p-value that one number per patient is 0 up to chance; None without a patient."""

@@ -9,7 +9,6 @@ from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
 from medattn.study.films import Films
 
-FRONTAL = ("PA", "AP")  # views in which the patient's left is the image's right
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,10 @@ class Place:
     width: int
     height: int
 
+    def region_of(self, row: Mapping[str, object]) -> Region | None:
+        """The true region of an evaluation row's finding; None where it is absent or not known."""
+        return self.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+
 
 class Places:
     """The anatomy of what a manifest row shows; what belongs to no image has that of its own image."""
@@ -44,10 +47,10 @@ class Places:
         degrees = sample["strength"] if sample["condition"] == "rotation" else ""
         key = (sample["shown_image_id"] or sample["image_id"], degrees or "0")
         if key not in self._known:
-            self._known[key] = self._place(key[0], float(key[1]), sample["view"])
+            self._known[key] = self._place(key[0], float(key[1]))
         return self._known[key]
 
-    def _place(self, image_id: str, degrees: float, view: str) -> Place:
+    def _place(self, image_id: str, degrees: float) -> Place:
         film = self._films(image_id)
         turned = (lambda mask: rotate_mask(mask, degrees)) if degrees else (lambda mask: mask)
         mask, regions = turned(film.body), {}
@@ -59,7 +62,7 @@ class Places:
         return Place(
             body=body.cell_coverage(mask),
             box=body.bounding_box(mask),
-            frontal=view.upper() in FRONTAL,
+            frontal=film.frontal,
             regions=regions,
             width=width,
             height=height,

@@ -13,16 +13,16 @@ import numpy as np
 from medattn.measures import localisation
 from medattn.metrics import grid_metrics
 from medattn.metrics.inputs import Store
-from medattn.metrics.intervals import Intervals, average, by_patient, count_of_patients, mean_of, present
+from medattn.metrics.intervals import Intervals, average, by_patient, count_of_patients, mean_of, patients, present
 from medattn.metrics.places import Place
-from medattn.metrics.samples import PROFILE, Row, baseline_rows
+from medattn.metrics.samples import PROFILE, OtherFindings, Row, baseline_rows
 from medattn.params import Metrics
 
 MAPS = ("model", "uniform", "centre", "body", "other_patients", "other_finding")
 REFERENCES = MAPS[1:]
 METRICS = ("zone_enrichment", "region_enrichment", "region_mass", "region_auroc", "pointing_game", "rank_accuracy", "iou_top10")
 LOCALISATION = (
-    "finding", "sinks", "map", "n", "patients", "n_region", *METRICS, "zone_ratio", "zone_ratio_low", "zone_ratio_high",
+    "finding", "sinks", "map", "n", "patients", "n_region", "region_patients", *METRICS, "zone_ratio", "zone_ratio_low", "zone_ratio_high",
     "zone_ratio_method", "region_ratio", "region_ratio_low", "region_ratio_high", "region_ratio_method", "few_patients",
 )  # fmt: skip
 LAYER_HEAD = (
@@ -58,26 +58,26 @@ class Grids:
 def located(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
     """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
     grids = Grids(store, without_sinks)
-    controls, by_finding = defaultdict(list), defaultdict(list)
+    asked = OtherFindings(rows)
+    by_finding = defaultdict(lambda: defaultdict(list))  # (finding, frontal) -> patient -> grids
     for row in rows:
         if row["condition"] == "clean" and row["variant_index"] == 0 and (grid := grids(row)) is not None:
-            by_finding[row["finding"]].append((row["subject_id"], grid))
-            if row["role"] == "control":
-                controls[row["image_id"]].append((row["finding"], grid))
+            by_finding[row["finding"], place_of(row).frontal][row["subject_id"]].append(grid)
     table = []
     for row in baseline_rows(rows):
         grid = grids(row)
         if grid is None:
             continue
         place = place_of(row)
-        others = [other for subject, other in by_finding[row["finding"]] if subject != row["subject_id"]]
+        same = by_finding[row["finding"], place.frontal]
+        others = [np.mean(some, axis=0) for subject, some in sorted(same.items()) if subject != row["subject_id"]]
         maps = {
             "model": [grid],
             "uniform": [localisation.uniform_map()],
             "centre": [localisation.centre_gaussian()],
             "body": [localisation.body_map(place.body)],
             "other_patients": [np.mean(others, axis=0)] if others else [],
-            "other_finding": [other for finding, other in controls[row["image_id"]] if finding != row["finding"]],
+            "other_finding": [other for one in asked(row) if (other := grids(one)) is not None],
         }
         values = {name: _mean_metrics(some, row, place) for name, some in maps.items()}
         table.append(
@@ -89,7 +89,7 @@ def located(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks:
 
 def _mean_metrics(maps: Sequence[np.ndarray], row: Row, place: Place) -> dict[str, float | None]:
     """METRICS, averaged over maps (several controls of one image)."""
-    region = place.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+    region = place.region_of(row)
     each = [grid_metrics.zone_values(p, place, row["zone"]) | grid_metrics.region_values(p, region) for p in maps]
     return {metric: mean_of(each, metric) for metric in METRICS}
 
@@ -115,6 +115,7 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
                         "map": name,
                         **count_of_patients(some),
                         "n_region": len(present(some, f"{name}_region_enrichment")),
+                        "region_patients": len(set(patients(present(some, f"{name}_region_enrichment")))),
                         **{metric: mean_of(some, f"{name}_{metric}") for metric in METRICS},
                         **cells,
                     }
@@ -129,18 +130,13 @@ def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row
     Descriptive: no best head may be picked and tested on the same data.
     """
     index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
-    controls = defaultdict(list)
-    for row in rows:
-        if row["role"] == "control" and row["sample_id"] in index:
-            controls[row["image_id"]].append(row)
-    found = []
+    asked, found = OtherFindings(rows), []
     for row in baseline_rows(rows):
-        region = place_of(row).regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+        region = place_of(row).region_of(row)
         if region is None or row["sample_id"] not in index:
             continue
         own = store.heads[index[row["sample_id"]]].astype(np.float64)
-        asked = [other for other in controls[row["image_id"]] if other["finding"] != row["finding"]]
-        others = [store.heads[index[other["sample_id"]]].astype(np.float64) for other in asked]
+        others = [store.heads[index[one["sample_id"]]].astype(np.float64) for one in asked(row) if one["sample_id"] in index]
         coverage = region.coverage.ravel()
         found.append((row, _masses(own, coverage), [_masses(other, coverage) for other in others], coverage.mean()))
     layers, heads = store.heads.shape[1:3]

@@ -10,11 +10,12 @@ from medattn.params import Metrics
 
 RELIANCE = (
     "question_id", "image_id", "subject_id", "finding", "ground_truth", "wordings", "consistency", "reliance_no_image",
-    "reliance_blank", "text_only_agreement", "consistent_but_blind",
+    "reliance_blank", "reliance_all_wordings", "text_only_agreement", "consistent_but_blind",
 )  # fmt: skip
 IMAGE_RELIANCE = (
     "finding", "n", "patients", "reliance_no_image", "no_image_low", "no_image_high", "no_image_method",
-    "reliance_blank", "blank_low", "blank_high", "blank_method", "consistency", "text_only_agreement",
+    "reliance_blank", "blank_low", "blank_high", "blank_method", "reliance_all_wordings", "all_wordings_low",
+    "all_wordings_high", "all_wordings_method", "consistency", "text_only_agreement",
     "agreement_low", "agreement_high", "agreement_method", "consistent_but_blind", "blind_low", "blind_high",
     "blind_method", "few_patients",
 )  # fmt: skip
@@ -24,9 +25,9 @@ SIGN = {"yes": 1.0, "no": -1.0}
 def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
     """RELIANCE, one row per study question on its clean image.
 
-    reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer, mean over
-    the wordings that were asked both ways, answered yes or no and have both margins valid; in nats, > 0: the image
-    speaks for the answer. text_only_agreement: share of wordings whose answer without the image is their clean one.
+    reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer; of the
+    baseline wording, or the mean over all wordings without the image; where it was asked both ways, answered yes or no,
+    and both margins are valid; in nats, > 0: the image speaks for the answer. text_only_agreement: share of wordings whose answer without the image is their clean one.
     Consistent but blind: all wordings agree, and all text-only answers agree with them.
     """
     groups = by_question(rows)
@@ -42,6 +43,7 @@ def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
             for row in wordings
             if row["variant_index"] in without
         ]
+        baseline = [row for row in wordings if row["variant_index"] == 0]
         answers = Counter(row["parsed_answer"] for row in wordings)
         alike = len(answers) == 1 and "unparsed" not in answers and len(wordings) > 1
         table.append(
@@ -49,8 +51,9 @@ def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
                 **{name: first[name] for name in ("question_id", "image_id", "subject_id", "finding", "ground_truth")},
                 "wordings": len(wordings),
                 "consistency": agreed[question_id]["consistency"],
-                "reliance_no_image": _reliance(wordings, without),
-                "reliance_blank": _reliance(wordings, blank),
+                "reliance_no_image": _reliance(baseline, without),
+                "reliance_blank": _reliance(baseline, blank),
+                "reliance_all_wordings": _reliance(wordings, without),
                 "text_only_agreement": average(same) if same else None,
                 "consistent_but_blind": (alike and all(same)) if len(same) == len(wordings) else None,
             }
@@ -86,6 +89,7 @@ def image_reliance(table: Sequence[Row], params: Metrics) -> list[Row]:
                 **count_of_patients(some),
                 **intervals.mean(some, "reliance_no_image", finding, "reliance_no_image", "no_image"),
                 **intervals.mean(some, "reliance_blank", finding, "reliance_blank", "blank"),
+                **intervals.mean(some, "reliance_all_wordings", finding, "reliance_all_wordings", "all_wordings"),
                 "consistency": mean_of(some, "consistency"),
                 **intervals.mean(some, "text_only_agreement", finding, "text_only_agreement", "agreement"),
                 **intervals.share(some, "consistent_but_blind", finding, "consistent_but_blind", "blind"),

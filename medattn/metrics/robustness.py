@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
+from medattn.metrics.intervals import Intervals, count_of_patients, mean_of, present
 from medattn.metrics.samples import PROFILE, Row, answered, mean_margin, share, study_rows
 from medattn.params import Metrics
 
@@ -14,7 +14,7 @@ ORDER = (
     "contrast", "brightness", "blur", "few_pixels",
 )  # fmt: skip
 ROBUSTNESS = (
-    "condition", "strength", "n", "patients", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method",
+    "condition", "strength", "wordings", "n", "n_truth", "patients", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method",
     "accuracy_change", "change_low", "change_high", "change_method", "flip_rate", "flip_low", "flip_high", "flip_method",
     "margin_change", "margin_low", "margin_high", "margin_method", "js_to_clean", "js_low", "js_high", "js_method",
     "js_other_finding", "agreement_with_clean", "yes_rate", "margin_valid_share", "mean_margin", "few_patients",
@@ -24,17 +24,22 @@ ROBUSTNESS = (
 def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) -> list[Row]:
     """ROBUSTNESS over study rows, clean first; changes are against the same wording's row on the clean image.
 
-    flip_rate: yes against no. agreement: the same answer, unparsed never. js_other_finding is the scale for
-    js_to_clean: what asking about another finding changes in the clean image.
+    One row for the baseline wording of every condition, so that conditions compare, and one for all wordings where
+    they were asked. flip_rate: yes against no. agreement: the same answer, unparsed never. js_other_finding is the
+    scale for js_to_clean: what asking about another finding changes in the clean image; none for rotations, whose
+    grids are smoothed by turning them.
     """
     intervals, groups = Intervals(params, "robustness"), defaultdict(list)
     for row in rows:
         if row["role"] == "study" and row["status"] != "failed":
-            groups[row["condition"], row["strength"] or ""].append(row)
+            groups[row["condition"], row["strength"] or "", "all"].append(row)
+            if row["variant_index"] == 0:
+                groups[row["condition"], row["strength"] or "", "baseline"].append(row)
+    groups = {key: some for key, some in groups.items() if key[2] == "baseline" or any(row["variant_index"] for row in some)}
     clean = {(row["question_id"], row["variant_index"]): row for row in study_rows(rows)}
     scale, table = mean_of(contrast, "js_other_finding"), []
-    for condition, strength in sorted(groups, key=lambda key: (ORDER.index(key[0]), float(key[1] or 0))):
-        some, key = groups[condition, strength], f"{condition}|{strength}"
+    for condition, strength, wordings in sorted(groups, key=lambda key: (ORDER.index(key[0]), float(key[1] or 0), key[2] == "all")):
+        some, key = groups[condition, strength, wordings], f"{condition}|{strength}|{wordings}"
         pairs = [] if condition == "clean" else [(row, clean[row["question_id"], row["variant_index"]]) for row in some]
         changes = [
             {
@@ -48,13 +53,15 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
             {
                 "condition": condition,
                 "strength": strength or None,
+                "wordings": wordings,
+                "n_truth": len(present(some, "correct")),
                 **count_of_patients(some),
                 **intervals.share(some, "correct", key, "accuracy"),
                 **intervals.mean(changes, "correct", key, "accuracy_change", "change"),
                 **intervals.share(some, "flip_to_clean", key, "flip_rate", "flip"),
                 **intervals.mean(some, "margin_change", key, "margin_change", "margin"),
                 **intervals.mean(some, column(PROFILE, "js_to_clean"), key, "js_to_clean", "js"),
-                "js_other_finding": scale,
+                "js_other_finding": None if condition == "rotation" else scale,
                 "agreement_with_clean": share(pairs, agreeing),
                 "yes_rate": share(some, len(answered(some, "yes"))),
                 "margin_valid_share": mean_of(some, "margin_valid"),

@@ -14,6 +14,7 @@ from medattn.rounding import round_number
 IDENTITY = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "study_id", "subject_id",
     "view", "split", "finding", "zone", "baseline_question", "question", "question_variant", "variant_index", "strategy",
+    "strategies",
 )  # fmt: skip
 ANSWER = (
     "answer", "ground_truth", "parsed_answer", "correct", "status", "margin", "forms_probability", "margin_valid",
@@ -60,7 +61,7 @@ def _grid(row: Row, store: Store, variant: str, place: Place, baseline_id: str |
     if grid is None:
         return {column(variant, metric): None for metric in grid_metrics.COLUMNS}
     notes = store.notes[profile_of(variant, store.grids)][row["sample_id"]]
-    region = place.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+    region = place.region_of(row)
     values = {
         "gate_count": int(notes["gate_count"]),
         "gated": bool(notes["gated"]),

@@ -1,10 +1,13 @@
 """Which evaluation rows a table is about."""
 
+import re
 from collections.abc import Sequence
 
 from medattn.metrics.intervals import mean_of
 
 PROFILE = "decision"  # what the statistics use
+LEVEL = 0.05  # of every test
+LEAST_PATIENTS = 6  # with fewer no p-value can reach LEVEL
 Row = dict[str, object]
 
 
@@ -21,6 +24,31 @@ def study_rows(rows: Sequence[Row], condition: str = "clean", strength: str | No
 def baseline_rows(rows: Sequence[Row], condition: str = "clean") -> list[Row]:
     """The baseline wordings among them."""
     return [row for row in study_rows(rows, condition) if row["variant_index"] == 0]
+
+
+class OtherFindings:
+    """Clean questions in the baseline wording about another finding of the same image, asked in the same words.
+
+    Controls are; of two study questions about one image only those whose texts differ in the finding alone.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._by_image: dict[str, list[Row]] = {}
+        for row in rows:
+            if row["condition"] == "clean" and row["variant_index"] == 0 and row["status"] != "failed":
+                self._by_image.setdefault(row["image_id"], []).append(row)
+
+    def __call__(self, row: Row) -> list[Row]:
+        return [
+            other
+            for other in self._by_image.get(row["image_id"], ())
+            if other["finding"] != row["finding"] and (other["role"] == "control" or _template(other) == _template(row))
+        ]
+
+
+def _template(row: Row) -> str:
+    """A question with its finding and the article before it left out."""
+    return re.sub(rf"\b(?:an? )?{re.escape(row['finding'].lower())}\b", "…", row["baseline_question"].lower())
 
 
 def answered(rows: Sequence[Row], *answers: str) -> list[Row]:

@@ -85,7 +85,7 @@ def _line(name: str, some: Sequence[Row], kept: float | None, zeroed: float | No
 
 def _metrics(grid, row: Row, place_of: PlaceOf) -> Row:
     place = place_of(row)
-    region = place.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
+    region = place.region_of(row)
     return (
         grid_metrics.spatial_values(grid, place)
         | grid_metrics.zone_values(grid, place, row["zone"])

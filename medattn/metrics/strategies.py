@@ -10,8 +10,10 @@ from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
 from medattn.metrics.samples import PROFILE, Row, answered, mean_margin, share, study_rows
 from medattn.params import Metrics
+from medattn.study.strategy_labels import CANONICAL
+from medattn.study.wordings import BASELINE
 
-STRATEGIES = ("baseline", "phrasing", "synonym", "clause", "register", "voice", "spelling", "ellipsis")
+STRATEGIES = (BASELINE, *CANONICAL)
 BY_STRATEGY = (
     "strategy", "n", "patients", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method", "accuracy_decided",
     "flip_rate", "flip_low", "flip_high", "flip_method", "hedge_shift_rate", "unparsed_rate", "mean_margin",
@@ -55,7 +57,7 @@ def by_strategy(rows: Sequence[Row], params: Metrics) -> list[Row]:
                 **intervals.mean(some, column(PROFILE, "js_to_baseline"), strategy, "js_to_baseline", "js"),
                 **intervals.mean(pairs, "difference", strategy, "accuracy_difference", "difference"),
                 "differing_patients": differing if pairs else None,
-                "smallest_p": min(1.0, 2.0 ** (1 - differing)) if pairs else None,
+                "smallest_p": intervals.smallest_p(differing) if pairs else None,
                 "p": intervals.sign_flip(sums, strategy),
                 "p_adjusted": None,
             }

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
+from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.groups import contrast_rows
 from medattn.metrics.inputs import Store, profile_of
@@ -16,10 +17,10 @@ BY_FINDING = (
     "finding", "n", "patients", "positives", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method",
     "flip_rate", "flip_low", "flip_high", "flip_method", "n_region", "region_enrichment", "region_enrichment_low",
     "region_enrichment_high", "region_enrichment_method", "pointing_game", "region_auroc", "zone_enrichment",
-    "few_patients",
+    "region_patients", "few_patients",
 )  # fmt: skip
 METRIC_SUMMARY = (
-    "profile", "metric", "n", "mean", "low", "high", "sd", "minimum", "median", "maximum", "patients", "method",
+    "profile", "metric", "n", "mean", "low", "high", "sd", "minimum", "median", "maximum", "patients", "method", "few_patients",
 )  # fmt: skip
 SETTINGS = ("rows", "gating", "layers", "layer_weights", "gqa", "sinks")
 MAIN = (
@@ -44,6 +45,7 @@ def by_finding(rows: Sequence[Row], params: Metrics) -> list[Row]:
                 **intervals.share(some, "correct", finding, "accuracy"),
                 **intervals.share(some, "flip", finding, "flip_rate", "flip"),
                 "n_region": len(present(some, enrichment)),
+                "region_patients": len(set(patients(present(some, enrichment)))),
                 **intervals.mean(some, enrichment, finding, "region_enrichment"),
                 **{name: mean_of(some, column(PROFILE, name)) for name in ("pointing_game", "region_auroc", "zone_enrichment")},
             }
@@ -77,6 +79,7 @@ def metric_summary(rows: Sequence[Row], store: Store, params: Metrics) -> list[R
                     "maximum": values[-1],
                     "patients": len(set(patients(some))),
                     "method": cells["mean_method"],
+                    "few_patients": len(set(patients(some))) < FEW_PATIENTS,
                 }
             )
     return table

@@ -10,13 +10,14 @@ from medattn.model.decode import decode, image_features
 from medattn.model.load import Loaded
 from medattn.model.prompt import Prompt
 
-# Largest difference between captured weights and the library's eager ones that counts as none. Eager attention takes
-# its softmax in float32 and gives it in the model's dtype.
-TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5, torch.bfloat16: 1e-2}
+# Largest difference between captured weights and the library's eager ones that counts as none: half the summed absolute
+# difference over the image's tokens, so that diffuse heads count as much as sharp ones. Eager attention takes its
+# softmax in float32 and gives it in the model's dtype.
+TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-4, torch.bfloat16: 2e-2}
 
 
 def cross_attention(model: torch.nn.Module) -> list[str]:
-    """Names of modules that attend to anything but their own sequence; Gemma 3 has none."""
+    """Names of modules that are named or marked as cross-attention; Gemma 3 has none."""
     return sorted(
         name
         for name, module in model.named_modules()
@@ -49,5 +50,7 @@ def agrees_with_eager(loaded: Loaded, prompt: Prompt, image: Image.Image) -> boo
     shared = loaded.shape["key_value_heads"]
     groups = heads.reshape(len(heads), shared, -1, heads.shape[-1]).mean(axis=2)
     captured_groups = group_maps(captured[:, :, None], shared, "mean")[:, :, 0]
-    largest = max(np.abs(captured - heads).max(), np.abs(captured_groups - groups).max())
+    largest = max(
+        np.abs(ours - theirs).sum(axis=-1).max() / 2 for ours, theirs in ((captured, heads), (captured_groups, groups))
+    )
     return bool(largest <= TOLERANCE[model.dtype])

@@ -58,10 +58,13 @@ HEADLINE = {
 }
 
 
-def headline(numbers: Mapping[str, float | None]) -> list[Number]:
-    """The numbers at the top of the page; what has no value is left out."""
+def headline(numbers: Mapping[str, float | None], localisation: pd.DataFrame) -> list[Number]:
+    """The numbers at the top of the page, attention to the region beside the best map that knows less; empty ones left out."""
+    maps = [row for row in rows_of(localisation) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"]
+    best = max((row for row in maps if row["region_enrichment"]), key=lambda row: float(row["region_enrichment"]), default=None)
+    beside = f"; best of the maps that know less: {best['map'].replace('_', ' ')}, {cell(best['region_enrichment'], 'number')}" if best else ""
     return [
-        Number(cell(str(numbers[name]), kind) + (" %" if kind == "share" else ""), meaning)
+        Number(cell(str(numbers[name]), kind) + (" %" if kind == "share" else ""), meaning + (beside if name == "region_enrichment" else ""))
         for name, (kind, meaning) in HEADLINE.items()
         if numbers[name] is not None
     ]

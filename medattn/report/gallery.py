@@ -28,6 +28,7 @@ class Picture:
     height: int
     jpeg: bytes  # longer side about 256 pixels
     regions: Mapping[str, str]  # finding -> outline of its true region: SVG path data, x and y in 0..1 of the picture
+    frontal: bool = True  # the patient's sides are marked
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def _picture(picture: Picture) -> dict:
         "height": picture.height,
         "jpeg": base64_text(picture.jpeg),
         "regions": dict(sorted(picture.regions.items())),
+        "frontal": picture.frontal,
     }
 
 

@@ -54,16 +54,16 @@ LAYOUTS: dict[str, Layout] = {
         "Answers and attention by finding, clean images, all wordings.",
     ),
     "robustness": Layout(
-        ("condition", "strength"),
+        ("condition", "strength", "wordings"),
         (
-            Column("Condition", "condition"), Column("Strength", "strength"), Column("n", "n", "count"),
+            Column("Condition", "condition"), Column("Strength", "strength"), Column("Wordings", "wordings"), Column("n", "n", "count"),
             _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
             _number("Margin change", "margin_change", "margin"), _number("JS to clean", "js_to_clean", "js"),
         ),
         "Robustness to what is done to the image; changes are against the clean image.",
     ),
     "consistency": Layout(
-        ("grouping", "condition"),
+        ("grouping", "condition", "strength"),
         (
             Column("Grouping", "grouping"), Column("Condition", "condition"), Column("n", "n", "count"),
             _share("Consistency", "consistency", "consistency"), _share("Expected", "expected_consistency"),
@@ -84,6 +84,7 @@ LAYOUTS: dict[str, Layout] = {
         (
             Column("Metric", "metric"), Column("k", "informative_patients", "count"),
             _number("Difference", "difference", "difference"), _number("Cliff's delta", "cliffs_delta", "delta"),
+            _number("Same wording", "same_wording_difference", "same_wording"),
             Column("adj. p", "p_adjusted", "p"), Column("Verdict", "verdict"),
         ),
         "Right against wrong answers inside the k patients who gave both.",

@@ -127,6 +127,7 @@ def _check_regions(
 ) -> None:
     """Check regions.csv: boxes inside their image, masks complete and equal to their box, none for an absent finding."""
     absent = {(row["image_id"], row["finding"]) for row in questions if row["answer"] == "no"}
+    spelled = {row["finding"].casefold(): row["finding"] for row in questions}
     for number, row in enumerate(regions, start=2):
 
         def wrong(message: str, number: int = number, row: dict[str, str] = row) -> None:
@@ -134,6 +135,8 @@ def _check_regions(
 
         if not row["finding"].strip():
             wrong("finding is empty: name it")
+        if (asked := spelled.get(row["finding"].casefold(), row["finding"])) != row["finding"]:
+            wrong(f"questions.csv spells the finding {asked!r}: make them agree")
         if (row["image_id"], row["finding"]) in absent:
             wrong("questions.csv says that this finding is absent (answer no): remove the region, or correct the answer")
         if row["side"] not in SIDES:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from medattn.measures.localisation import ZONES
-from medattn.study.wordings import BASELINE, STRATEGIES
+from medattn.study.strategy_labels import labels
+from medattn.study.wordings import BASELINE
 
 ROLES = ("study", "control")
 ANSWERS = ("yes", "no")
@@ -30,9 +31,17 @@ def check_questions(questions: list[dict[str, str]], images: dict[str, dict[str,
     """Check questions.csv: each row, then the wordings of each question against each other."""
     groups: dict[str, list[tuple[int, dict[str, str]]]] = defaultdict(list)
     spelled: dict[str, str] = {}
+    truth: dict[tuple[str, str], tuple[str, int]] = {}
     for number, row in enumerate(questions, start=2):
         _check_question(number, row, images, problem)
         groups[row["question_id"]].append((number, row))
+        answer, start = truth.setdefault((row["image_id"], row["finding"].casefold()), (row["answer"], number))
+        if answer != row["answer"]:
+            problem(
+                "questions.csv", number,
+                f"question {row['question_id']!r}: answer about {row['finding']!r} is {row['answer']!r}, row {start} says {answer!r}"
+                " about the same image: correct one of them",
+            )  # fmt: skip
         if (other := spelled.setdefault(row["question_id"].casefold(), row["question_id"])) != row["question_id"]:
             problem(
                 "questions.csv", number,
@@ -51,10 +60,12 @@ def _check_question(number: int, row: dict[str, str], images: dict[str, dict[str
         wrong(f"role is {row['role']!r}, expected {' or '.join(ROLES)}")
     if row["answer"] not in ANSWERS:
         wrong(f"answer (the label) is {row['answer']!r}, expected yes or no: correct it, or remove the question")
-    if row["strategy"] not in (BASELINE, *STRATEGIES):
-        wrong(f"strategy is {row['strategy']!r}, expected one of {', '.join((BASELINE, *STRATEGIES))}")
-    if row["zone"] not in ZONES:
-        wrong(f"finding {row['finding']!r} has zone {row['zone']!r}, expected one of {', '.join(sorted(ZONES))}")
+    try:
+        labels(row["strategy"])
+    except ValueError as error:
+        wrong(f"{error}: name one of them")
+    if row["zone"] and row["zone"] not in ZONES:
+        wrong(f"finding {row['finding']!r} has zone {row['zone']!r}, expected nothing, or one of {', '.join(sorted(ZONES))}")
     if not row["finding"].strip():
         wrong("finding is empty: name what the question asks about")
     for name in ("question", "baseline_question"):

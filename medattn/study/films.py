@@ -15,12 +15,16 @@ from medattn.study.image_files import BadFile, open_image
 from medattn.study.schema import Study
 
 
+FRONTAL = ("PA", "AP")
+
+
 @dataclass(frozen=True)
 class Film:
     """A clean radiograph, and what lies where in it."""
 
     image_id: str
     image: Image.Image  # 8-bit grey or RGB, as stored
+    frontal: bool  # PA or AP: the patient's left is on the image's right
     regions: Mapping[str, np.ndarray]  # finding -> bool [H, W]: union of its true regions
 
     @cached_property
@@ -70,7 +74,7 @@ class Films:
                 regions[region["finding"]] = regions.get(region["finding"], False) | mask
         except BadFile as error:
             raise InputError(f"image {image_id!r}: {error}") from None
-        return Film(image_id, image, regions)
+        return Film(image_id, image, row["view"].upper() in FRONTAL, regions)
 
     def _mask(self, region: Mapping[str, str], shape: tuple[int, int]) -> np.ndarray:
         """A region's mask, or every pixel that its box touches. Raises BadFile for a mask that cannot be one."""

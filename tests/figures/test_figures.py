@@ -105,7 +105,7 @@ def test_a_credentialed_study_leaves_no_radiograph_in_reports(drawn, tmp_path):
 @pytest.mark.parametrize("cell", [(2, 13), (14, 1)])
 def test_an_overlay_lights_the_cell_where_the_attention_is(cell):
     row, column = cell
-    film = Film("one", Image.new("L", (160, 320), 40), {})
+    film = Film("one", Image.new("L", (160, 320), 40), True, {})
     grid = np.full((16, 16), 0.5 / 255)
     grid[cell] = 0.5
     fig = style.figure(80, 160)
@@ -177,7 +177,7 @@ def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
 def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():
     mask = np.zeros((100, 200), bool)
     mask[20:40, 50:100] = True
-    film = Film("one", Image.new("L", (200, 100)), {"nodule": mask})
+    film = Film("one", Image.new("L", (200, 100)), True, {"nodule": mask})
     path = gallery.outlines(film, 0.0, 1.0)["nodule"]
     points = np.array(re.findall(r"([\d.]+),([\d.]+)", path), dtype=float)
     assert points.min(axis=0) == pytest.approx([0.25, 0.2], abs=0.006)

@@ -112,16 +112,25 @@ def test_consistency_is_the_share_of_the_majority(answers, expected):
     assert con.consistency(answers[::-1]) == con.consistency(answers)
 
 
-def test_expected_consistency_is_the_mean_over_every_outcome():
-    for rate, n in ((0.0, 3), (1.0, 4), (0.3, 6), (0.5, 5), (0.9, 1)):
+@pytest.mark.parametrize("counts", [
+    {"yes": 3}, {"unparsed": 2}, {"yes": 3, "no": 7}, {"yes": 5, "no": 2, "uncertain": 2, "unparsed": 1}, {"no": 0, "yes": 4, "uncertain": 4},
+])  # fmt: skip
+def test_expected_consistency_is_the_mean_over_every_outcome(counts):
+    total = sum(counts.values())
+    for n in (1, 2, 3, 5):
         expected = sum(
-            math.prod(rate if answer == "yes" else 1 - rate for answer in outcome) * con.consistency(outcome)
-            for outcome in itertools.product(("yes", "no"), repeat=n)
+            math.prod(counts[answer] / total for answer in outcome) * con.consistency(outcome)
+            for outcome in itertools.product(counts, repeat=n)
         )
-        assert con.expected_consistency(rate, n) == pytest.approx(expected, abs=1e-12)
-    for rate, n in ((-0.1, 3), (1.1, 3), (math.nan, 3), (0.5, 0), (0.5, 2.5)):
+        assert con.expected_consistency(counts, n) == pytest.approx(expected, abs=1e-12)
+
+
+def test_expected_consistency_of_answers_that_are_all_alike_is_one_and_of_none_an_error():
+    assert con.expected_consistency({"no": 9}, 6) == 1 and con.expected_consistency({"unparsed": 9}, 6) == 0
+    assert con.expected_consistency({"yes": 1, "no": 1}, 6) == pytest.approx((2 * 6 + 12 * 5 + 30 * 4 + 20 * 3) / 6 / 64)
+    for counts, n in (({}, 3), ({"yes": 0}, 3), ({"yes": -1, "no": 3}, 3), ({"maybe": 2}, 3), ({"yes": 2}, 0), ({"yes": 2}, 2.5)):
         with pytest.raises(ValueError):
-            con.expected_consistency(rate, n)
+            con.expected_consistency(counts, n)
 
 
 def test_only_yes_and_no_flip():

@@ -100,6 +100,29 @@ def test_p_equals_full_enumeration_on_a_case_that_can_be_counted():
     assert found.p == pytest.approx(share, abs=0.01)
 
 
+def test_neither_the_order_of_the_groups_nor_of_the_heads_inside_one_matters():
+    random = np.random.default_rng(5).random((2, 8, 8))
+    divergences = (random + random.transpose(0, 2, 1)) * ~np.eye(8, dtype=bool)
+    order = np.array([5, 4, 0, 1, 7, 6, 2, 3])  # groups of two dealt anew, two of them turned round
+    first, second = (contrasts.head_groups(one, 4, 4000, generator("o")) for one in (divergences, divergences[:, order][:, :, order]))
+    assert first.statistic == pytest.approx(second.statistic) and first.p == pytest.approx(second.p, abs=0.03)
+    mixed = divergences[:, [0, 2, 1, 3, 4, 5, 6, 7]][:, :, [0, 2, 1, 3, 4, 5, 6, 7]]
+    assert contrasts.head_groups(mixed, 4, 200, generator("o")).statistic != pytest.approx(first.statistic)
+
+
+def test_layers_are_dealt_independently():
+    """Two layers with planted groups are rarer under the null than one: p is the product of their shares."""
+    one = contrasts.head_groups(planted(2, 4, 1), 2, 20_000, generator("l"))
+    two = contrasts.head_groups(planted(2, 4, 2), 2, 20_000, generator("l"))
+    assert one.p == pytest.approx(1 / 3, abs=0.015) and two.p == pytest.approx(1 / 9, abs=0.015)
+
+
+def test_constant_divergences_say_nothing_about_groups():
+    flat = np.ones((3, 8, 8)) * ~np.eye(8, dtype=bool)
+    found = contrasts.head_groups(flat, 4, 300, generator("c"))
+    assert found.statistic == 0 and found.p == 1
+
+
 @pytest.mark.parametrize("groups", [1, 3, 8])
 def test_heads_must_divide_into_groups_that_can_be_compared(groups):
     with pytest.raises(ValueError, match="do not divide"):

@@ -113,15 +113,31 @@ def test_auroc_is_one_zero_and_a_half():
         loc.region_auroc(UNIFORM, np.ones((16, 16), bool))
 
 
-def test_iou_takes_the_26_largest_cells_and_ties_from_the_top_left():
+def test_iou_takes_the_26_largest_cells():
     cells = random_cells(4, 26)
     assert loc.iou_top10(cells / 26, cells) == 1
     assert loc.iou_top10(random_cells(5, 26) / 26, ~random_cells(5, 26)) == 0
-    first = np.zeros(256, bool)
-    first[:26] = True
-    assert loc.iou_top10(UNIFORM, first.reshape(16, 16)) == 1
-    assert loc.iou_top10(UNIFORM, cells_at((0, 0))) == 1 / 26
-    assert loc.iou_top10(UNIFORM, cells_at((15, 15))) == 0
+    grid, region = random_grid(2, 10**6), random_cells(6, 40)
+    top = grid >= np.sort(grid.ravel())[-26]
+    assert top.sum() == 26 and loc.iou_top10(grid, region) == pytest.approx((top & region).sum() / (top | region).sum())
+
+
+def test_no_place_is_preferred_among_tied_cells():
+    for cell in ((0, 0), (15, 15), (7, 3)):  # one cell, in the top 26 of 256 with a chance of 26/256; then 1 of 26
+        assert loc.iou_top10(UNIFORM, cells_at(cell)) == pytest.approx(26 / 256 / 26)
+
+
+def test_iou_of_tied_cells_is_the_mean_over_the_ways_to_break_the_ties():
+    grid = np.ones((5, 5))  # the top 2 of 25 cells
+    grid[0, :] = 5
+    for highest in (5, 9):  # five tied for two places, or one above and four tied for the other
+        grid[0, 0] = highest
+        above = {0} if highest > 5 else set()
+        ties = [cell for cell in range(5) if cell not in above]
+        tops = [above | {*chosen} for chosen in itertools.combinations(ties, 2 - len(above))]
+        shares = [len(top & {0, 1, 12}) / len(top | {0, 1, 12}) for top in tops]
+        region = np.isin(np.arange(25), [0, 1, 12]).reshape(5, 5)
+        assert loc.iou_top10(grid / grid.sum(), region) == pytest.approx(np.mean(shares))
 
 
 def test_baseline_maps_are_grids():
@@ -131,7 +147,8 @@ def test_baseline_maps_are_grids():
 
 def test_the_gaussian_has_its_width_and_its_middle_in_the_middle():
     grid = loc.centre_gaussian(sigma_cells=4)
-    assert np.array_equal(grid, grid.T) and np.allclose(grid, grid[::-1, ::-1], atol=1e-16)
+    assert np.array_equal(grid, grid.T) and np.array_equal(grid, grid[::-1]) and np.array_equal(grid, grid[:, ::-1])
+    assert (grid == grid.max()).sum() == 4
     assert grid[7, 7] == grid.max()
     assert grid[7, 11] / grid[7, 7] == pytest.approx(np.exp(-(3.5**2 - 0.5**2) / 32))
     with pytest.raises(ValueError, match="sigma_cells"):

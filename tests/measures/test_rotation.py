@@ -57,6 +57,25 @@ def test_the_support_is_what_stays_in_the_picture():
     assert (common_support(16, 320, 384, 10) == common_support(16, 320, 384, -10)[:, ::-1]).all()
 
 
+@pytest.mark.parametrize("degrees", [10, -10, 25, 70])
+def test_a_cell_is_supported_where_trigonometry_leaves_its_centre_in_the_picture(degrees):
+    width, height = 300, 200
+    angle, support = math.radians(degrees), common_support(16, width, height, degrees)
+    assert support.any() and not support.all()
+    for row, column in np.ndindex(16, 16):
+        right, up = (column + 0.5) / 16 * width - width / 2, height / 2 - (row + 0.5) / 16 * height
+        there = right * math.cos(angle) - up * math.sin(angle), right * math.sin(angle) + up * math.cos(angle)
+        assert support[row, column] == (abs(there[0]) <= width / 2 and abs(there[1]) <= height / 2), (row, column)
+
+
+def test_the_edges_values_continue_into_the_corners():
+    image = np.full((41, 61), 200, np.uint8)
+    image[0], image[-1] = 50, 90
+    turned = rotate_image(image, 20)
+    assert turned.min() >= 50 and {int(turned[0, 0]), int(turned[-1, -1])} <= {50, 90, 200}
+    assert rotate_mask(np.ones((41, 61), bool), 20).all() and (rotate_image(np.full((9, 9), 7, np.uint8), 33) == 7).all()
+
+
 @pytest.mark.parametrize("degrees", [10, -10])
 def test_the_same_attention_seen_in_both_orientations_does_not_diverge(degrees):
     height, width = 384, 320
@@ -73,6 +92,15 @@ def test_the_same_attention_seen_in_both_orientations_does_not_diverge(degrees):
     assert js_divergence(turned_back, reference) < 1e-3 < js_divergence(rotated, clean)
     wrong_way, reference = comparable_pair(rotated, clean, width, height, -degrees)
     assert js_divergence(wrong_way, reference) > 1e-2
+
+
+def test_a_grid_of_a_tall_picture_is_turned_back_in_pixels_not_in_cells():
+    y, x = (np.indices((16, 16)) + 0.5) / 16
+    grid = np.exp(-(((y - 0.4) / 0.12) ** 2) - ((x - 0.55) / 0.2) ** 2)
+    turned, reference = comparable_pair(rotate_grid(grid, 240, 480, 25), grid, 240, 480, 25)
+    assert turned == pytest.approx(reference, abs=1e-12)  # the same interpolations, so nothing is left
+    restored = np.where(common_support(16, 240, 480, 25), grid, 0)
+    assert js_divergence(turned, restored / restored.sum()) < 0.02
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4)), np.zeros(4, np.uint8)])

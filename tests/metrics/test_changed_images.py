@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.spatial.distance import jensenshannon
 from scipy.special import logsumexp
 
@@ -10,7 +11,7 @@ from medattn.measures.rotation import comparable_pair, rotate_mask
 from medattn.metrics.inputs import ANSWER_COLUMNS, MANIFEST_COLUMNS, Store
 from medattn.metrics.places import Places
 from medattn.metrics.rows import evaluate
-from medattn.study.films import Films
+from medattn.study.films import Film, Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study
 
@@ -99,15 +100,23 @@ def test_a_rotated_row_is_measured_on_the_rotated_region_and_compared_upright(fi
     ])[f"q1-v0-rotation{strength}"]  # fmt: skip
     upright = np.zeros((HEIGHT, WIDTH), bool)
     upright[36:45, 16:28] = True
-    if turned := rotate_mask(upright, float(strength)).any():
-        region = cell_coverage(rotate_mask(upright, float(strength)))
-        assert found["region_mass"] == pytest.approx((grid(1) * region).sum(), rel=1e-4)
-        assert abs(found["region_mass"] - (grid(1) * cell_coverage(upright)).sum()) > 1e-4
-    assert (found["region_mass"] is not None) == turned
+    region = cell_coverage(rotate_mask(upright, float(strength)))
+    assert found["region_mass"] == pytest.approx((grid(1) * region).sum(), rel=1e-4)
+    assert abs(found["region_mass"] - (grid(1) * cell_coverage(upright)).sum()) > 1e-4
     body = cell_coverage(rotate_mask(films("i1").body, float(strength)))
     assert found["inside_body_ratio"] == pytest.approx((grid(1) * body).sum(), rel=1e-4)
     pair = comparable_pair(grid(1), grid(0), WIDTH, HEIGHT, float(strength))
     assert found["js_to_clean"] == pytest.approx(jensenshannon(*(one.ravel() for one in pair), base=2) ** 2, rel=1e-4)
+
+
+def test_a_region_turned_out_of_the_picture_is_nowhere():
+    body, corner = np.zeros((40, 160), bool), np.zeros((40, 160), bool)
+    body[5:35, 20:140] = corner[18:22, 2:8] = True
+    film = Film("wide", Image.new("L", (160, 40)), True, {"nodule": corner})
+    film.__dict__["body"] = body  # a cached property
+    asked = sample("rotation", "90", image_id="wide", shown_image_id="wide", finding="nodule")
+    assert Places(lambda _: film)(asked).regions == {}
+    assert list(Places(lambda _: film)(asked | {"strength": "10"}).regions) == ["nodule"]
 
 
 def test_a_strangers_image_is_judged_by_its_own_truth_body_and_region(films):

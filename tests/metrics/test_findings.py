@@ -5,12 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
+from medattn import paths
 from medattn.errors import InputError
 from medattn.metrics import agreement, correctness, hypotheses, occlusion, published, references, reliance, robustness, strategies
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.hypotheses import verdict
 from medattn.metrics.inputs import Store
 from medattn.metrics.places import Place, Region
+from tests.import_closure import ROOT
 from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
 
 # --- strategies -------------------------------------------------------------------------------------------------------
@@ -38,6 +40,34 @@ def test_the_order_of_exposure_is_recovered_or_contradicted():
     found = strategies.exposure_order(rows, {"phrasing": 0.1, "synonym": 1.0}, PARAMS)
     assert [line["verdict"] for line in found] == ["contradicts", "not recovered"]
     assert strategies.exposure_order(rows, {}, PARAMS) == []
+
+
+def test_an_order_of_exposure_is_neither_told_by_equals_nor_recovered_from_too_little():
+    rows = [row(patient) for patient in range(40)]
+    for wording, flipped in ((1, 2), (2, 3), (3, 20)):
+        rows += [row(patient, wording=wording, flip=patient < flipped) for patient in range(40)]
+    assert strategies.exposure_order(rows, {"phrasing": 0.5, "synonym": 0.5}, PARAMS) == []
+    near = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5}, PARAMS)
+    assert [line["verdict"] for line in near] == ["undecided", "not recovered"]
+    found = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5, "clause": 0.1, "voice": 0.7}, PARAMS)  # voice: not asked
+    assert [(line["less_exposed"], line["verdict"]) for line in found] == [
+        ("synonym", "undecided"), ("clause", "as exposed"), ("clause", "as exposed"), ("all", "recovered"),
+    ]  # fmt: skip
+
+
+def test_the_test_of_a_strategy_sums_over_the_questions_of_a_patient():
+    """Seven patients lose one answer of two, one gains both: sums −1 seven times, +2 once."""
+    rows = []
+    for patient in range(8):
+        for question in ("a", "b"):
+            about = {"question_id": f"{question}{patient}", "flip": False}
+            gains, loses = patient == 7, patient < 7 and question == "a"
+            rows += [row(patient, "no" if gains else "yes", **about), row(patient, "no" if loses else "yes", wording=1, **about)]
+    found = {line["strategy"]: line for line in strategies.by_strategy(rows, PARAMS)}["phrasing"]
+    sums = np.array([-1] * 7 + [2])
+    signs = np.array(list(itertools.product((-1, 1), repeat=8)))
+    assert found["differing_patients"] == 8 and found["accuracy_difference"] == pytest.approx(-5 / 16)
+    assert found["p"] == pytest.approx(np.mean(np.abs(signs @ sums) >= abs(sums.sum())))
 
 
 # --- wordings ---------------------------------------------------------------------------------------------------------
@@ -98,7 +128,8 @@ def relied(answers: list[str], without: list[str], margins: list[float], other: 
 
 def test_reliance_is_signed_by_the_answer_given_with_the_image():
     found = relied(["yes", "no"], ["yes", "yes"], [3.0, -2.0], [1.0, 1.0])
-    assert found["reliance_no_image"] == pytest.approx(((3 - 1) + (2 + 1)) / 2) and found["reliance_blank"] is None
+    assert found["reliance_all_wordings"] == pytest.approx(((3 - 1) + (2 + 1)) / 2) and found["reliance_blank"] is None
+    assert found["reliance_no_image"] == 2  # the baseline wording alone, as it is with a blank image
     assert found["text_only_agreement"] == 0.5
     assert relied(["uncertain"], ["yes"], [0.5], [1.0])["reliance_no_image"] is None
 
@@ -206,13 +237,6 @@ def test_attention_at_each_patients_own_region_is_supported():
     assert found["verdict"] == "supported" and found["effect"] > 1.2 and found["p"] <= 0.01 and found["patients"] == 14
 
 
-def test_uniform_attention_supports_nothing():
-    rows, _ = asked(12, {"study": HERE, "control": THERE})
-    found = decided(rows, store({one["sample_id"]: np.full((16, 16), 1 / 256) for one in rows}))
-    assert found["H1b"]["verdict"] == "not supported" or found["H1b"]["effect"] <= 1
-    assert found["H1b"]["verdict"] != "supported" and found["H2"]["verdict"] == "not applicable"
-
-
 def test_without_controls_regions_or_patients_the_verdict_says_so():
     rows, made = asked(12, {"study": HERE, "control": THERE})
     study = [one for one in rows if one["role"] == "study"]
@@ -270,3 +294,26 @@ def test_published_numbers_stand_beside_ours_for_their_own_study_only(tmp_path):
 def test_a_number_that_we_do_not_have_is_an_error_that_names_the_row(tmp_path):
     with pytest.raises(InputError, match="published.csv, row 2: ours is 'fliprate'"):
         beside(tmp_path, "phantom", ours="fliprate")
+
+
+def test_every_number_that_may_be_named_is_taken_from_its_table():
+    rows = [row(0, **{column("original", name): 0.25 for name in ("focus", "inside_body_ratio", "entropy")})]
+    tables = {
+        "consistency": [
+            {"grouping": "question", "condition": "no_image", "any_flip_3": 0.9},
+            {"grouping": "question", "condition": "clean", "any_flip_3": 0.3, "any_flip_4": 0.4, "any_flip_5": None},
+            {"grouping": "text", "consistency": 0.9, "fully_consistent": 0.5, "n": 63},
+        ],
+        "flips": [{"answers": "yes→no", "js_distance_to_baseline": 0.125}],
+        "image_reliance": [{"finding": "nodule", "text_only_agreement": 0.1}, {"finding": "all", "text_only_agreement": 0.6}],
+    }
+    ours = published.our_numbers(rows, tables, HEADLINE)
+    assert [ours[f"any_flip_{k}"] for k in (3, 4, 5)] == [0.3, 0.4, None]
+    assert ours["consistency_by_text"] == 0.9 and ours["fully_consistent_by_text"] == 31.5 and ours["text_only_agreement"] == 0.6
+    assert ours["js_distance_yes_no"] == 0.125 and ours["js_distance_no_no"] is None and ours["focus"] == 0.25
+    assert ours["flip_rate"] == 0.25
+
+
+def test_the_committed_published_numbers_name_only_numbers_that_we_have():
+    for study in ("phantom", "mimic-cxr"):
+        published.published(ROOT / paths.PUBLISHED, study, [], TABLES, HEADLINE)

@@ -11,7 +11,7 @@ from medattn import paths
 
 CONTRACT = (
     "sample_id question_id role condition strength image_id shown_image_id study_id subject_id view split finding zone "
-    "baseline_question question question_variant variant_index strategy answer ground_truth parsed_answer correct status "
+    "baseline_question question question_variant variant_index strategy strategies answer ground_truth parsed_answer correct status "
     "margin forms_probability margin_valid margin_agrees flip hedge_shift flip_to_clean margin_change"
 ).split()
 GRID = (

@@ -1,5 +1,6 @@
 """Tables of the metrics stage against hand-computed values and pandas."""
 
+import itertools
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import beta
 
 from medattn import paths
+from medattn.measures.consistency import consistency
 from tests.metrics.conftest import HOT_HEAD, HOT_LAYER
 
 
@@ -34,7 +36,7 @@ def question(done, name: str, condition: str = "clean") -> pd.Series:
 def test_no_table_counts_a_control(done):
     assert table(done, "by_strategy")["n"].sum() == 12
     assert table(done, "by_finding").set_index("finding").loc["all", "n"] == 12
-    assert set(table(done, "robustness")["n"]) == {12}
+    assert table(done, "robustness").groupby("wordings")["n"].unique().map(list).to_dict() == {"all": [12], "baseline": [4]}
     assert set(table(done, "metric_summary").query("metric == 'entropy'")["n"]) == {12}
     assert not pd.read_csv(done / paths.GROUPS / "questions.csv")["question_id"].str.contains("c").any()
 
@@ -56,9 +58,13 @@ def test_consistency_and_flips_of_a_question_by_hand(done, name, consistency, to
     assert row["any_flip"] == any_flip
 
 
-def test_expected_consistency_uses_the_yes_rate_of_the_whole_condition(done):
-    # clean: five yes, five no -> rate 1/2; three fair coins agree with their majority 3/4 of the time
-    assert question(done, "q1")["expected_consistency"] == pytest.approx(0.75)
+def test_expected_consistency_uses_the_answers_of_the_whole_condition(done):
+    # clean: five yes, five no, one uncertain, one unparsed of twelve
+    shares = {"yes": 5 / 12, "no": 5 / 12, "uncertain": 1 / 12, "unparsed": 1 / 12}
+    expected = sum(
+        np.prod([shares[answer] for answer in outcome]) * consistency(outcome) for outcome in itertools.product(shares, repeat=3)
+    )
+    assert question(done, "q1")["expected_consistency"] == pytest.approx(expected, rel=1e-5)
     assert question(done, "q1", "no_image")["expected_consistency"] == 1
 
 
@@ -83,7 +89,7 @@ def test_mean_js_is_over_all_pairs_of_wordings(done):
 def test_js_contrast_is_per_image_and_the_difference_of_its_columns(done):
     contrast = pd.read_csv(done / paths.GROUPS / "js_contrast.csv")
     assert list(contrast["image_id"]) == ["i1", "i2", "i3", "i4"]
-    assert (contrast["n_controls"] == 1).all()
+    assert (contrast["n_other_findings"] == 1).all()
     assert np.allclose(contrast["difference"], contrast["js_other_finding"] - contrast["js_other_wording"], atol=2e-6)
 
 
@@ -106,14 +112,20 @@ def test_findings_equal_pandas_and_regions_are_counted(done, clean):
     found = table(done, "by_finding").set_index("finding")
     assert list(found.index) == ["nodule", "pleural effusion", "all"]
     assert found.loc["pleural effusion", ["n", "positives", "n_region"]].tolist() == [6, 3, 3]
+    assert found["region_patients"].tolist() == [1, 1, 1]
     assert found.loc["nodule", "accuracy"] == pytest.approx(1 / 6, rel=1e-5)
     for name in ("region_enrichment", "pointing_game", "region_auroc", "zone_enrichment"):
         assert found.loc["all", name] == pytest.approx(clean[f"decision_{name}"].mean(), rel=1e-5)
 
 
 def test_conditions_are_compared_with_the_clean_answers(done):
-    found = table(done, "robustness").set_index("condition")
-    assert list(found.index) == ["clean", "no_image"]
+    every = table(done, "robustness")
+    assert list(zip(every["condition"], every["wordings"])) == [
+        ("clean", "baseline"), ("clean", "all"), ("no_image", "baseline"), ("no_image", "all"),
+    ]  # fmt: skip
+    found = every[every["wordings"] == "all"].set_index("condition")
+    baseline = every[every["wordings"] == "baseline"].set_index("condition")
+    assert baseline.loc["no_image", "agreement_with_clean"] == 0.5 and baseline.loc["clean", "yes_rate"] == 0.5
     assert np.isnan(found.loc["clean", "agreement_with_clean"])
     assert found.loc["no_image", "agreement_with_clean"] == pytest.approx(5 / 12, rel=1e-5)  # five clean answers are no
     assert found.loc["clean", "yes_rate"] == pytest.approx(5 / 12, rel=1e-5) and found.loc["no_image", "yes_rate"] == 0
@@ -129,7 +141,7 @@ def test_metric_summary_equals_pandas(done, clean):
             names = ["n", "mean", "sd", "minimum", "median", "maximum"]
             assert [row[name] for name in names] == pytest.approx(expected, rel=1e-5)
     mean = found.loc["original", "entropy"]
-    assert (np.isnan(mean["low"]) and mean["method"] == "too few patients") or mean["low"] < mean["mean"] < mean["high"]
+    assert (np.isnan(mean["low"]) and mean["method"] == "no interval") or mean["low"] < mean["mean"] < mean["high"]
 
 
 def test_the_planted_head_is_the_only_one_enriched_in_the_true_region(done):

@@ -59,7 +59,7 @@ function picture(sample, pictures, top) {
   }
   const path = shown.regions[sample.finding];
   if (path) frame.append(outline(path));
-  for (const side of ["R", "L"]) frame.append(make("span", { className: `side ${side}`, ariaHidden: "true" }, side));
+  for (const side of shown.frontal ? ["R", "L"] : []) frame.append(make("span", { className: `side ${side}`, ariaHidden: "true" }, side));
   return frame;
 }
 
