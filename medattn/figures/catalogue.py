@@ -61,7 +61,8 @@ CHARTS = (
     Chart(
         "image_reliance",
         "Image reliance: do the answers need the image?",
-        "(a) One point per question. To the right, the image speaks for the answer; at the dashed line it changes nothing. High and far"
+        "(a) One point per question: consistency of all its wordings, reliance of the baseline wording. To the right, the image"
+        " speaks for the answer; at the dashed line it changes nothing. High and far"
         " right is what one hopes for; high at the line is an answer that is consistent without looking. Ringed: all wordings agree,"
         " and so do all answers without the image. (b) Means per finding.",
         "Scatter of consistency against image reliance per question, and mean image reliance per finding with intervals.",

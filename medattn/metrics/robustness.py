@@ -26,8 +26,8 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
 
     One row for the baseline wording of every condition, so that conditions compare, and one for all wordings where
     they were asked. flip_rate: yes against no. agreement: the same answer, unparsed never. js_other_finding is the
-    scale for js_to_clean: what asking about another finding changes in the clean image; none for rotations, whose
-    grids are smoothed by turning them.
+    scale for js_to_clean: what asking about another finding changes in the clean image; none where there is nothing to
+    compare, and for rotations, whose grids are smoothed by turning them.
     """
     intervals, groups = Intervals(params, "robustness"), defaultdict(list)
     for row in rows:
@@ -48,6 +48,7 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
             }
             for row, before in pairs
         ]
+        moved = intervals.mean(some, column(PROFILE, "js_to_clean"), key, "js_to_clean", "js")
         agreeing = sum(row["parsed_answer"] == before["parsed_answer"] != "unparsed" for row, before in pairs)
         table.append(
             {
@@ -60,8 +61,8 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
                 **intervals.mean(changes, "correct", key, "accuracy_change", "change"),
                 **intervals.share(some, "flip_to_clean", key, "flip_rate", "flip"),
                 **intervals.mean(some, "margin_change", key, "margin_change", "margin"),
-                **intervals.mean(some, column(PROFILE, "js_to_clean"), key, "js_to_clean", "js"),
-                "js_other_finding": None if condition == "rotation" else scale,
+                **moved,
+                "js_other_finding": None if moved["js_to_clean"] is None or condition == "rotation" else scale,
                 "agreement_with_clean": share(pairs, agreeing),
                 "yes_rate": share(some, len(answered(some, "yes"))),
                 "margin_valid_share": mean_of(some, "margin_valid"),

@@ -64,6 +64,14 @@ def test_only_clean_answers_are_grouped_by_text_and_clean_comes_first():
     assert table[-1]["consistency"] == 1
 
 
+def test_every_strength_stands_alone_and_expects_what_its_own_answers_do():
+    rows = wordings(0, "yes", "yes")
+    rows += wordings(0, "yes", "no", condition="blur", strength="2") + wordings(0, "no", "no", condition="blur", strength="10")
+    table = agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS)
+    found = [(line["strength"], line["consistency"], line["expected_consistency"]) for line in table if line["condition"] == "blur"]
+    assert found == [("2", 0.5, pytest.approx(0.75)), ("10", 1, pytest.approx(1))]  # two coins agree half of the time
+
+
 def test_without_answers_there_is_no_table():
     assert agreement.consistency_table([], [], PARAMS) == [] and agreement.flips([], PARAMS) == []
 

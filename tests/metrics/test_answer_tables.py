@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from medattn.measures.contrasts import cliffs_delta
 from medattn.measures.statistics import holm
 from medattn.metrics import correctness, occlusion, reliance, robustness
 from medattn.metrics.grid_metrics import column
+from medattn.metrics.intervals import Intervals
 from tests.metrics.handmade import PARAMS, row
 
 # --- correctness ------------------------------------------------------------------------------------------------------
@@ -33,6 +35,21 @@ def test_the_p_values_of_the_metrics_are_one_family():
     assert {line["verdict"] for name, line in table.items() if name not in ("focus", "image_mass")} == {"too few"}
 
 
+def test_the_smallest_p_is_that_of_all_signs_up_to_twenty_patients_and_of_the_draws_beyond():
+    intervals = Intervals(PARAMS, "smallest")
+    assert [intervals.smallest_p(count) for count in (0, 1, 2, 6, 20)] == [1, 1, 0.5, 2 / 64, 2 / 2**20]
+    assert intervals.smallest_p(21) == intervals.sign_flip(np.arange(1.0, 22.0), "all one way") == 1 / (PARAMS.permutation_draws + 1)
+
+
+def test_ranks_of_fewer_than_ten_patients_have_no_interval():
+    rng = np.random.default_rng(0)
+    for patients in (9, 10):
+        pairs = rng.normal(size=(patients, 2))
+        cells = Intervals(PARAMS, "ranks").ranks_of_patients(pairs, cliffs_delta, "key", "delta")
+        assert cells["delta"] == cliffs_delta(pairs) and (cells["delta_low"] is None) == (patients == 9)
+        assert cells["delta_method"] == ("bca" if patients == 10 else "no interval")
+
+
 @pytest.mark.parametrize("patients, verdict", [(5, "too few"), (6, "differs")])
 def test_six_patients_are_the_fewest_that_can_differ(patients, verdict):
     rows = pairs_of("focus", [0.5 + 0.01 * index for index in range(patients)])
@@ -50,6 +67,9 @@ def test_a_wording_that_is_mostly_wrong_is_told_from_answers_that_are():
     second = [one | {"question_id": "other", "parsed_answer": "no", "correct": False, name: 0.25} for one in rows if one["correct"]]
     found = {line["metric"]: line for line in correctness.correct_incorrect(rows + second, PARAMS)}["focus"]
     assert found["same_wording_patients"] == 8 and found["same_wording_difference"] == pytest.approx(0.75 + 0.5 + 0.035)
+    absent = [one | {"ground_truth": "no", "correct": one["parsed_answer"] == "no"} for one in second]  # in that wording, other truth
+    found = {line["metric"]: line for line in correctness.correct_incorrect(rows + absent, PARAMS)}["focus"]
+    assert found["same_wording_patients"] == 0
 
 
 def test_each_truth_is_compared_apart():
@@ -89,6 +109,15 @@ def test_an_answer_that_the_image_speaks_against_has_negative_reliance():
     assert found["reliance_no_image"] == -2
 
 
+def test_reliance_on_a_blank_image_is_of_the_baseline_wording_as_that_without_one_is():
+    rows = asked(0, "nodule", 3.0, 1.0, blank=-2.0)
+    rows += [row(0, "yes", margin=9.0, wording=1), row(0, "yes", margin=1.0, wording=1, condition="blank")]
+    rows.append(row(0, "yes", margin=1.0, wording=1, condition="no_image", status="no_grid"))
+    questions = [{"question_id": "q0", "condition": "clean", "consistency": 1.0}]
+    (found,) = reliance.reliance_rows(rows, questions)
+    assert (found["reliance_no_image"], found["reliance_blank"], found["reliance_all_wordings"]) == (2, 5, (2 + 8) / 2)
+
+
 @pytest.mark.parametrize("spoiled", [0, 1])
 def test_a_margin_that_is_not_valid_says_nothing_about_reliance(spoiled):
     rows = asked(0, "nodule", 3.0, 1.0)
@@ -112,7 +141,8 @@ def test_reliance_is_averaged_per_finding_and_over_all():
 def test_conditions_stand_in_order_and_strengths_as_numbers():
     changed = [("rotation", "10"), ("gaussian_noise", "0.2"), ("rotation", "-10"), ("gaussian_noise", "0.05"), ("no_image", ""), ("blank", ""),
                ("few_pixels", "16"), ("few_pixels", "4")]  # fmt: skip
-    rows = [row(0), *(row(0, condition=name, strength=strength or None, flip_to_clean=False) for name, strength in changed)]
+    js = {column("decision", "js_to_clean"): 0.1}
+    rows = [row(0), *(row(0, condition=name, strength=strength or None, flip_to_clean=False, **js) for name, strength in changed)]
     found = [(line["condition"], line["strength"]) for line in robustness.robustness(rows, [], PARAMS)]
     assert found == [
         ("clean", None), ("no_image", None), ("blank", None), ("rotation", "-10"), ("rotation", "10"),
@@ -147,9 +177,10 @@ def test_what_nobody_knows_the_truth_of_has_no_accuracy():
 
 def test_another_findings_divergence_is_no_scale_for_grids_that_were_turned_back():
     changed = ("blank", ""), ("rotation", "10"), ("contrast", "0.4")
-    rows = [row(0), *(row(0, condition=name, strength=strength or None, flip_to_clean=False) for name, strength in changed)]
+    js = {column("decision", "js_to_clean"): 0.1}
+    rows = [row(0), *(row(0, condition=name, strength=strength or None, flip_to_clean=False, **js) for name, strength in changed)]
     found = {line["condition"]: line["js_other_finding"] for line in robustness.robustness(rows, [{"js_other_finding": 0.3}], PARAMS)}
-    assert found == {"clean": 0.3, "blank": 0.3, "rotation": None, "contrast": 0.3}
+    assert found == {"clean": None, "blank": 0.3, "rotation": None, "contrast": 0.3}
 
 
 # --- occlusion --------------------------------------------------------------------------------------------------------

@@ -184,6 +184,39 @@ def test_six_patients_are_the_fewest_that_decide(patients, verdict):
     assert (found["p"] is None) == (patients == 5)
 
 
+def test_less_attention_than_a_reference_never_gets_a_small_p():
+    """Every patient looks away from the region, whose p-value against most maps would be the smallest if it had no side."""
+    away = decided(*asked(12, lambda patient: 0.999 * spot((0, 0), 1.0) + 0.001 * nearly_uniform(patient), nearly_uniform))["H1b"]
+    assert away["p"] == 1 and away["verdict"] == "not supported" and away["effect"] < 0.01
+    contrast = [{"subject_id": f"p{index:02d}", "difference": -0.1 - 0.001 * index} for index in range(12)]
+    apart = decided(*asked(12, own_spot), contrast=contrast)["H2"]
+    assert apart["p"] == 1 and apart["verdict"] == "not supported"
+
+
+def test_a_map_that_never_falls_on_a_region_is_no_reference():
+    found = decided(*asked(8, own_spot, lambda _: spot((15, 0), 1.0)))["H1b"]
+    assert found["verdict"] == "supported" and "other finding" not in found["note"]
+
+
+@pytest.mark.parametrize("change, h1a, h1b", [
+    (lambda one: dataclasses.replace(own_place(one), frontal=False), "no zone in a frontal view", None),
+    (lambda one: dataclasses.replace(own_place(one), regions={}), None, "no true regions"),
+])  # fmt: skip
+def test_what_is_missing_is_named(change, h1a, h1b):
+    found = decided(*asked(8, own_spot), where=change)
+    for name, missing in (("H1a", h1a), ("H1b", h1b)):
+        assert (found[name]["verdict"] == "not applicable") == (missing is not None)
+        assert missing is None or found[name]["note"] == missing
+
+
+def test_findings_that_one_patient_alone_was_asked_about_have_no_map_of_others():
+    rows, grids = asked(8, own_spot)
+    for one in rows:
+        one["finding"] = f"{one['finding']} {one['subject_id']}"
+    found = decided(rows, grids, where=lambda one: dataclasses.replace(place(one), regions={one["finding"]: place(one).regions["nodule"]}))
+    assert found["H1b"]["note"] == "no other patient was asked about the same finding"
+
+
 def heads_of(rows: list[dict], alike: bool) -> dict[str, np.ndarray]:
     """Twelve layers of four heads, two groups: heads of a group look at one cell (alike), or at four different ones."""
     rng, heads = np.random.default_rng(7), {}
