@@ -43,8 +43,8 @@ test: setup ## run the fast tests
 test-slow: setup ## run the slow tests (minutes)
 	$(BIN)/python -m pytest -m "slow and not browser"
 
-test-browser: setup chromium ## run the report and the gallery in headless Chromium (installs it where that may be done)
-	$(BIN)/python -m pytest -m browser
+test-browser: setup chromium ## run the report and the gallery in headless Chromium (installs it as root); screenshots in results/run/
+	MEDATTN_SCREENSHOTS=$${MEDATTN_SCREENSHOTS:-results/run/screenshots} $(BIN)/python -m pytest -m browser
 
 chromium:
 	@command -v "$${MEDATTN_CHROMIUM:-chromium}" >/dev/null || { \

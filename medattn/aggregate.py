@@ -170,7 +170,9 @@ def store_of(collected: Collected, manifest: Mapping[str, Mapping[str, str]], pa
 def _without_sinks(
     sample_id: str, made: Mapping[str, Made], profile: Profile, manifest: Mapping[str, Mapping[str, str]], sinks: dict
 ) -> np.ndarray:
-    found = sinks.get(manifest[sample_id]["image_id"])
+    row = manifest[sample_id]
+    # A blank image has no content sinks, and in a rotated one they lie elsewhere: nothing is zeroed there.
+    found = None if row["condition"] in ("blank", "rotation") else sinks.get(row["shown_image_id"])
     try:
         return to_grid(made[sample_id].layers, profile, found.cells if found else ())
     except ValueError as error:

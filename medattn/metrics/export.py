@@ -44,7 +44,7 @@ def write_grids(
             sample_id = row["sample_id"]
             if sample_id not in store.samples:
                 continue
-            sinks = store.sinks.get(row["image_id"])
+            sinks = store.sinks.get(row["shown_image_id"])
             meta = {
                 **row,
                 "body_box": [round_number(value) for value in place_of(row).box],

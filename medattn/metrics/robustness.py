@@ -40,7 +40,11 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
     scale, table = mean_of(contrast, "js_other_finding"), []
     for condition, strength, wordings in sorted(groups, key=lambda key: (ORDER.index(key[0]), float(key[1] or 0), key[2] == "all")):
         some, key = groups[condition, strength, wordings], f"{condition}|{strength}|{wordings}"
-        pairs = [] if condition == "clean" else [(row, clean[row["question_id"], row["variant_index"]]) for row in some]
+        pairs = [
+            (row, before)
+            for row in some
+            if condition != "clean" and (before := clean.get((row["question_id"], row["variant_index"]))) is not None
+        ]
         changes = [
             {
                 "subject_id": row["subject_id"],

@@ -40,10 +40,10 @@ LAYOUTS: dict[str, Layout] = {
         ("strategy",),
         (
             Column("Strategy", "strategy"), Column("n", "n", "count"), _share("Accuracy", "accuracy", "accuracy"),
-            _share("Flips", "flip_rate", "flip"), _number("JS (bits)", "js_to_baseline", "js"),
-            Column("adj. p", "p_adjusted", "p"),
+            _share("Flips", "flip_rate", "flip"), _share("Margin agrees", "margin_agreement"),
+            _number("JS (bits)", "js_to_baseline", "js"), Column("adj. p", "p_adjusted", "p"),
         ),
-        "Answers and attention by wording strategy, clean images; p: accuracy against the baseline wording.",
+        "Answers and attention by wording strategy, clean images; margin agrees: of the valid margins, those with the sign of the answer; p: accuracy against the baseline wording.",
     ),
     "by_finding": Layout(
         ("finding",),

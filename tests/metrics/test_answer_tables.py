@@ -67,7 +67,7 @@ def test_a_wording_that_is_mostly_wrong_is_told_from_answers_that_are():
     second = [one | {"question_id": "other", "parsed_answer": "no", "correct": False, name: 0.25} for one in rows if one["correct"]]
     found = {line["metric"]: line for line in correctness.correct_incorrect(rows + second, PARAMS)}["focus"]
     assert found["same_wording_patients"] == 8 and found["same_wording_difference"] == pytest.approx(0.75 + 0.5 + 0.035)
-    absent = [one | {"ground_truth": "no", "correct": one["parsed_answer"] == "no"} for one in second]  # in that wording, other truth
+    absent = [one | {"ground_truth": "no", "parsed_answer": "yes"} for one in second]  # wrong in that wording, about absent findings
     found = {line["metric"]: line for line in correctness.correct_incorrect(rows + absent, PARAMS)}["focus"]
     assert found["same_wording_patients"] == 0
 
