@@ -32,7 +32,7 @@ def manifest_rows() -> list[dict[str, str]]:
                 row = dict.fromkeys(MANIFEST_COLUMNS, "")
                 row |= {
                     "sample_id": f"{image}-{index}-v{variant}-{condition}", "image_id": image, "finding": finding,
-                    "condition": condition, "variant_index": str(variant), "role": "control" if index else "study",
+                    "shown_image_id": "" if condition == "no_image" else image, "condition": condition, "variant_index": str(variant), "role": "control" if index else "study",
                 }  # fmt: skip
                 rows.append(row)
     return rows
@@ -136,6 +136,27 @@ def test_sinks_are_found_with_three_findings_and_zeroed_on_request(inputs, setti
         assert kept[row, 2, 8] > 0
         assert (zeroed[row, 2, 8] == 0) == sample_id.startswith("i1")
         assert zeroed[row].sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("condition, shown, zeroed", [
+    ("shuffled_image", "i1", True), ("gaussian_noise", "i2", False), ("gaussian_noise", "i1", True), ("blank", "i1", False),
+    ("rotation", "i1", False),
+])  # fmt: skip
+def test_the_sinks_that_are_zeroed_are_those_of_the_image_shown(settings, tmp_path, condition, shown, zeroed):
+    owner = "i2" if condition == "shuffled_image" else shown
+    rows = [row for row in manifest_rows() if row["condition"] == "clean"]
+    changed = rows[0] | {"sample_id": "x-v0", "condition": condition, "image_id": owner, "shown_image_id": shown, "role": "study"}
+    manifest, directory = tmp_path / "manifest.csv", tmp_path / "captures"
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
+        writer.writeheader()
+        writer.writerows([*rows, changed])
+    directory.mkdir()
+    made = [capture_of(row, hot=40 if row["shown_image_id"] == "i1" else None) for row in [*rows, changed]]
+    captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
+    aggregate.run(directory, manifest, tmp_path / "grids", with_profile(settings, sinks="zero"))
+    without, about = stored(tmp_path / "grids", "decision|without_sinks")
+    assert (without[about["samples"].index("x-v0"), 2, 8] == 0) == zeroed
 
 
 @pytest.mark.parametrize("hot_when_blank, position", [(True, [40]), (False, [])])
