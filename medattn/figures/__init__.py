@@ -23,7 +23,7 @@ from medattn.study.schema import read_study, settings
 from medattn.tables import fresh_directory, write_bytes
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
-REPORT_DPI = 110  # pictures inside the report, which must stay small
+REPORT_DPI, DENSITY = 220, 2  # pictures inside the report: sharp on any screen, and small
 GALLERY_NOTE = "Attention of the last prompt token, drawn where it exceeds an even spread."
 
 
@@ -67,10 +67,10 @@ def _chart(chart: Chart, results: Results, out: Path, dpi: int) -> page.Figure:
 
 
 def _kept(fig, out: Path, dpi: int, name: str, title: str, caption: str, alt: str) -> page.Figure:
-    picture = style.png_bytes(fig, REPORT_DPI)
+    picture = style.small_png(fig, REPORT_DPI)
     style.save_both(fig, out, name, dpi)
     files = tuple(f"figures/{name}{suffix}" for suffix in (".pdf", ".png"))
-    return page.Figure(name, title, caption, alt, picture, files)
+    return page.Figure(name, title, caption, alt, picture, files, DENSITY)
 
 
 def _example(results: Results, shown: Films, params: Params, out: Path, notes: list[str]) -> page.Figure | None:

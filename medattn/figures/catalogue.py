@@ -26,8 +26,8 @@ CHARTS = (
     Chart(
         "accuracy_by_strategy",
         "Accuracy, flips and attention by wording strategy",
-        "Each row is one way to reword the baseline question. Left: share of right answers; dashed is guessing, dotted the accuracy"
-        " without the image. Middle: answers that turn from yes to no or back against the baseline wording. Right: how far attention"
+        "The first row is the baseline wording, each other row a rewording. Left: share of right answers; dashed is guessing, dotted the"
+        " accuracy without the image, where answers that are neither yes nor no count as wrong. Middle: answers that turn from yes to no or back against the baseline wording. Right: how far attention"
         " moves (Jensen–Shannon divergence). Bars are 95 % intervals over patients.",
         "Three dot plots with intervals: accuracy, flip rate and divergence of attention for every wording strategy.",
         lambda results: strategies.draw(results.tables["by_strategy"], results.tables["robustness"]),
@@ -36,7 +36,7 @@ CHARTS = (
         "flips_margins",
         "Margins, and when another wording tips the answer",
         "The margin is the logit of yes minus that of no at the first answer token. (a) Baseline wording, by truth: a model that knows"
-        " puts the two apart. (b) One point per other wording: on the dotted line the wording changes nothing; red points have"
+        " puts the two apart. (b) One point per other wording: on the dotted line the wording changes nothing; orange points have"
         " crossed to the other answer.",
         "Left: histogram of answer margins by truth. Right: scatter of other wordings' margins against the baseline wording's.",
         lambda results: margins.draw(results.clean()),
@@ -45,7 +45,8 @@ CHARTS = (
         "robustness",
         "What is done to the image, and what it does to answers and attention",
         "Each row is a condition and its strength, compared with the clean image of the same question. A robust model changes little"
-        " under noise, and much when the true region is hidden. Dotted at the right: how far attention moves when another finding is"
+        " under noise, and much when the true region is hidden. For a shuffled image the truth is that of the image shown. Units of the"
+        " strengths: docs/metrics.md. Dotted at the right: how far attention moves when another finding is"
         " asked about, as a scale.",
         "Four dot plots with intervals: change of accuracy, flip rate, change of margin, divergence of attention per condition.",
         lambda results: robustness.draw(results.tables["robustness"]),
@@ -64,7 +65,7 @@ CHARTS = (
         "(a) One point per question: consistency of all its wordings, reliance of the baseline wording. To the right, the image"
         " speaks for the answer; at the dashed line it changes nothing. High and far"
         " right is what one hopes for; high at the line is an answer that is consistent without looking. Ringed: all wordings agree,"
-        " and so do all answers without the image. (b) Means per finding.",
+        " and so do all answers without the image (consistent but blind). Points of equal consistency are spread vertically. (b) Means per finding.",
         "Scatter of consistency against image reliance per question, and mean image reliance per finding with intervals.",
         lambda results: reliance.draw(results.groups["reliance"], results.tables["image_reliance"]),
     ),
@@ -73,24 +74,26 @@ CHARTS = (
         "Attention to the finding beside maps that know less",
         "Attention mass ÷ area share, on a logarithmic axis; dashed is chance. (a) In the part of the body where the finding is looked"
         " for, present or not. (b) In the true region of findings that are there. Only being to the right of the blue diamond (the same"
-        " image asked about another finding) shows that the question directs attention. In brackets: questions; with a region. Intervals of the ratios are in the table.",
+        " image asked about another finding) can show that the question directs attention, if the interval of the ratio lies above 1."
+        " In brackets: questions; with a region. Ratios are of patients' means, so not quotients of these values.",
         "Two dot plots: enrichment of the model's attention and of five reference maps per finding, in zone and true region.",
         lambda results: localisation.draw(results.tables["localisation"]),
     ),
     Chart(
         "layer_head",
-        "Which layers and heads look at the finding",
+        "Attention in the true region by layer and head",
         "Attention in the true region ÷ its area for every layer and query head at the last prompt token; 1 is chance. Dots mark the"
-        " layers that the grids are made of. Descriptive: no head was picked and tested on the same data.",
+        " layers that the grids are made of, on which the hypotheses are decided. This alone does not show that the question sends attention"
+        " there: see other_finding_enrichment in the table. Descriptive: no head was picked and tested on the same data.",
         "Heat map of enrichment in the true region by layer and query head.",
         lambda results: layers.draw(results.tables["layer_head"], results.tables["profiles"]),
     ),
     Chart(
         "occlusion",
-        "Does what the model looks at matter?",
+        "Does hiding the finding change the answer?",
         "(a) How far the margin drops when the true region is filled with its surroundings' mean, against as large an area elsewhere in"
-        " the body. Zero: hiding it does not matter. (b) One point per question: does hiding the region cost more where it had more"
-        " attention?",
+        " the body. Zero: hiding it does not matter; an arrow: the interval goes on. (b) One point per question: does hiding the region cost"
+        " more where it had more attention? Findings differ in area, so the correlation over all is not one within a finding.",
         "Left: drop of the margin per finding, region against elsewhere. Right: effect of each question against its region's attention.",
         lambda results: occlusion.draw(results.tables["occlusion"], results.groups["occlusion"]),
     ),
@@ -98,7 +101,7 @@ CHARTS = (
         "correct_incorrect",
         "Right against wrong answers of the same patients",
         "Cliff's delta of each metric between a patient's right and wrong answers, each truth apart; k patients gave both. Zero: no"
-        " difference. Where one wording is mostly wrong, this also compares wordings: the table has the difference within the same wording. p-values are of sign-flip tests, adjusted over the metrics (Holm).",
+        " difference. p tests the mean difference, not delta. Where one wording is mostly wrong, this also compares wordings: the table has the difference within the same wording. p-values are of sign-flip tests, adjusted over the metrics (Holm).",
         "Dot plot of Cliff's delta with intervals for eight metrics, right against wrong answers.",
         lambda results: correctness.draw(results.tables["correct_incorrect"]),
     ),

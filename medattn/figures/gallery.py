@@ -62,6 +62,8 @@ def _picture(key: str, films: Films, side: int) -> Picture:
     small = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BILINEAR)
     content = io.BytesIO()
     small.save(content, "JPEG", quality=QUALITY)
+    if condition == "blank":  # nothing lies anywhere
+        return Picture(width, height, content.getvalue(), {}, frontal=False)
     turned = float(strength) if condition == "rotation" else 0.0
     return Picture(width, height, content.getvalue(), outlines(film, turned, scale), film.frontal)
 

@@ -48,5 +48,5 @@ def draw(localisation: pd.DataFrame) -> Figure:
     axes[0].set_yticks(range(len(findings)), [f"{finding}\n(n = {counts.n[finding]}; {counts.n_region[finding]})" for finding in findings])
     axes[0].set_ylim(len(findings) - 0.5, -0.5)
     handles, names = axes[0].get_legend_handles_labels()
-    fig.legend(handles[::-1], names[::-1], loc="outside lower center", ncols=6, handletextpad=0.2, columnspacing=1)
+    fig.legend(handles[::-1], names[::-1], loc="outside lower center", ncols=6, handletextpad=0.1, columnspacing=0.6)
     return fig

@@ -35,9 +35,13 @@ def draw(table: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
             edge, ends = left.get_xlim()[side], numbers(table[f"{short}_{bound}"])
             beyond = ends.index[ends > edge] if side else ends.index[ends < edge]
             left.plot([edge] * len(beyond), beyond + shift, marker, color=colour, markersize=4, clip_on=False)
-    left.set_xlabel("drop of the margin (nats), signed by the clean answer; 95 % interval")
+    left.set_xlabel("drop of the margin (nats), 95 % interval")
     left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handletextpad=0.3)
-    right.plot(numbers(pairs.region_mass), numbers(pairs.effect), "o", color=style.BLUE, markersize=3.5, alpha=0.7, markeredgewidth=0)
+    for index, finding in enumerate(sorted(set(pairs.finding))):
+        some = pairs[pairs.finding == finding]
+        marker, colour = style.MARKERS[index % len(style.MARKERS)], style.COLOURS[index % len(style.COLOURS)]
+        right.plot(numbers(some.region_mass), numbers(some.effect), marker, color=colour, markersize=4, alpha=0.8, markeredgewidth=0, label=finding)
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2)
     right.axhline(0, color=style.GREY, linewidth=0.8, linestyle="--")
     right.set_xlabel("attention in the true region (share), clean image")
     right.set_ylabel("effect: region − elsewhere (nats)")
@@ -45,5 +49,5 @@ def draw(table: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
     if every.correlation_low:
         low, high = float(every.correlation_low), float(every.correlation_high)
         said = f"Spearman ρ over patients {float(every.correlation_with_region_mass):.2f} (95 % {low:.2f} to {high:.2f})"
-        right.set_title(said, loc="right", fontsize=7, color=style.GREY)
+        right.set_xlabel(f"attention in the true region (share), clean image\n{said}")
     return fig

@@ -6,8 +6,6 @@ from matplotlib.figure import Figure
 from medattn.figures import style
 from medattn.figures.inputs import numbers
 
-COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILLION, style.SKY, style.BLACK)
-MARKERS = "os^DvP*X"
 SPREAD = 0.035  # of consistency: questions at the same value are drawn beside each other, in the table's order
 
 
@@ -26,8 +24,8 @@ def draw(questions: pd.DataFrame, table: pd.DataFrame) -> Figure:
     for index, finding in enumerate(sorted(set(questions.finding[there]))):
         some = there & (questions.finding == finding)
         plane.plot(
-            reliance[some], consistency[some] + _beside(consistency[there])[some[there]], MARKERS[index % len(MARKERS)],
-            color=COLOURS[index % len(COLOURS)], markersize=4, alpha=0.75, markeredgewidth=0, label=finding,
+            reliance[some], consistency[some] + _beside(consistency[there])[some[there]], style.MARKERS[index % len(style.MARKERS)],
+            color=style.COLOURS[index % len(style.COLOURS)], markersize=4, alpha=0.75, markeredgewidth=0, label=finding,
         )  # fmt: skip
     blind = there & (questions.consistent_but_blind == "true")
     plane.plot(

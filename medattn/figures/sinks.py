@@ -35,7 +35,9 @@ def draw(images: pd.DataFrame, table: pd.DataFrame) -> Figure:
     if position.notna().any():
         fixed = np.bincount(counts[position[counts.index] > 0], minlength=len(height))
         left.bar(range(len(height)), height - fixed, bottom=fixed, color=style.BLUE, width=0.8, label="content sinks only")
-        left.bar(range(len(height)), fixed, color=style.ORANGE, width=0.8, label="with sinks of position")
+        if fixed.any():
+            left.bar(range(len(height)), fixed, color=style.ORANGE, width=0.8, label="with sinks of position")
+        left.bar(0, height[0], color=style.GREY, width=0.8, label="no sink")
         left.legend()
     else:
         left.bar(range(len(height)), height, color=style.BLUE, width=0.8)

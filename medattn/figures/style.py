@@ -14,15 +14,18 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first)
 from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from PIL import Image  # noqa: E402
 
 COLUMN_MM, PAGE_MM = 85, 180  # one column, and the width of a page
 MM = 1 / 25.4
 PDF_DPI = 150
+SMALL_COLOURS = 128
 
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00",
 )  # fmt: skip
-GREY = "#7F7F7F"
+GREY = "#6B6B6B"
+COLOURS, MARKERS = (BLUE, ORANGE, GREEN, VERMILLION, SKY, BLACK), "os^DvP*X"  # of findings, in alphabetical order
 ATTENTION = "inferno"
 HEAT = LinearSegmentedColormap.from_list("heat", matplotlib.colormaps["inferno"](range(110, 256)))  # seen over black
 RATIO = "PuOr_r"
@@ -65,11 +68,13 @@ def save(fig: Figure, path: Path, dpi: int) -> None:
     fig.savefig(path, dpi=dpi, metadata=metadata)
 
 
-def png_bytes(fig: Figure, dpi: int) -> bytes:
-    """The figure as a PNG without version."""
-    content = io.BytesIO()
-    fig.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
-    return content.getvalue()
+def small_png(fig: Figure, dpi: int) -> bytes:
+    """The figure as a PNG of SMALL_COLOURS colours, a third of the size of one with all."""
+    content, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(content, format="png", dpi=dpi)
+    with Image.open(content) as picture:
+        picture.convert("RGB").quantize(SMALL_COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def save_both(fig: Figure, directory: Path, name: str, dpi: int) -> None:

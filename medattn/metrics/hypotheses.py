@@ -9,7 +9,7 @@ import numpy as np
 from medattn.measures import consistency, contrasts
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.inputs import Store
-from medattn.metrics.intervals import Intervals, by_patient, present
+from medattn.metrics.intervals import Intervals, average, by_patient, present
 from medattn.metrics.references import MAPS, REFERENCES
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, Row
 from medattn.metrics.strategies import adjust
@@ -85,7 +85,7 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
         effect=weakest["effect"], low=weakest["effect_low"], high=weakest["effect_high"], minimum_effect=LEAST_RATIO,
         patients=len(patients), p=max(one["p"] for one in found),
         note="best reference: " + weakest["reference"].replace("_", " ")
-        + "; effects " + ", ".join(f"{one['reference'].replace('_', ' ')} {one['effect']:.3g}" for one in found),
+        + "; effects against each: " + ", ".join(f"{one['reference'].replace('_', ' ')} {one['effect']:.3g}" for one in found),
     )  # fmt: skip
 
 
@@ -107,6 +107,7 @@ def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
         "H2", claim, statistic,
         effect=cells["effect"], low=cells["effect_low"], high=cells["effect_high"], minimum_effect=LEAST_DIVERGENCE,
         patients=len(patients), p=upward(means[:, 0], "H2", intervals),
+        note=f"the effect cannot exceed JS(other finding), here {average([row['js_other_finding'] for row in some]):.3g} bits",
     )  # fmt: skip
 
 

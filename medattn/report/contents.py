@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from medattn.report.latex import three_digits
-from medattn.report.layouts import LAYOUTS, Column, Rows, kept
+from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, kept
 from medattn.report.page import Figure, Number, Section, Table
 from medattn.study.schema import About
 
 Frames = Mapping[str, pd.DataFrame]
+FEW = "†"
 
 # section -> (what it is about, charts, tables)
 SECTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
@@ -52,9 +53,9 @@ HEADLINE = {
     "flip_rate": ("share", "of the other wordings flip the answer"),
     "any_flip_rate": ("share", "of the questions have wordings that contradict each other"),
     "consistency": ("share", "of a question's wordings give its majority answer, on average"),
-    "region_enrichment": ("number", "times its area share: attention in the true region"),
-    "js_other_finding": ("number", "bits of divergence when another finding is asked about"),
-    "js_other_wording": ("number", "bits when the same is asked in other words"),
+    "region_enrichment": ("number", "times its area share: attention in the true region, all wordings"),
+    "js_other_finding": ("number", "bits of JS divergence (0 same, 1 disjoint) when another finding is asked about, mean"),
+    "js_other_wording": ("number", "bits when the same is asked in other words, mean"),
 }
 
 
@@ -77,11 +78,9 @@ def cell(text: str, kind: str) -> str:
     if kind == "text":
         return text.replace("_", " ")
     value = float(text)
-    if kind == "share":
-        return f"{100 * value:.1f}"
     if kind == "p":
         return "< 0.001" if value < 0.001 else f"{value:.3f}"
-    return three_digits(value)
+    return (f"{100 * value:.1f}" if kind == "share" else three_digits(value)).replace("-", "−")
 
 
 def _cell(row: Mapping[str, str], column: Column) -> str:
@@ -99,14 +98,25 @@ def rows_of(frame: pd.DataFrame) -> Rows:
 def table(name: str, frames: Frames) -> Table:
     """One of the LAYOUTS as the page shows it; the file is the whole CSV."""
     layout = LAYOUTS[name]
+    rows = kept(rows_of(frames[name]), layout)
     return Table(
         name=name,
         title=name.replace("_", " ").capitalize(),
-        caption=layout.caption + " In brackets: 95 % intervals by patient.",
+        caption=_caption(layout, rows),
         columns=tuple(column.title + (" (%)" if column.kind == "share" else "") for column in layout.columns),
-        rows=tuple(tuple(_cell(row, column) for column in layout.columns) for row in kept(rows_of(frames[name]), layout)),
+        rows=tuple(tuple(_cell(row, column) + _mark(row, column, layout) for column in layout.columns) for row in rows),
         file=f"tables/{name}.csv",
     )
+
+
+def _caption(layout: Layout, rows: Rows) -> str:
+    brackets = " In brackets: 95 % intervals by patient." if any(column.low for column in layout.columns) else ""
+    few = f" {FEW} fewer than 20 patients." if any(row.get("few_patients") == "true" for row in rows) else ""
+    return layout.caption + brackets + few
+
+
+def _mark(row: Mapping[str, str], column: Column, layout: Layout) -> str:
+    return f" {FEW}" if column is layout.columns[0] and row.get("few_patients") == "true" else ""
 
 
 def _plain(name: str, title: str, caption: str, frame: pd.DataFrame, kinds: Mapping[str, str]) -> Table:
@@ -121,16 +131,21 @@ def exposure(frame: pd.DataFrame) -> tuple[list[str], list[Table]]:
     """Whether the known order of exposure was recovered: a sentence and its table; nothing where it is not known."""
     if not len(frame):
         return [], []
-    said = {"recovered": "was recovered", "not recovered": "was not recovered"}[frame.verdict.iloc[-1]]
-    pairs = frame.iloc[:-1]
-    counts = ", ".join(f"{(pairs.verdict == verdict).sum()} {verdict}" for verdict in ("as exposed", "undecided", "contradicts"))
+    pairs, recovered = frame.iloc[:-1], frame.verdict.iloc[-1] == "recovered"
+    counts = ", ".join(
+        f"{number} {verdict}" for verdict in ("as exposed", "undecided", "contradicts") if (number := (pairs.verdict == verdict).sum())
+    )
     sentence = (
-        "This model's training is known: it saw some wording strategies less than others, and should flip more on those. The order"
-        f" {said}: of {len(pairs)} pairs of strategies {counts} (95 % intervals of the difference in flip rates)."
+        "This model's training is known: it saw some wording strategies less than others, and should flip more on those. The order was"
+        f" {'recovered: no pair of strategies contradicts it' if recovered else 'not recovered'} ({counts}; by the 95 % interval of the"
+        " difference in flip rates)."
     )
     kinds = {"less_exposed": "text", "more_exposed": "text", "flip_difference": "share", "difference_low": "share",
              "difference_high": "share", "verdict": "text"}  # fmt: skip
-    caption = "Difference in flip rates between a strategy seen less in training and one seen more, in percentage points."
+    caption = (
+        "Difference in flip rates between a strategy seen less in training and one seen more, in percentage points, with its 95 % interval;"
+        " none where patients are too alike."
+    )
     return [sentence], [_plain("exposure_order", "Order of exposure", caption, pairs, kinds)]
 
 
@@ -139,7 +154,8 @@ def sections(figures: Sequence[Figure], frames: Frames) -> list[Section]:
     by_name = {figure.name: figure for figure in figures}
     rule = (
         "The rules were stated before looking (docs/hypotheses.md): supported needs an adjusted p of at most 0.05 and an effect of at least"
-        " the minimum; not supported, an interval wholly below the minimum."
+        " the minimum; not supported, an interval wholly below the minimum. Not supported can go with a small p: an effect is there, but below"
+        " the minimum."
     )
     made = [Section("What was expected, and what was found", (rule, *_notes(frames["hypotheses"])), (), (table("hypotheses", frames),))]
     for title, (text, charts, tables) in SECTIONS.items():
@@ -161,15 +177,23 @@ def sections(figures: Sequence[Figure], frames: Frames) -> list[Section]:
 
 
 def _notes(hypotheses: pd.DataFrame) -> list[str]:
-    return [f"{row['hypothesis']}: {row['note']}." for row in rows_of(hypotheses) if row["note"]]
+    return [
+        f"{row['hypothesis']}: {row['statistic']}" + (f". {row['note'][0].upper()}{row['note'][1:]}." if row["note"] else ".")
+        for row in rows_of(hypotheses)
+    ]
 
 
 def about(study: About, numbers: Mapping[str, float | None], model: str) -> list[str]:
     """Where everything comes from, and what bounds the numbers."""
     return [
-        f"Study: {study.title} ({study.source}). Model: {model}. {numbers['n_samples']:,} samples, of which"
+        f"Study: {study.title} ({study.source}). Model: {'the study’s own' if '/' not in model else model}. {numbers['n_samples']:,} samples, of which"
         f" {numbers['n_failed']} could not be computed.",
-        "Labels are the study's own (questions.csv). Where they are wrong, a right answer counts as wrong: label noise bounds every"
+        *(
+            ["The model was trained for this study, on drawings like its images: nothing here is about a clinical model."]
+            if study.strategy_exposure
+            else []
+        ),
+        "Labels are the study's own (questions.csv). Where labels can be wrong, a right answer counts as wrong: label noise bounds every"
         " accuracy below. Controls, which ask about another finding of the same image, count in no accuracy and no flip.",
         "Intervals resample patients, tests flip the signs of patients (docs/statistics.md); every number is defined in docs/metrics.md.",
     ]

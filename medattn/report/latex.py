@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, kept
 
+NEGATIVE = re.compile(r"-[\d.]+")
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 ESCAPES = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
            "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "→": r"$\to$", "−": "$-$", "≤": r"$\leq$", "≥": r"$\geq$",
@@ -22,7 +23,7 @@ def shown(cell: str, kind: str) -> str:
     count and text are left as they are.
     """
     if cell == "" or kind in ("text", "count"):
-        return escaped(cell.replace("_", " "))
+        return f"${cell}$" if NEGATIVE.fullmatch(cell) else escaped(cell.replace("_", " "))
     value = float(cell)
     if kind == "share":
         return f"{100 * value:.1f}"
@@ -46,17 +47,19 @@ def _cell(row: Mapping[str, str], column: Column) -> str:
     if not text or column.kind in ("text", "count"):
         return text
     if column.low and row[column.low]:
-        text += f" [{shown(row[column.low], column.kind)}, {shown(row[column.high], column.kind)}]"
+        text += f"\\ [{shown(row[column.low], column.kind)}, {shown(row[column.high], column.kind)}]"
     return f"${text}$"
 
 
 def table(rows: Rows, layout: Layout) -> str:
     """A booktabs tabular with its caption, to be \\input; needs the package booktabs. Brackets: 95 % intervals."""
     numeric = {"count", "share", "number", "p"}
-    alignment = "".join("r" if column.kind in numeric else "l" for column in layout.columns)
+    alignment = "".join("r" if column.kind in numeric else "p{5cm}" if column.name == "claim" else "l" for column in layout.columns)
     titles = [escaped(column.title) + (r" (\%)" if column.kind == "share" else "") for column in layout.columns]
     lines = [
-        r"\begin{table}",
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table*}",
+        r"\small",
         rf"\caption{{{escaped(layout.caption)} Brackets: 95\,\% intervals by patient.}}",
         rf"\begin{{tabular}}{{@{{}}{alignment}@{{}}}}",
         r"\toprule",
@@ -65,7 +68,7 @@ def table(rows: Rows, layout: Layout) -> str:
         *(" & ".join(_cell(row, column) for column in layout.columns) + r" \\" for row in kept(rows, layout)),
         r"\bottomrule",
         r"\end{tabular}",
-        r"\end{table}",
+        r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -60,7 +60,7 @@ LAYOUTS: dict[str, Layout] = {
             _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
             _number("Margin change", "margin_change", "margin"), _number("JS to clean", "js_to_clean", "js"),
         ),
-        "Robustness to what is done to the image; changes are against the clean image.",
+        "Robustness to what is done to the image; changes are against the clean image; n: answers.",
     ),
     "consistency": Layout(
         ("grouping", "condition", "strength"),
@@ -69,7 +69,7 @@ LAYOUTS: dict[str, Layout] = {
             _share("Consistency", "consistency", "consistency"), _share("Expected", "expected_consistency"),
             _share("Fully consistent", "fully_consistent", "fully"), _share("Any flip", "any_flip", "any"),
         ),
-        "Consistency of a question's wordings.",
+        "Consistency: share of a question's wordings that give its majority answer; expected: if wordings drew their answers at random; grouping text: questions grouped by their text alone, which merges patients.",
     ),
     "flips": Layout(
         ("answers",),
@@ -77,7 +77,7 @@ LAYOUTS: dict[str, Layout] = {
             Column("Answers", "answers"), Column("n", "n", "count"), _number("JS (bits)", "js_to_baseline", "js"),
             _number("Margin shift", "margin_shift"),
         ),
-        "Attention against the baseline wording's, by what became of the answer.",
+        "Attention against the baseline wording's, by what became of the answer; margin shift: mean absolute change (nats); n: answers.",
     ),
     "correct_incorrect": Layout(
         ("metric",),
@@ -87,7 +87,7 @@ LAYOUTS: dict[str, Layout] = {
             _number("Same wording", "same_wording_difference", "same_wording"),
             Column("adj. p", "p_adjusted", "p"), Column("Verdict", "verdict"),
         ),
-        "Right against wrong answers inside the k patients who gave both.",
+        "Right against wrong answers inside the k patients who gave both; same wording: the difference within one wording strategy.",
     ),
     "image_reliance": Layout(
         ("finding",),
@@ -96,7 +96,7 @@ LAYOUTS: dict[str, Layout] = {
             _share("Text-only agreement", "text_only_agreement", "agreement"),
             _share("Consistent but blind", "consistent_but_blind", "blind"),
         ),
-        "How much the answers need the image.",
+        "How much the answers need the image: margin with − without it (nats), signed by the answer, baseline wording.",
     ),
     "localisation": Layout(
         ("finding", "map"),
@@ -105,7 +105,7 @@ LAYOUTS: dict[str, Layout] = {
             _number("Region", "region_enrichment"), _number("AUROC", "region_auroc"),
             _number("Model ÷ map, region", "region_ratio", "region_ratio"),
         ),
-        "Enrichment of attention beside maps that know less.",
+        "Enrichment of attention (mass ÷ area) in zone and true region beside maps that know less; AUROC of the map for the region's cells.",
         only=("sinks", "keep"),
     ),
     "occlusion": Layout(
@@ -119,11 +119,11 @@ LAYOUTS: dict[str, Layout] = {
     "hypotheses": Layout(
         ("hypothesis",),
         (
-            Column("", "hypothesis"), Column("Claim", "claim"), _number("Effect", "effect"), _number("Low", "low"),
+            Column("Hypothesis", "hypothesis"), Column("Claim", "claim"), _number("Effect", "effect"), _number("Low", "low"),
             _number("High", "high"), _number("Minimum", "minimum_effect"), Column("adj. p", "p_adjusted", "p"),
             Column("Verdict", "verdict"),
         ),
-        "Hypotheses, decided by the rules stated before looking.",
+        "Hypotheses, decided by the rules stated before looking; low and high: 95 % interval, by patient for H1 and H2.",
     ),
 }  # fmt: skip
 

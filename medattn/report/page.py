@@ -18,7 +18,7 @@ VERDICTS = {
     "fail": "not-supported",
 }  # cell -> class of its badge
 PNG = b"\x89PNG\r\n\x1a\n"
-_NUMBER = re.compile(r"[+\-−]?(\d[\d,]*)?(\.?\d+)(e[+-]?\d+)?\s*%?(\s*[\[(].*[\])])?", re.IGNORECASE)
+_NUMBER = re.compile(r"(<\s*)?[+\-−]?(\d[\d,]*)?(\.?\d+)(e[+\-−]?\d+)?\s*%?(\s*[\[(].*[\])])?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,9 @@ class Figure:
     title: str
     caption: str
     alt: str
-    png: bytes  # shown at its size in pixels, or as wide as the page if that is less
+    png: bytes  # shown at its size in pixels ÷ density, or as wide as the page if that is less
     files: tuple[str, ...]  # links relative to the page, e.g. "figures/example.pdf"
+    density: int = 1  # pixels of the PNG per pixel of the page
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def html(title: str, about: Sequence[str], headline: Sequence[Number], sections:
 
 def _figure(figure: Figure) -> dict:
     width, height = png_size(figure)
-    return {"about": figure, "width": width, "height": height, "base64": base64_text(figure.png)}
+    return {"about": figure, "width": width // figure.density, "height": height // figure.density, "base64": base64_text(figure.png)}
 
 
 def png_size(figure: Figure) -> tuple[int, int]:

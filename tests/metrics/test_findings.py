@@ -249,7 +249,7 @@ def test_without_controls_regions_or_patients_the_verdict_says_so():
 
 def test_wordings_that_share_a_pattern_are_told_by_the_mean_difference():
     rows, made = asked(12, {"study": HERE, "control": THERE})
-    contrast = [{"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index} for index in range(12)]
+    contrast = [{"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(12)]
     found = decided(rows, made, contrast)["H2"]
     assert found["verdict"] == "supported" and found["effect"] == pytest.approx(0.1055)
     small = decided(rows, made, [one | {"difference": one["difference"] / 100} for one in contrast])["H2"]

@@ -188,7 +188,7 @@ def test_less_attention_than_a_reference_never_gets_a_small_p():
     """Every patient looks away from the region, whose p-value against most maps would be the smallest if it had no side."""
     away = decided(*asked(12, lambda patient: 0.999 * spot((0, 0), 1.0) + 0.001 * nearly_uniform(patient), nearly_uniform))["H1b"]
     assert away["p"] == 1 and away["verdict"] == "not supported" and away["effect"] < 0.01
-    contrast = [{"subject_id": f"p{index:02d}", "difference": -0.1 - 0.001 * index} for index in range(12)]
+    contrast = [{"subject_id": f"p{index:02d}", "difference": -0.1 - 0.001 * index, "js_other_finding": 0.2} for index in range(12)]
     apart = decided(*asked(12, own_spot), contrast=contrast)["H2"]
     assert apart["p"] == 1 and apart["verdict"] == "not supported"
 
@@ -257,7 +257,7 @@ def test_heads_are_averaged_over_findings_after_they_were_compared():
 
 def test_confirmatory_p_values_are_adjusted_together():
     rows, grids = asked(8, own_spot)
-    contrast = [{"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index} for index in range(8)]
+    contrast = [{"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(8)]
     found = decided(rows, grids, heads=heads_of(rows, True), contrast=contrast)
     tested = {name: line["p"] for name, line in found.items() if line["p"] is not None}
     assert set(tested) == {"H1a", "H1b", "H2", "H3b"}

@@ -22,7 +22,7 @@ def test_a_table_has_booktabs_rules_intervals_and_escaped_text():
     made = latex.table(ROWS, LAYOUT)
     assert [line for line in made.splitlines() if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\bottomrule"]
     assert r"Costs 5 \% \& more." in made
-    assert r"no image & 10 & $95.0 [90.0, 100.0]$ & $<0.001$ \\" in made
+    assert r"no image & 10 & $95.0\ [90.0, 100.0]$ & $<0.001$ \\" in made
     assert r"voice & 9 &  & $0.250$ \\" in made
     assert made.count(r"\begin") == made.count(r"\end") == 2
 

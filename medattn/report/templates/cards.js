@@ -89,7 +89,7 @@ function card(sample, pictures, top, widest, matches) {
     picture(sample, pictures, top),
     make("p", { className: "wording" }, `“${sample.wording}”`),
     make("p", { className: "answer" }, sample.answer || "(no answer)"),
-    make("p", { className: "verdict" }, `read as ${sample.parsed} `,
+    make("p", { className: "verdict" }, `read as ${sample.parsed}, truth ${sample.truth || "unknown"} `,
       make("span", { className: mark }, `${symbol} ${mark}`)),
     margin(sample.margin, widest));
 }

@@ -5,7 +5,7 @@ const VOID = new Set(["", "–", "—"]); // cells that hold nothing stay last, 
 
 // The number a cell begins with ("−0.12 [−0.2, 0.1]", "1,234", "5 %"), or NaN.
 function leading(text) {
-  return parseFloat(text.replace("−", "-").replace(/(?<=^[+-]?[\d,]*),(?=\d{3})/g, ""));
+  return parseFloat(text.replaceAll("−", "-").replace(/^<\s*/, "").replace(/(?<=^[+-]?[\d,]*),(?=\d{3})/g, ""));
 }
 
 function compare(one, other, numeric) {
