@@ -68,10 +68,14 @@ def bca(patients: np.ndarray, statistic: Statistic, draws: int, rng: np.random.G
 
 def studentised(patients: np.ndarray, draws: int, rng: np.random.Generator) -> Bounds | None:
     """Interval of a mean [patient, 1] or of a ratio of means [patient, 2]; None where there is none."""
-    statistic = mean if patients.shape[1] == 1 else ratio_of_means
     pairs = patients if patients.shape[1] == 2 else np.column_stack([patients, np.ones(len(patients))])
     bounds = statistics.ratio_interval(pairs, draws, rng)
-    return None if bounds is None else Bounds(float(statistic(patients)), *bounds)
+    return None if bounds is None else Bounds(float(mean_or_ratio(patients)(patients)), *bounds)
+
+
+def mean_or_ratio(patients: np.ndarray) -> Statistic:
+    """The statistic that `studentised` is about: by the number of columns."""
+    return mean if patients.shape[1] == 1 else ratio_of_means
 
 
 def mean(patients: np.ndarray) -> np.ndarray:

@@ -143,5 +143,5 @@ def _contrast(decided: Sequence[Row], js: str, intervals: Intervals) -> Row:
         np.array([row["subject_id"] for row in decided]),
     )
     gap = pairs[:, :1] - pairs[:, 1:]
-    cells = intervals.mean_of_patients(gap, "flipped", "js_contrast", "contrast")
+    cells = intervals.of_patients(gap, "flipped", "js_contrast", "contrast")
     return {"informative_patients": len(names), **cells}

@@ -53,14 +53,14 @@ def correct_incorrect(rows: Sequence[Row], params: Metrics) -> list[Row]:
                 "mean_correct": average(right) if right else None,
                 "mean_incorrect": average(wrong) if wrong else None,
                 "informative_patients": len(pairs),
-                **intervals.mean_of_patients(gap, metric, "difference"),
+                **intervals.of_patients(gap, metric, "difference"),
                 "smallest_p": intervals.smallest_p(int(np.count_nonzero(gap))),
                 "p": intervals.sign_flip(gap[:, 0], metric) if enough else None,
                 "p_adjusted": None,
                 **intervals.ranks_of_patients(pairs, contrasts.cliffs_delta, metric, "cliffs_delta", "delta"),
                 "verdict": "too few",
                 "same_wording_patients": len(alike),
-                **intervals.mean_of_patients(
+                **intervals.of_patients(
                     alike[:, :1] - alike[:, 1:], metric, "same_wording_difference", "same_wording"
                 ),
                 "few_patients": len(pairs) < FEW_PATIENTS,

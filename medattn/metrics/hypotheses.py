@@ -76,7 +76,7 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
         return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, patients=len(patients), verdict="too few")
     for index, reference in enumerate(REFERENCES, start=1):
         key, pairs = f"{name}|{reference}", means[:, [0, index]]
-        cells = intervals.ratio_of_patients(pairs, key, "effect")
+        cells = intervals.of_patients(pairs, key, "effect")
         found.append(cells | {"p": upward(pairs[:, 0] - pairs[:, 1], key, intervals), "reference": reference})
     found = [one for one in found if one["effect"] is not None]  # a map that is 0 in every region is no reference
     weakest = min(found, key=lambda one: one["effect"])
@@ -102,7 +102,7 @@ def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
     patients, means = by_patient(some, "difference")
     if len(patients) < LEAST_PATIENTS:
         return _row("H2", claim, statistic, minimum_effect=LEAST_DIVERGENCE, patients=len(patients), verdict="too few")
-    cells = intervals.mean_of_patients(means, "H2", "effect")
+    cells = intervals.of_patients(means, "H2", "effect")
     return _row(
         "H2", claim, statistic,
         effect=cells["effect"], low=cells["effect_low"], high=cells["effect_high"], minimum_effect=LEAST_DIVERGENCE,

@@ -53,16 +53,10 @@ class Intervals:
             return _cells(name, short, average(values), method=TOO_FEW)
         return _cells(name, short, found.estimate, found.low, found.high, found.method)
 
-
-    def mean_of_patients(self, patients: np.ndarray, key: str, name: str, short: str = "") -> Cells:
-        """{name}, {short}_low, {short}_high, {short}_method: mean over patients [patient, 1]."""
+    def of_patients(self, patients: np.ndarray, key: str, name: str, short: str = "") -> Cells:
+        """{name}, {short}_low, {short}_high, {short}_method: mean over patients [patient, 1], or ratio of means [patient, 2]."""
         found = contrasts.studentised(patients, self.params.bootstrap_draws, self._rng(key, name)) if len(patients) else None
-        return _found(patients, contrasts.mean, found, "bootstrap-t", name, short or name)
-
-    def ratio_of_patients(self, patients: np.ndarray, key: str, name: str, short: str = "") -> Cells:
-        """Likewise of the mean of column 0 ÷ the mean of column 1 over patients [patient, 2]."""
-        found = contrasts.studentised(patients, self.params.bootstrap_draws, self._rng(key, name)) if len(patients) else None
-        return _found(patients, contrasts.ratio_of_means, found, "bootstrap-t", name, short or name)
+        return _found(patients, contrasts.mean_or_ratio(patients), found, "bootstrap-t", name, short or name)
 
     def ranks_of_patients(self, patients: np.ndarray, statistic: contrasts.Statistic, key: str, name: str, short: str = "") -> Cells:
         """Likewise of a rank measure of patients [patient, 2]; from LEAST_FOR_RANKS patients on."""

@@ -1,13 +1,12 @@
 """Does what the model looks at matter? The true region hidden, against as large an area elsewhere in the body."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from medattn.measures import contrasts
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, by_patient, count_of_patients, mean_of
 from medattn.metrics.reliance import SIGN
-from medattn.metrics.samples import PROFILE, Row, baseline_rows
+from medattn.metrics.samples import PROFILE, Row, baseline_rows, per_finding
 from medattn.params import Metrics
 
 PAIRS = (
@@ -57,12 +56,8 @@ def occlusion_pairs(rows: Sequence[Row]) -> list[Row]:
 
 def occlusion(pairs: Sequence[Row], params: Metrics) -> list[Row]:
     """OCCLUSION, per finding and for all; Spearman correlation of effect and clean region mass over patients' means."""
-    intervals, table, by_finding = Intervals(params, "occlusion"), [], defaultdict(list)
-    for row in pairs:
-        by_finding[row["finding"]].append(row)
-        by_finding["all"].append(row)
-    for finding in sorted(by_finding, key=lambda name: (name == "all", name)):
-        some = by_finding[finding]
+    intervals, table = Intervals(params, "occlusion"), []
+    for finding, some in per_finding(pairs):
         _, both = by_patient(some, "region_mass", "effect")
         table.append(
             {

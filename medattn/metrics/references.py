@@ -107,7 +107,7 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
                 for metric, short in (("zone_enrichment", "zone_ratio"), ("region_enrichment", "region_ratio")):
                     _, pairs = by_patient(some, f"model_{metric}", f"{name}_{metric}")
                     pairs = pairs[:0] if name == "model" else pairs
-                    cells |= intervals.ratio_of_patients(pairs, key, short)
+                    cells |= intervals.of_patients(pairs, key, short)
                 table.append(
                     {
                         "finding": finding,

@@ -1,11 +1,11 @@
 """How much the answers need the image: margins with it against margins without it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 from medattn.metrics.groups import by_question
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
-from medattn.metrics.samples import Row
+from medattn.metrics.samples import Row, per_finding
 from medattn.params import Metrics
 
 RELIANCE = (
@@ -27,8 +27,8 @@ def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
 
     reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer; of the
     baseline wording, or the mean over all wordings without the image; where it was asked both ways, answered yes or no,
-    and both margins are valid; in nats, > 0: the image speaks for the answer. text_only_agreement: share of wordings whose answer without the image is their clean one.
-    Consistent but blind: all wordings agree, and all text-only answers agree with them.
+    and both margins are valid; in nats, > 0: the image speaks for the answer. text_only_agreement: share of wordings
+    whose answer without the image is their clean one. Consistent but blind: all wordings agree, and all text-only answers agree with them.
     """
     groups = by_question(rows)
     agreed = {row["question_id"]: row for row in questions if row["condition"] == "clean"}
@@ -77,12 +77,8 @@ def _reliance(wordings: Sequence[Row], without: dict[int, Row]) -> float | None:
 
 def image_reliance(table: Sequence[Row], params: Metrics) -> list[Row]:
     """IMAGE_RELIANCE, per finding and for all."""
-    intervals, out, by_finding = Intervals(params, "image_reliance"), [], defaultdict(list)
-    for row in table:
-        by_finding[row["finding"]].append(row)
-        by_finding["all"].append(row)
-    for finding in sorted(by_finding, key=lambda name: (name == "all", name)):
-        some = by_finding[finding]
+    intervals, out = Intervals(params, "image_reliance"), []
+    for finding, some in per_finding(table):
         out.append(
             {
                 "finding": finding,

@@ -1,7 +1,7 @@
 """Which evaluation rows a table is about."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from medattn.metrics.intervals import mean_of
 
@@ -11,14 +11,17 @@ LEAST_PATIENTS = 6  # with fewer no p-value can reach LEVEL
 Row = dict[str, object]
 
 
-def study_rows(rows: Sequence[Row], condition: str = "clean", strength: str | None = None) -> list[Row]:
-    """Answered rows of study questions in one condition (and strength, if one is given)."""
-    return [
-        row
-        for row in rows
-        if row["role"] == "study" and row["condition"] == condition and row["status"] != "failed"
-        and (strength is None or (row["strength"] or "") == strength)
-    ]  # fmt: skip
+def study_rows(rows: Sequence[Row], condition: str = "clean") -> list[Row]:
+    """Answered rows of study questions in one condition."""
+    return [row for row in rows if row["role"] == "study" and row["condition"] == condition and row["status"] != "failed"]
+
+
+def per_finding(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Each finding with its rows, in alphabetical order, then "all" with all of them; nothing without a row."""
+    for finding in sorted({row["finding"] for row in rows}):
+        yield finding, [row for row in rows if row["finding"] == finding]
+    if rows:
+        yield "all", list(rows)
 
 
 def baseline_rows(rows: Sequence[Row], condition: str = "clean") -> list[Row]:

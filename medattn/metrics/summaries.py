@@ -9,7 +9,7 @@ from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.groups import contrast_rows
 from medattn.metrics.inputs import Store, profile_of
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of, patients, present
-from medattn.metrics.samples import PROFILE, Row, study_rows
+from medattn.metrics.samples import PROFILE, Row, per_finding, study_rows
 from medattn.params import Metrics, Profile
 from medattn.rounding import round_number
 
@@ -33,9 +33,7 @@ PROFILES = ("profile", *SETTINGS, "n", "gated", *MAIN, "js_other_finding", "js_o
 def by_finding(rows: Sequence[Row], params: Metrics) -> list[Row]:
     """BY_FINDING over clean study rows of all wordings, findings in alphabetical order, then "all"."""
     intervals, table = Intervals(params, "by_finding"), []
-    clean = study_rows(rows)
-    for finding in [*sorted({row["finding"] for row in clean}), "all"]:
-        some = [row for row in clean if finding in ("all", row["finding"])]
+    for finding, some in per_finding(study_rows(rows)):
         enrichment = column(PROFILE, "region_enrichment")
         table.append(
             {

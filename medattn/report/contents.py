@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from medattn.report.latex import three_digits
-from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, kept
+from medattn.report.layouts import LAYOUTS, Column, Rows, caption, kept, mark, three_digits
 from medattn.report.page import Figure, Number, Section, Table
 from medattn.study.schema import About
 
 Frames = Mapping[str, pd.DataFrame]
-FEW = "†"
 
 # section -> (what it is about, charts, tables)
 SECTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
@@ -102,21 +100,11 @@ def table(name: str, frames: Frames) -> Table:
     return Table(
         name=name,
         title=name.replace("_", " ").capitalize(),
-        caption=_caption(layout, rows),
+        caption=caption(layout, rows),
         columns=tuple(column.title + (" (%)" if column.kind == "share" else "") for column in layout.columns),
-        rows=tuple(tuple(_cell(row, column) + _mark(row, column, layout) for column in layout.columns) for row in rows),
+        rows=tuple(tuple(_cell(row, column) + mark(row, column, layout) for column in layout.columns) for row in rows),
         file=f"tables/{name}.csv",
     )
-
-
-def _caption(layout: Layout, rows: Rows) -> str:
-    brackets = " In brackets: 95 % intervals by patient." if any(column.low for column in layout.columns) else ""
-    few = f" {FEW} fewer than 20 patients." if any(row.get("few_patients") == "true" for row in rows) else ""
-    return layout.caption + brackets + few
-
-
-def _mark(row: Mapping[str, str], column: Column, layout: Layout) -> str:
-    return f" {FEW}" if column is layout.columns[0] and row.get("few_patients") == "true" else ""
 
 
 def _plain(name: str, title: str, caption: str, frame: pd.DataFrame, kinds: Mapping[str, str]) -> Table:
@@ -142,11 +130,11 @@ def exposure(frame: pd.DataFrame) -> tuple[list[str], list[Table]]:
     )
     kinds = {"less_exposed": "text", "more_exposed": "text", "flip_difference": "share", "difference_low": "share",
              "difference_high": "share", "verdict": "text"}  # fmt: skip
-    caption = (
+    explained = (
         "Difference in flip rates between a strategy seen less in training and one seen more, in percentage points, with its 95 % interval;"
         " none where patients are too alike."
     )
-    return [sentence], [_plain("exposure_order", "Order of exposure", caption, pairs, kinds)]
+    return [sentence], [_plain("exposure_order", "Order of exposure", explained, pairs, kinds)]
 
 
 def sections(figures: Sequence[Figure], frames: Frames) -> list[Section]:
@@ -171,8 +159,8 @@ def sections(figures: Sequence[Figure], frames: Frames) -> list[Section]:
     if len(frames["published"]):
         kinds = {"quantity": "text", "unit": "text", "published": "number", "ours": "number", "comparable": "text", "reason": "text",
                  "source": "text"}  # fmt: skip
-        caption = "Numbers that others have published about this kind of question, and whether they can be compared."
-        made.append(Section("Beside published numbers", (), (), (_plain("published", "Published numbers", caption, frames["published"], kinds),)))
+        explained = "Numbers that others have published about this kind of question, and whether they can be compared."
+        made.append(Section("Beside published numbers", (), (), (_plain("published", "Published numbers", explained, frames["published"], kinds),)))
     return made
 
 

@@ -3,13 +3,13 @@ r"""Tables and numbers for a manuscript: booktabs tables, and one \newcommand pe
 import re
 from collections.abc import Mapping
 
-from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, kept
+from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, caption, kept, mark, three_digits
 
 NEGATIVE = re.compile(r"-[\d.]+")
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 ESCAPES = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
            "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "→": r"$\to$", "−": "$-$", "≤": r"$\leq$", "≥": r"$\geq$",
-           "÷": r"$\div$", "×": r"$\times$"}  # fmt: skip
+           "÷": r"$\div$", "×": r"$\times$", "†": r"$\dagger$"}  # fmt: skip
 
 
 def escaped(text: str) -> str:
@@ -32,11 +32,6 @@ def shown(cell: str, kind: str) -> str:
     return _in_tex(three_digits(value))
 
 
-def three_digits(value: float) -> str:
-    """A number to three significant digits, as text: 0.00123, 1.2e-05."""
-    return f"{value:.3g}"
-
-
 def _in_tex(text: str) -> str:
     """1.2e-05 as TeX writes it."""
     return re.sub(r"e([+-])0*(\d+)$", lambda power: rf"\cdot10^{{{power[1].replace('+', '')}{power[2]}}}", text)
@@ -52,20 +47,20 @@ def _cell(row: Mapping[str, str], column: Column) -> str:
 
 
 def table(rows: Rows, layout: Layout) -> str:
-    """A booktabs tabular with its caption, to be \\input; needs the package booktabs. Brackets: 95 % intervals."""
-    numeric = {"count", "share", "number", "p"}
+    """A booktabs tabular with its caption, to be \\input; needs the package booktabs."""
+    rows, numeric = kept(rows, layout), {"count", "share", "number", "p"}
     alignment = "".join("r" if column.kind in numeric else "p{5cm}" if column.name == "claim" else "l" for column in layout.columns)
     titles = [escaped(column.title) + (r" (\%)" if column.kind == "share" else "") for column in layout.columns]
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table*}",
         r"\small",
-        rf"\caption{{{escaped(layout.caption)} Brackets: 95\,\% intervals by patient.}}",
+        rf"\caption{{{escaped(caption(layout, rows))}}}",
         rf"\begin{{tabular}}{{@{{}}{alignment}@{{}}}}",
         r"\toprule",
         " & ".join(titles) + r" \\",
         r"\midrule",
-        *(" & ".join(_cell(row, column) for column in layout.columns) + r" \\" for row in kept(rows, layout)),
+        *(" & ".join(_cell(row, column) + escaped(mark(row, column, layout)) for column in layout.columns) + r" \\" for row in rows),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table*}",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Rows = Sequence[Mapping[str, str]]  # a table's cells as they stand in its CSV
+FEW = "†"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ LAYOUTS: dict[str, Layout] = {
             _share("Flips", "flip_rate", "flip"), _share("Margin agrees", "margin_agreement"),
             _number("JS (bits)", "js_to_baseline", "js"), Column("adj. p", "p_adjusted", "p"),
         ),
-        "Answers and attention by wording strategy, clean images; margin agrees: of the valid margins, those with the sign of the answer; p: accuracy against the baseline wording.",
+        "Answers and attention by wording strategy, clean images; margin agrees: of the valid margins, those with the sign of the"
+        " answer; p: accuracy against the baseline wording.",
     ),
     "by_finding": Layout(
         ("finding",),
@@ -126,6 +128,23 @@ LAYOUTS: dict[str, Layout] = {
         "Hypotheses, decided by the rules stated before looking; low and high: 95 % interval, by patient for H1 and H2.",
     ),
 }  # fmt: skip
+
+
+def caption(layout: Layout, rows: Rows) -> str:
+    """The layout's caption, with what brackets and marks mean in these rows."""
+    brackets = " In brackets: 95 % intervals by patient." if any(column.low for column in layout.columns) else ""
+    few = f" {FEW} fewer than 20 patients." if any(row.get("few_patients") == "true" for row in rows) else ""
+    return layout.caption + brackets + few
+
+
+def mark(row: Mapping[str, str], column: Column, layout: Layout) -> str:
+    """FEW behind the first cell of a row of few patients."""
+    return f" {FEW}" if column is layout.columns[0] and row.get("few_patients") == "true" else ""
+
+
+def three_digits(value: float) -> str:
+    """A number to three significant digits, as text: 0.00123, 1.2e-05."""
+    return f"{value:.3g}"
 
 
 def kept(rows: Rows, layout: Layout) -> Rows:
