@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from medattn.errors import InputError
 from medattn.rounding import round_number
 
 
@@ -26,18 +28,29 @@ def text_of(value: object) -> str:
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
     """CSV with these columns, in the order given. A row with a missing or an extra key is an error."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        if set(row) != set(columns):
-            raise ValueError(f"row has keys {sorted(row)}, expected {sorted(columns)}")
-        writer.writerow([text_of(row[name]) for name in columns])
+    _write_rows(buffer, columns, rows)
     return buffer.getvalue()
 
 
+def _write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        if row.keys() != set(columns):
+            raise ValueError(f"row has keys {sorted(row)}, expected {sorted(columns)}")
+        writer.writerow([text_of(row[name]) for name in columns])
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """csv_text in UTF-8 at `path`, all or nothing."""
-    write_bytes(path, csv_text(columns, rows).encode())
+    """csv_text in UTF-8 at `path`, all or nothing; `rows` may be as many as the disk holds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            _write_rows(file, columns, rows)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -62,3 +75,21 @@ def fresh_directory(path: Path) -> Iterator[Path]:
     if path.exists():
         shutil.rmtree(path)
     part.replace(path)
+
+
+@contextmanager
+def new_directory(path: Path) -> Iterator[Path]:
+    """Yields an empty sibling of `path` that becomes `path` when the block ends without an error; nothing stays of a failed one.
+
+    Raises InputError if `path` is there already and holds something.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{path} is there already and not empty: remove it, or choose another directory")
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -23,7 +23,7 @@ from medattn.study.check import Report, box_of, check
 from medattn.study.phantom import EXPOSURE, Case, make_case
 from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, hashes_of, sha256_of
 from medattn.study.wordings import BASELINE, baseline_template, wordings
-from medattn.tables import write_bytes, write_csv
+from medattn.tables import new_directory, write_bytes, write_csv
 
 SECOND_FILMS = 0.36  # share of the films that are a patient's second
 CONTROLS = 2  # questions about other findings, per image
@@ -84,19 +84,11 @@ def write(out: Path, images: int, seed: int, model: Path | None = None) -> Repor
 
     The same arguments give the same bytes. Raises InputError if `out` holds something or `model` is no model directory.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is there already and not empty: remove it, or choose another directory")
     if model is not None and not (model / CONFIG).is_file():
         raise InputError(f"{model} is no model directory, {CONFIG} is missing: give one made by `medattn study train-phantom`")
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    with new_directory(out) as part:
         _write(part, images, seed, model)
-        report = check(part)
-        part.replace(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return report
+        return check(part)
 
 
 def _write(directory: Path, images: int, seed: int, model: Path | None) -> None:
