@@ -112,11 +112,16 @@ class Study:
         return read_table(path, REGION_COLUMNS, may_be_empty=True) if path.exists() else []
 
     def digest(self) -> str:
-        """SHA-256 over the study's tables, which pin images, masks and weights by hash."""
-        names = ["study.yaml", "questions.csv", "images.csv"]
-        names += [name for name in ("regions.csv", "model.json") if (self.directory / name).exists()]
-        lines = sorted(f"{name} {sha256_of(self.directory / name)}\n" for name in names)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        """SHA-256 over the study's tables, which pin images, masks and weights by hash.
+
+        Of study.yaml every key but `image_root` counts that is not null: the same study has the same digest wherever its images lie.
+        """
+        about = json.dumps(self.about.model_dump(exclude={"image_root"}, exclude_none=True), sort_keys=True)
+        hashes = {"study.yaml": hashlib.sha256(about.encode()).hexdigest()}
+        for name in ("questions.csv", "images.csv", "regions.csv", "model.json"):
+            if (self.directory / name).exists():
+                hashes[name] = sha256_of(self.directory / name)
+        return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(hashes.items())).encode()).hexdigest()
 
     # --- the model ----------------------------------------------------------------------------------------------------
 

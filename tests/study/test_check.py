@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from medattn.errors import InputError
@@ -295,7 +296,7 @@ def test_many_problems_are_counted_and_the_first_are_shown(study):
     assert len(lines) == SHOWN + 1 and lines[-1] == f"… and {64 - SHOWN} more problems"
 
 
-@pytest.mark.parametrize("name", ["study.yaml", QUESTIONS, IMAGES, REGIONS, "model.json"])
+@pytest.mark.parametrize("name", [QUESTIONS, IMAGES, REGIONS, "model.json"])
 def test_the_digest_follows_every_table(study, name):
     before = digest(study)
     with (study / name).open("a") as file:
@@ -306,9 +307,30 @@ def test_the_digest_follows_every_table(study, name):
 def test_the_digest_is_that_of_sorted_names_and_hashes(study):
     import hashlib
 
-    names = sorted(["study.yaml", QUESTIONS, IMAGES, REGIONS, "model.json"])
-    text = "".join(f"{name} {sha256(study / name)}\n" for name in names)
+    about = yaml.safe_load((study / "study.yaml").read_text())
+    del about["image_root"]
+    assert about["defaults"]["model"].pop("revision") is None
+    hashes = {name: sha256(study / name) for name in (QUESTIONS, IMAGES, REGIONS, "model.json")}
+    hashes["study.yaml"] = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    text = "".join(f"{name} {hashes[name]}\n" for name in sorted(hashes))
     assert digest(study) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_digest_is_the_same_wherever_the_images_lie_and_another_for_any_other_key(study):
+    before, text = digest(study), (study / "study.yaml").read_text()
+    (study / "study.yaml").write_text(text.replace("image_root: images", "image_root: ../elsewhere"))
+    assert digest(study) == before
+    for old, new in (("max_new_tokens: 24", "max_new_tokens: 25"), ("licence: open", "licence: credentialed"), ("dtype: float64", "dtype: float32")):
+        (study / "study.yaml").write_text(text.replace(old, new))
+        assert digest(study) != before
+
+
+def test_a_controls_answer_may_be_unknown_and_a_questions_may_not(study):
+    change(study / QUESTIONS, lambda rows: [row.update(answer="") for row in rows if row["role"] == "control"])
+    check(study)
+    change(study / QUESTIONS, lambda rows: rows[0].update(answer=""))
+    with pytest.raises(InputError, match="answer .the label. is '', expected yes or no"):
+        check(study)
 
 
 def test_a_model_without_256_image_tokens_is_refused(study):
