@@ -1,0 +1,145 @@
+"""The images of a MIMIC-CXR root: which there are, where each lies, and whether its file is the one that was published."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+from medattn.errors import InputError
+from medattn.study.image_files import BadFile, open_image
+from medattn.study.mimic import layout
+from medattn.study.mimic.tables import rows_of
+from medattn.study.schema import sha256_of
+
+SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
+VIEW_ORDER = ("PA", "AP", "LATERAL", "LL")  # which image of a study is asked about, where a question names the study only
+
+
+class Image(NamedTuple):
+    """A row of the metadata table. width and height in pixels, as the table has them."""
+
+    dicom_id: str
+    subject_id: str
+    study_id: str
+    view: str  # as ViewPosition says, in capitals; "" if it says nothing
+    split: str
+    width: int
+    height: int
+
+
+class Pinned(NamedTuple):
+    """An image as images.csv pins it: path below the root, SHA-256 of the file, pixels."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+
+
+class Archive:
+    """All images of a root, from its metadata and split tables; files are opened when asked for."""
+
+    def __init__(self, root: Path, trust_sums: bool = False) -> None:
+        """Reads the tables. trust_sums: take hashes from SHA256SUMS.txt and sizes from the metadata, open no image.
+
+        Raises InputError if a table is not there, or is not the one that SHA256SUMS.txt lists.
+        """
+        self.root, self.trust_sums = root, trust_sums
+        self.has_sums = (root / layout.SHA256SUMS).exists()
+        if trust_sums and not self.has_sums:
+            raise InputError(f"{root / layout.SHA256SUMS} not found: --trust-sums needs it; restore it, or leave the option out")
+        self.suffix = self._suffix()
+        splits = {row["dicom_id"]: row["split"] for _, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split")}
+        self.images = dict(self._metadata(splits))
+        self._sums: dict[str, str] = {}  # path -> SHA-256, of the images that were asked for
+        self._pinned: dict[str, Pinned | str] = {}
+        self._by_study: dict[str, list[Image]] = {}
+
+    def table(self, name: str, columns: Collection[str], desc: str):
+        """Rows of one of the root's tables."""
+        return rows_of(self.root / name, columns, desc)
+
+    def _metadata(self, splits: dict[str, str]):
+        columns = ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")
+        for number, row in self.table(layout.METADATA, columns, "metadata"):
+            dicom_id = row["dicom_id"]
+            try:
+                size = int(row["Columns"]), int(row["Rows"])
+            except ValueError:
+                raise InputError(
+                    f"{self.root / layout.METADATA}, row {number}: Rows x Columns is {row['Rows']!r} x {row['Columns']!r},"
+                    " expected whole numbers: download it again"
+                ) from None
+            view = row["ViewPosition"].strip().upper()
+            yield dicom_id, Image(dicom_id, row["subject_id"], row["study_id"], view, splits.get(dicom_id, ""), *size)
+
+    def of_study(self, study_id: str, views: Collection[str]) -> Image | None:
+        """The image that stands for a study: PA before AP before the others, then the lowest dicom_id; None without one.
+
+        Only `views` count (empty: all).
+        """
+        if not self._by_study:
+            grouped = defaultdict(list)
+            for image in self.images.values():
+                grouped[image.study_id].append(image)
+            self._by_study = dict(grouped)
+        fitting = [image for image in self._by_study.get(study_id, ()) if not views or image.view in views]
+        rank = {view: index for index, view in enumerate(VIEW_ORDER)}
+        return min(fitting, key=lambda image: (rank.get(image.view, len(rank)), image.dicom_id), default=None)
+
+    def read_sums(self, wanted: Collection[str]) -> None:
+        """Keep the published SHA-256 of the images `wanted` (dicom_ids). Raises InputError for a line that is none."""
+        if not self.has_sums:
+            return
+        paths = {layout.image_path(image.subject_id, image.study_id, image.dicom_id, self.suffix) for image in map(self.images.get, wanted)}
+        path = self.root / layout.SHA256SUMS
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                found = SUM.fullmatch(line.rstrip("\r\n"))
+                if found is None and line.strip():
+                    raise InputError(f"{path}, line {number}: expected 64 hexadecimal digits and a path: download it again")
+                if found and (name := found[2].removeprefix("./")) in paths:
+                    self._sums[name] = found[1]
+
+    def pin(self, dicom_id: str) -> Pinned | str:
+        """The image as images.csv pins it, or why it cannot be used."""
+        if dicom_id not in self._pinned:
+            self._pinned[dicom_id] = self._pin(self.images[dicom_id])
+        return self._pinned[dicom_id]
+
+    def _pin(self, image: Image) -> Pinned | str:
+        published = layout.image_path(image.subject_id, image.study_id, image.dicom_id, self.suffix)
+        known = self._sums.get(published)
+        if self.trust_sums:
+            return Pinned(published, known, image.width, image.height) if known else f"not listed in {layout.SHA256SUMS}"
+        flat = published.rpartition("/")[2]
+        subject = f"p{image.subject_id}"
+        places = (published, published.removeprefix("files/"), flat, f"{subject[:3]}_{subject}_s{image.study_id}_{flat}", image.dicom_id)
+        path = next((place for place in places if (self.root / place).is_file()), None)
+        if path is None:
+            return "image file is not on disk"
+        found = sha256_of(self.root / path)
+        if self.has_sums and known is None:
+            return f"not listed in {layout.SHA256SUMS}"
+        if known not in (None, found):
+            return f"image file differs from {layout.SHA256SUMS}"
+        try:
+            opened = open_image(self.root, path, found)
+        except BadFile:
+            return "image file cannot be decoded as 8-bit grey or RGB"
+        return Pinned(path, found, opened.width, opened.height)
+
+    def _suffix(self) -> str:
+        """.jpg or .dcm, as IMAGE_FILENAMES says; .jpg without one."""
+        names = self.root / layout.IMAGE_FILENAMES
+        if not self.root.is_dir():
+            raise InputError(f"{self.root} is no directory: give --root the folder that holds `files` and {layout.METADATA}")
+        if not names.exists():
+            return ".jpg"
+        with names.open(encoding="utf-8") as file:
+            suffix = os.path.splitext(file.readline().strip())[1].lower()
+        if suffix not in (".jpg", ".dcm"):
+            raise InputError(f"{names}: its first path ends with {suffix!r}, expected .jpg or .dcm: download it again")
+        return suffix

@@ -1,0 +1,57 @@
+"""MIMIC-CXR's large tables, read row by row with a progress bar in bytes."""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from medattn.errors import InputError
+
+ROWS_PER_TICK = 4096
+
+
+def header_of(path: Path) -> list[str]:
+    """The column names of a .csv or .csv.gz file. Raises InputError if it is not there or is no table."""
+    return next(_lines(path, None))[1]
+
+
+def rows_of(path: Path, columns: Collection[str], desc: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """(row, cells by column) of a .csv or .csv.gz file; rows count from 2, row 1 is the header.
+
+    Raises InputError for a file that is absent or no table in UTF-8, a missing column, or a row of another length.
+    """
+    lines = _lines(path, desc)
+    _, header = next(lines)
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header)}: is it the right file?")
+    for number, line in lines:
+        if len(line) != len(header):
+            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: download or save it again")
+        yield number, dict(zip(header, line, strict=True))
+
+
+def _lines(path: Path, desc: str | None) -> Iterator[tuple[int, list[str]]]:
+    """(row, cells), the header first; empty lines are left out. A bar is shown if `desc` names it."""
+    try:
+        with path.open("rb") as raw, tqdm(
+            total=path.stat().st_size, desc=desc, unit="B", unit_scale=True, leave=False, disable=desc is None
+        ) as bar:
+            stream = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+            found = False
+            for number, line in enumerate(csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""), strict=True), start=1):
+                if line:
+                    found = True
+                    yield number, line
+                if number % ROWS_PER_TICK == 0:
+                    bar.update(raw.tell() - bar.n)
+            if not found:
+                raise InputError(f"{path} is empty: download it again")
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: --root and --questions name the data as PhysioNet lays them out") from None
+    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError, zlib.error, IsADirectoryError) as error:
+        raise InputError(f"{path} cannot be read as CSV in UTF-8: {error}: download it again") from None

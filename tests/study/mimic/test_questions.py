@@ -1,0 +1,97 @@
+"""Four formats and their oddities become one stream of plain rows."""
+
+import json
+
+import pytest
+
+from medattn.errors import InputError
+from medattn.study.mimic import questions
+from medattn.study.mimic.questions import DISAGREE, Raw, answer_of, files_of, format_of, read
+
+from .conftest import PA, SECOND, write_table
+
+ASKED = "is there pneumothorax?"
+
+
+@pytest.mark.parametrize("name", ["medical-cxr-vqa-questions.csv", "medical_cxr_vqa_questions.csv", "q.csv.gz"])
+def test_medical_cxr_vqa_is_read_by_column_names(tmp_path, name):
+    columns = ["split", "answer", "question", "question_type", "dicom_id", "study_id", "subject_id"]
+    row = {"dicom_id": PA, "study_id": "50000001", "question": f" {ASKED} ", "answer": "Yes", "question_type": "presence", "split": "val"}
+    write_table(tmp_path / name, columns, [row])
+    assert format_of(tmp_path / name) == questions.CXR_VQA
+    assert list(read(tmp_path / name)) == [Raw(PA, "50000001", ASKED, "yes", "val", ASKED, 0, "")]
+
+
+def test_mimic_ext_is_read_from_its_folder_or_one_file_and_keeps_lists_sorted(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    entries = [
+        {"split": "test", "study_id": 50000001, "image_path": f"p10/p10000001/s50000001/{PA}.jpg", "question": ASKED, "answer": ["yes"]},
+        {"split": "test", "study_id": 50000001, "image_id": PA, "question": "which?", "answer": ["right lung", "left lung"]},
+        {"split": "test", "study_id": 50000001, "image_id": PA, "question": "which?", "answer": []},
+    ]
+    for split in ("test", "train"):
+        (tmp_path / "dataset" / f"{split}.json").write_text(json.dumps(entries))
+    assert [file.name for file in files_of(tmp_path)] == ["train.json", "test.json"]
+    rows = list(read(tmp_path))
+    assert len(rows) == 6 and list(read(tmp_path / "dataset" / "test.json")) == rows[3:]
+    assert {row.dicom_id for row in rows} == {PA}
+    assert [row.answer for row in rows[:3]] == ["yes", "left lung, right lung", ""]
+
+
+def test_medical_diff_vqa_names_studies(tmp_path):
+    columns = ["study_id", "subject_id", "ref_id", "question_type", "question", "answer", "split"]
+    write_table(tmp_path / "q.csv", columns, [{"study_id": "50000001", "ref_id": "50000002", "question": ASKED, "answer": "no"}])
+    assert list(read(tmp_path / "q.csv")) == [Raw("", "50000001", ASKED, "no", "", ASKED, 0, "")]
+
+
+@pytest.mark.parametrize("column", ["answer", "correct_answer", "ground_truth"])
+@pytest.mark.parametrize("written", ["yes", "Yes.", "['yes']", '["Yes"]'])
+@pytest.mark.parametrize(
+    "place",
+    [{"dicom_id": SECOND}, {"study_id": SECOND}, {"image_path": f"p10_p10000002_s50000002_{SECOND}.jpg"}, {"image_path": f"{SECOND}.jpg"},
+     {"image_path": SECOND.upper()}, {"image_path": f"files/p10/p10000002/s50000002/{SECOND}.jpg"}],
+    ids=["dicom_id", "study_id that is a dicom_id", "flat with ids", "flat", "capitals", "path"],
+)  # fmt: skip
+def test_hard_positives_are_read_with_their_oddities(tmp_path, column, written, place):
+    row = {column: written, "question": "any pneumothorax?", "baseline_question": ASKED, "variant_index": "3", "strategy": "Register"} | place
+    columns = ["dicom_id", "study_id", "question", column, "image_path", "baseline_question", "question_variant", "variant_index", "strategy"]
+    write_table(tmp_path / "q.csv", columns, [row])
+    assert format_of(tmp_path / "q.csv") == questions.HARD_POSITIVES
+    assert list(read(tmp_path / "q.csv")) == [Raw(SECOND, "", "any pneumothorax?", "yes", "", ASKED, 3, "Register")]
+
+
+def test_the_wording_is_named_by_its_index_or_its_label(tmp_path):
+    columns = ["dicom_id", "question", "answer", "baseline_question", "question_variant", "variant_index"]
+    said = [("original", ""), ("hard_positive_strategy-4", ""), ("", "2.0"), ("", "")]
+    write_table(tmp_path / "q.csv", columns, [{"question_variant": label, "variant_index": index, "answer": "no", "question": "q"} for label, index in said])
+    assert [row.variant for row in read(tmp_path / "q.csv")] == [0, 4, 2, None]
+    write_table(tmp_path / "q.csv", columns, [{"variant_index": "third", "question": "q", "answer": "no"}])
+    with pytest.raises(InputError, match="row 2: variant_index is 'third', expected original, or a number"):
+        list(read(tmp_path / "q.csv"))
+
+
+def test_answer_columns_that_disagree_are_no_answer(tmp_path):
+    columns = ["dicom_id", "question", "answer", "ground_truth", "variant_index"]
+    write_table(tmp_path / "q.csv", columns, [{"question": "q", "answer": "yes", "ground_truth": "no"}, {"question": "q", "ground_truth": "No"}])
+    assert [row.answer for row in read(tmp_path / "q.csv")] == [DISAGREE, "no"]
+
+
+def test_a_list_is_never_evaluated_as_code():
+    assert answer_of("[__import__('os').getcwd()]") == "[__import__('os').getcwd()]"
+    assert answer_of("['b', 'a']") == "a, b" and answer_of("[]") == "" and answer_of("[yes") == "[yes"
+
+
+def test_a_file_of_no_known_format_is_named_with_its_columns(tmp_path):
+    write_table(tmp_path / "q.csv", ["a", "b"], [])
+    with pytest.raises(InputError, match="columns a, b are none of a known question set"):
+        format_of(tmp_path / "q.csv")
+    (tmp_path / "q.json").write_text('[{"question": "q"}]')
+    with pytest.raises(InputError, match="q.json, entry 1: KeyError"):
+        list(read(tmp_path / "q.json"))
+    (tmp_path / "q.json").write_text('[{"question": ')
+    with pytest.raises(InputError, match="q.json is no list of questions in JSON"):
+        list(read(tmp_path / "q.json"))
+    with pytest.raises(InputError, match="no train.json, valid.json or test.json"):
+        files_of(tmp_path)
+    with pytest.raises(InputError, match="missing.csv not found"):
+        format_of(tmp_path / "missing.csv")
