@@ -15,11 +15,11 @@ ROWS_PER_TICK = 4096
 
 
 def header_of(path: Path) -> list[str]:
-    """The column names of a .csv or .csv.gz file. Raises InputError if it is not there or is no table."""
+    """The column names of a .csv or .csv.gz file. Raises InputError if it is absent or no table."""
     return next(_lines(path, None))[1]
 
 
-def rows_of(path: Path, columns: Collection[str], desc: str) -> Iterator[tuple[int, dict[str, str]]]:
+def rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[tuple[int, dict[str, str]]]:
     """(row, cells by column) of a .csv or .csv.gz file; rows count from 2, row 1 is the header.
 
     Raises InputError for a file that is absent or no table in UTF-8, a missing column, or a row of another length.
@@ -52,6 +52,6 @@ def _lines(path: Path, desc: str | None) -> Iterator[tuple[int, list[str]]]:
             if not found:
                 raise InputError(f"{path} is empty: download it again")
     except FileNotFoundError:
-        raise InputError(f"{path} not found: --root and --questions name the data as PhysioNet lays them out") from None
+        raise InputError(f"{path} not found: name the data as PhysioNet lays them out, or restore the file") from None
     except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError, zlib.error, IsADirectoryError) as error:
         raise InputError(f"{path} cannot be read as CSV in UTF-8: {error}: download it again") from None

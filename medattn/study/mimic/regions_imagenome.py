@@ -1,0 +1,126 @@
+"""Chest ImaGenome's silver dataset: which anatomical places a report names, and a detector's boxes around them
+(https://physionet.org/content/chest-imagenome/1.0.0/).
+
+scene_graph.zip holds a {dicom_id}_SceneGraph.json per frontal image:
+- objects: places, each with bbox_name and original_x1 … original_y2 in pixels of the original (x1 … y2 belong to an image
+  padded and shrunk to 224, and are not read);
+- attributes: for a bbox_name, one list per phrase of the report with entries such as "anatomicalfinding|yes|lung opacity",
+  "disease|yes|pneumonia" or "nlp|yes|abnormal".
+
+So a region is a whole place, a lung zone or the cardiac silhouette, that the report says shows the finding: coarser than
+a box drawn around the finding itself.
+"""
+
+import json
+import os
+import zipfile
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from medattn.errors import InputError
+from medattn.study.mimic.region import OTHER_IMAGE, Region, Sizes, fit, number, unknown
+
+SUFFIX = "_SceneGraph.json"
+PLACES = tuple(f"{outer}/{inner}" for outer in (".", "silver_dataset") for inner in (".", "scene_graph", "scene_graph/scene_graph"))
+NO_GRAPH = "image has no scene graph"
+NO_BOX = "place has no box"
+DENIED = "report says yes and no of the same place"
+
+# Kinds of entries that say how something looks, or how the film was made, not what is there.
+HOW = ("nlp", "severity", "texture", "comparison", "temporal", "laterality", "technicalassessment")
+# Names that mean a CheXpert label and no more: "airspace opacity", "vascular congestion", "infiltration", "calcified nodule"
+# and the like mean none, or several. Devices have no region here: a place that a tube crosses does not show the tube.
+FINDINGS = {
+    "atelectasis": "atelectasis",
+    "linear/patchy atelectasis": "atelectasis",
+    "enlarged cardiac silhouette": "cardiomegaly",
+    "consolidation": "consolidation",
+    "pulmonary edema/hazy opacity": "edema",
+    "mediastinal widening": "enlarged cardiomediastinum",
+    "rib fracture": "fracture",
+    "clavicle fracture": "fracture",
+    "spinal fracture": "fracture",
+    "lung lesion": "lung lesion",
+    "mass/nodule (not otherwise specified)": "lung lesion",
+    "multiple masses/nodules": "lung lesion",
+    "lung opacity": "lung opacity",
+    "pleural effusion": "pleural effusion",
+    "pneumonia": "pneumonia",
+    "pneumothorax": "pneumothorax",
+}
+
+
+def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
+    """The regions of `images`, sorted by image; the rest is counted.
+
+    path: scene_graph.zip, the folder it was unpacked to, or the dataset's own folder. Of the zip, only the wanted members
+    are read. Raises InputError naming the member that is not what it seems.
+    """
+    with _members(path) as members:
+        wanted = sorted(images.keys() & members.keys())
+        counts.update([OTHER_IMAGE] * (len(members) - len(wanted)) + [NO_GRAPH] * (len(images) - len(wanted)))
+        for dicom_id in tqdm(wanted, desc="imagenome", unit="graph", leave=False):
+            name, read_bytes = members[dicom_id]
+            yield from _regions(name, dicom_id, read_bytes(), images[dicom_id], counts)
+
+
+@contextmanager
+def _members(path: Path) -> Iterator[dict[str, tuple[str, Callable[[], bytes]]]]:
+    """dicom_id -> (name for messages, how to read it)."""
+    for folder in (path / place for place in PLACES) if path.is_dir() else ():
+        if (folder / "scene_graph.zip").is_file():
+            path = folder / "scene_graph.zip"
+            break
+        files = {entry.name: Path(entry.path) for entry in os.scandir(folder)} if folder.is_dir() else {}
+        if found := {name.removesuffix(SUFFIX): (str(at), at.read_bytes) for name, at in files.items() if name.endswith(SUFFIX)}:
+            yield found
+            return
+    if not path.is_file():
+        raise InputError(f"{path}: no scene_graph.zip and no file *{SUFFIX} in it: name the zip or the folder that holds them")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield {
+                name.rpartition("/")[2].removesuffix(SUFFIX): (f"{path}, {name}", lambda name=name: archive.read(name))
+                for name in archive.namelist()
+                if name.endswith(SUFFIX)
+            }
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is no zip file, or damaged: {error}: download it again") from None
+
+
+def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], counts: Counter[str]) -> Iterator[Region]:
+    boxes: dict[str, list[float | None]] = {}
+    said: dict[tuple[str, str], set[str]] = defaultdict(set)  # (place, category) -> yes, no or both
+    try:
+        graph = json.loads(content)
+        if (image := str(graph.get("image_id", dicom_id)).removesuffix(".dcm")) != dicom_id:
+            raise InputError(f"{name}: image_id is {image!r}, expected the file's: download it again")
+        for place in graph["objects"]:
+            boxes[place["bbox_name"]] = [number(place.get(f"original_{corner}")) for corner in ("x1", "y1", "x2", "y2")]
+        for entry in graph["attributes"]:
+            for attribute in (attribute for phrase in entry["attributes"] for attribute in phrase):
+                kind, polarity, category = attribute.split("|", 2)
+                if kind not in HOW:
+                    said[entry["bbox_name"], category].add(polarity)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{name} is no scene graph ({error!r}): expected objects and attributes; download it again") from None
+    for (place, category), polarities in sorted(said.items()):
+        if "yes" not in polarities:
+            continue
+        box = boxes.get(place, [None])
+        if category not in FINDINGS:
+            counts[unknown(category)] += 1
+        elif "no" in polarities:
+            counts[DENIED] += 1
+        elif None in box:
+            counts[NO_BOX] += 1
+        else:
+            x1, y1, x2, y2 = box
+            side = place.split()[0] if place.startswith(("left ", "right ")) else ""
+            if region := fit(Region(dicom_id, FINDINGS[category], side, x1, y1, x2 - x1, y2 - y1), size, counts):
+                yield region

@@ -1,0 +1,101 @@
+"""MS-CXR 1.1.0: boxes that radiologists drew for phrases of the report (https://physionet.org/content/ms-cxr/1.1.0/).
+
+Either of its two files, which say the same:
+- MS_CXR_Local_Alignment_v1.1.0.csv: dicom_id, category_name, label_text, path, x, y, w, h, image_width, image_height, split;
+  x, y is the upper left corner, in pixels of the original; a phrase has a row per box.
+- MS_CXR_Local_Alignment_v1.1.0.json, in COCO's form: categories (id, name), images (id, file_name {dicom_id}.jpg, width,
+  height), annotations (image_id, category_id, bbox [x, y, w, h]).
+
+No column says the side.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from medattn.errors import InputError
+from medattn.study.mimic.region import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, number, unknown
+from medattn.study.mimic.tables import rows_of
+
+FILES = "MS_CXR_Local_Alignment_v*"
+NUMBERS = ("x", "y", "w", "h", "image_width", "image_height")
+
+# Its eight categories; the names are CheXpert's.
+FINDINGS = {
+    "Atelectasis": "atelectasis",
+    "Cardiomegaly": "cardiomegaly",
+    "Consolidation": "consolidation",
+    "Edema": "edema",
+    "Lung Opacity": "lung opacity",
+    "Pleural Effusion": "pleural effusion",
+    "Pneumonia": "pneumonia",
+    "Pneumothorax": "pneumothorax",
+}
+
+
+class _Box(NamedTuple):
+    dicom_id: str
+    category: str
+    box: tuple[float, ...]  # x, y, w, h
+    size: tuple[float, float]  # of the image: width, height
+
+
+def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
+    """The regions of `images` in a file of MS-CXR, or in the folder that holds it; the rest is counted.
+
+    Raises InputError naming file and row if it is not what it seems.
+    """
+    path = _file(path)
+    for found in _coco(path) if path.suffix == ".json" else _csv(path):
+        if found.dicom_id not in images:
+            counts[OTHER_IMAGE] += 1
+        elif found.category not in FINDINGS:
+            counts[unknown(found.category)] += 1
+        elif found.size != images[found.dicom_id]:
+            counts[OTHER_SIZE] += 1
+        elif region := fit(Region(found.dicom_id, FINDINGS[found.category], "", *found.box), images[found.dicom_id], counts):
+            yield region
+
+
+def _file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    for suffix in (".csv", ".json"):
+        found = sorted(path.glob(FILES + suffix))
+        if len(found) == 1:
+            return found[0]
+    raise InputError(f"{path}: expected one file {FILES}.csv or {FILES}.json in it: name the file itself")
+
+
+def _csv(path: Path) -> Iterator[_Box]:
+    for row, cells in rows_of(path, ("dicom_id", "category_name", *NUMBERS), "ms-cxr"):
+        values = [number(cells[name]) for name in NUMBERS]
+        if None in values:
+            given = ", ".join(cells[name] for name in NUMBERS)
+            raise InputError(f"{path}, row {row}: {', '.join(NUMBERS)} are {given}, expected numbers: download it again")
+        yield _Box(cells["dicom_id"].strip(), cells["category_name"].strip(), tuple(values[:4]), (values[4], values[5]))
+
+
+def _coco(path: Path) -> Iterator[_Box]:
+    try:
+        content = json.loads(path.read_bytes())
+        categories = {entry["id"]: entry["name"].strip() for entry in content["categories"]}
+        images = {
+            entry["id"]: (PurePosixPath(entry["file_name"]).stem, (number(entry["width"]), number(entry["height"])))
+            for entry in content["images"]
+        }
+        annotations = list(content["annotations"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no COCO file ({error!r}): expected categories, images, annotations") from None
+    for index, entry in enumerate(annotations):
+        try:
+            dicom_id, size = images[entry["image_id"]]
+            box = tuple(number(value) for value in entry["bbox"])
+            category = categories[entry["category_id"]]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path}, annotation {index}: {error!r}: expected image_id, category_id, bbox") from None
+        if len(box) != 4 or None in box or None in size:
+            raise InputError(f"{path}, annotation {index}: bbox is {entry['bbox']!r}, expected 4 numbers; download it again")
+        yield _Box(dicom_id, category, box, size)
