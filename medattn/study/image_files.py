@@ -1,4 +1,9 @@
-"""Image files as a study may hold them: inside their root, complete, with the pinned bytes, eight bits of grey or RGB."""
+"""Image files as a study may hold them: inside their root, complete, with the pinned bytes, eight bits of grey or RGB.
+
+A DICOM file is shown as its own header says a display shows it, in eight bits of grey: Modality LUT or rescale, then
+VOI LUT or window, then MONOCHROME1 inverted (PS3.3 C.11.1, C.11.2 and C.7.6.3.1.2). Where the header holds several,
+the first counts; a VOI LUT comes before a window. Without either, the darkest pixel is 0 and the brightest is 255.
+"""
 
 import hashlib
 import io
@@ -6,10 +11,12 @@ import struct
 import zlib
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 from PIL import Image
 
 CONVERT = "convert it (for example `magick IN -colorspace Gray -depth 8 -alpha off OUT.png`) and pin the new file's sha256"
 RESTORE = "restore the file, or pin the new one"
+PREAMBLE = 128  # bytes before the letters DICM
 # Whatever Pillow raises for a file that is damaged, depending on where the damage is.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, Image.DecompressionBombError)
 
@@ -39,12 +46,14 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     """The fully decoded image at `relative` below `root`.
 
     Raises BadFile if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end, or if
-    it is not 8-bit with one of `modes`.
+    it is not 8-bit with one of `modes`. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
     """
     path = locate(root, relative)
     content = path.read_bytes()
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise BadFile(f"{path} has sha256 {found}, the table pins {sha256!r}: {RESTORE}")
+    if path.suffix.lower() == ".dcm" or content[PREAMBLE : PREAMBLE + 4] == b"DICM":
+        return _open_dicom(path, content)
     try:
         with Image.open(io.BytesIO(content)) as image:
             depth = _depth(image, content)
@@ -63,3 +72,79 @@ def _depth(image: Image.Image, content: bytes) -> int:
         return content[24]  # IHDR
     raw_mode = str(image.tile[0][3]) if image.tile else ""
     return 16 if ";16" in raw_mode or image.mode.startswith("I") else 32 if image.mode == "F" else 8
+
+
+def _open_dicom(path: Path, content: bytes) -> Image.Image:
+    """The one grey frame of a DICOM file, as a display shows it, 8-bit (mode L). Raises BadFile."""
+    try:
+        from pydicom import dcmread
+    except ModuleNotFoundError:
+        raise BadFile(f"{path} is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`") from None
+    try:
+        dataset = dcmread(io.BytesIO(content))
+        colour, frames = dataset.PhotometricInterpretation, int(dataset.get("NumberOfFrames") or 1)
+        if colour not in ("MONOCHROME1", "MONOCHROME2") or dataset.SamplesPerPixel != 1 or frames != 1:
+            raise BadFile(f"{path} holds {frames} frame(s) of {colour}, expected one of MONOCHROME1 or MONOCHROME2: {CONVERT}")
+        shown = _displayed(dataset)
+        if not np.isfinite(shown).all():
+            raise ValueError("rescale or window is no number")
+    except BadFile:
+        raise
+    except Exception as error:  # pydicom raises whatever a damaged element happens to break
+        raise BadFile(
+            f"{path} cannot be decoded, it is damaged, no DICOM image, or compressed in a way that pydicom does not read"
+            f" here ({error}): {RESTORE}, if need be decompressed (`gdcmconv --raw IN OUT`)"
+        ) from None
+    if colour == "MONOCHROME1":
+        shown = 1 - shown
+    return Image.fromarray(np.rint(255 * shown).astype(np.uint8))
+
+
+def _displayed(dataset) -> np.ndarray:
+    """float64 [height, width], 0–1: stored values after the Modality and the VOI transformation."""
+    values = dataset.pixel_array
+    order = "<" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">"
+    if dataset.get("ModalityLUTSequence"):
+        values, _ = _looked_up(values, dataset.ModalityLUTSequence[0], order)
+    else:
+        slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+        values = values * float(1 if slope is None else slope) + float(intercept or 0)
+    if dataset.get("VOILUTSequence"):
+        values, most = _looked_up(values, dataset.VOILUTSequence[0], order)
+        return values / most
+    if dataset.get("WindowWidth") is None or dataset.get("WindowCenter") is None:
+        low, high = values.min(), values.max()
+        return (values - low) / (high - low or 1)
+    width, centre = (float(np.atleast_1d(dataset[name].value)[0]) for name in ("WindowWidth", "WindowCenter"))
+    return _windowed(values, centre, width, str(dataset.get("VOILUTFunction") or "LINEAR").upper())
+
+
+def _looked_up(values: np.ndarray, table, order: str) -> tuple[np.ndarray, int]:
+    """int64: what a LUT item gives for `values`, its end entries for those beyond; and the most that an entry can be.
+
+    Not pydicom's: that counts the entries in as many bits as each holds, which folds a 4096-entry LUT of 8 bits.
+    """
+    entries, first, bits = (int(number) for number in table.LUTDescriptor)
+    entries = entries % 2**16 or 2**16
+    data = table.LUTData
+    if isinstance(data, bytes):  # in one byte an entry, or in two
+        data = np.frombuffer(data, "u1" if len(data) < 2 * entries else f"{order}u2")
+    data = np.atleast_1d(np.asarray(data, dtype=np.int64))[:entries]
+    if len(data) < entries or data.max() >= 2**bits:
+        raise ValueError(f"LUT of {entries} entries with {bits} bits has {len(data)} entries up to {data.max()}")
+    return data[np.clip(np.rint(values).astype(np.int64) - first, 0, entries - 1)], 2**bits - 1
+
+
+def _windowed(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
+    """float64, 0–1: `values` through a window."""
+    if width <= 0 or (function == "LINEAR" and width < 1):
+        raise ValueError(f"Window Width is {width} for {function}")
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(-4 * (values - centre) / width))
+    if function == "LINEAR":  # the window's ends are whole values of their own
+        centre, width = centre - 0.5, width - 1
+    elif function != "LINEAR_EXACT":
+        raise ValueError(f"VOI LUT Function is {function}")
+    if width == 0:
+        return np.where(values > centre, 1.0, 0.0)
+    return np.clip((values - centre) / width + 0.5, 0, 1)

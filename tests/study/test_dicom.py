@@ -1,0 +1,300 @@
+"""DICOM files are shown as PS3.3 C.11 says; the oracle is arithmetic by hand, and pydicom's own functions where they agree."""
+
+import hashlib
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import apply_modality_lut, apply_windowing
+from pydicom.uid import DigitalXRayImageStorageForPresentation as DX_STORAGE
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, generate_uid
+
+from medattn.study.image_files import BadFile, open_image
+
+RAMP = np.arange(4096, dtype=np.uint16).reshape(32, 128)  # every 12-bit value once
+
+
+def dicom(pixels: np.ndarray, bits: int = 12, syntax=ExplicitVRLittleEndian, **elements: object) -> Dataset:
+    """A grey image with the given stored values, and other elements as the test wants them; None leaves one out."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = DX_STORAGE
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = generate_uid(entropy_srcs=["test"])
+    made.file_meta.TransferSyntaxUID = syntax
+    made.Rows, made.Columns = pixels.shape[:2]
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit = 8 * pixels.itemsize, bits, bits - 1
+    made.PixelRepresentation = int(pixels.dtype.kind == "i")
+    made.add_new(0x7FE00010, "OW", pixels.astype(pixels.dtype.newbyteorder("<" if syntax.is_little_endian else ">")).tobytes())
+    for name, value in elements.items():
+        if value is None:
+            delattr(made, name)
+        else:
+            setattr(made, name, value)
+    return made
+
+
+def table(entries: list[int], first: int, bits: int, **elements: object) -> list[Dataset]:
+    """A LUT sequence of one item, each entry in two bytes."""
+    item = Dataset()
+    item.LUTDescriptor = [len(entries) % 2**16, first, bits]
+    item["LUTDescriptor"].VR = "SS" if first < 0 else "US"
+    item.add_new(0x00283006, "OW", np.array(entries, dtype="<u2").tobytes())
+    for name, value in elements.items():
+        setattr(item, name, value)
+    return [item]
+
+
+def content_of(made: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    made.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def opened(folder: Path, made: Dataset | bytes, name: str = "film.dcm") -> np.ndarray:
+    """uint8 [height, width] as open_image gives it."""
+    content = made if isinstance(made, bytes) else content_of(made)
+    (folder / name).write_bytes(content)
+    image = open_image(folder, name, hashlib.sha256(content).hexdigest())
+    assert image.mode == "L"
+    return np.asarray(image)
+
+
+def refusal(folder: Path, made: Dataset | bytes) -> str:
+    with pytest.raises(BadFile) as caught:
+        opened(folder, made)
+    return str(caught.value)
+
+
+def test_a_window_over_twelve_bits_maps_its_ends_to_black_and_white(tmp_path):
+    pixels = np.array([[0, 16, 2040, 4080, 4095]], np.uint16)
+    shown = opened(tmp_path, dicom(pixels, WindowCenter=2040.5, WindowWidth=4081))
+    assert shown.tolist() == [[0, 1, 128, 255, 255]]  # 2040 / 4080 * 255 = 127.5, rounded to even
+
+
+def test_a_linear_window_follows_the_standards_formula(tmp_path):
+    """C.11.2.1.2.1: below c - 0.5 - (w-1)/2 black, above it white, ((x - (c - 0.5)) / (w-1) + 0.5) between."""
+    centre, width = 1200, 600
+    lower, upper = centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
+    x = RAMP.astype(float)
+    between = ((x - (centre - 0.5)) / (width - 1) + 0.5) * 255
+    expected = np.where(x <= lower, 0, np.where(x > upper, 255, between))
+    shown = opened(tmp_path, dicom(RAMP, WindowCenter=centre, WindowWidth=width))
+    assert (shown == np.rint(expected)).all()
+    assert 0 < (shown == 0).sum() < shown.size and len(np.unique(shown)) == 256
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_every_window_function_agrees_with_pydicoms(tmp_path, function):
+    made = dicom(RAMP, WindowCenter=1500, WindowWidth=700, VOILUTFunction=function)
+    expected = apply_windowing(RAMP, made) / 4095 * 255  # pydicom maps onto the stored range
+    assert (np.abs(opened(tmp_path, made) - expected) <= 0.5 + 1e-9).all()
+
+
+def test_an_exact_window_differs_from_a_linear_one_by_half_a_value(tmp_path):
+    pixels = np.array([[0, 1, 2]], np.uint16)
+    assert opened(tmp_path, dicom(pixels, WindowCenter=1, WindowWidth=2, VOILUTFunction="LINEAR_EXACT")).tolist() == [[0, 128, 255]]
+    assert opened(tmp_path, dicom(pixels, WindowCenter=1, WindowWidth=2)).tolist() == [[0, 255, 255]]
+
+
+def test_a_window_of_width_one_is_a_threshold(tmp_path):
+    pixels = np.array([[999, 1000, 1001]], np.uint16)
+    assert opened(tmp_path, dicom(pixels, WindowCenter=1000, WindowWidth=1)).tolist() == [[0, 255, 255]]
+
+
+def test_the_first_of_several_windows_counts(tmp_path):
+    one = opened(tmp_path, dicom(RAMP, WindowCenter=1000, WindowWidth=500))
+    both = opened(tmp_path, dicom(RAMP, WindowCenter=[1000, 2000], WindowWidth=[500, 4000]))
+    assert (one == both).all()
+
+
+def test_monochrome1_is_the_negative_of_monochrome2(tmp_path):
+    window = {"WindowCenter": 2040.5, "WindowWidth": 4081}
+    pixels = np.array([[0, 16, 32, 4064, 4080]], np.uint16)
+    assert opened(tmp_path, dicom(pixels, **window)).tolist() == [[0, 1, 2, 254, 255]]
+    negative = opened(tmp_path, dicom(pixels, **window, PhotometricInterpretation="MONOCHROME1"))
+    assert negative.tolist() == [[255, 254, 253, 1, 0]]
+
+
+def test_rescale_comes_before_the_window(tmp_path):
+    pixels = np.array([[0, 100, 200, 300, 400]], np.uint16)
+    made = dicom(pixels, RescaleSlope=2, RescaleIntercept=-1000, WindowCenter=-799.5, WindowWidth=401)
+    assert opened(tmp_path, made).tolist() == [[0, 128, 255, 255, 255]]  # -1000, -800, -600 on -1000 to -600
+
+
+def test_sixteen_bit_values_keep_their_order_and_range(tmp_path):
+    pixels = np.array([[0, 257, 32896, 65535]], np.uint16)
+    shown = opened(tmp_path, dicom(pixels, 16, WindowCenter=32768, WindowWidth=65536))
+    assert shown.tolist() == [[0, 1, 128, 255]]
+
+
+def test_signed_values_are_read_as_signed(tmp_path):
+    pixels = np.array([[-1024, 0, 1024]], np.int16)
+    assert opened(tmp_path, dicom(pixels, 16)).tolist() == [[0, 128, 255]]
+
+
+def test_eight_bit_values_stay_as_they_are_under_their_full_window(tmp_path):
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert (opened(tmp_path, dicom(pixels, 8, WindowCenter=128, WindowWidth=256)) == pixels).all()
+
+
+def test_without_a_window_the_darkest_pixel_is_black_and_the_brightest_white(tmp_path):
+    pixels = np.array([[1000, 1100, 1255]], np.uint16)
+    assert opened(tmp_path, dicom(pixels)).tolist() == [[0, 100, 255]]
+    assert opened(tmp_path, dicom(pixels, PhotometricInterpretation="MONOCHROME1")).tolist() == [[255, 155, 0]]
+
+
+def test_an_image_of_one_value_without_a_window_is_black(tmp_path):
+    assert opened(tmp_path, dicom(np.full((2, 2), 77, np.uint16))).tolist() == [[0, 0], [0, 0]]
+
+
+def test_a_voi_lut_maps_values_and_repeats_its_ends(tmp_path):
+    pixels = np.array([[0, 10, 11, 12, 13, 4000]], np.uint16)
+    made = dicom(pixels, VOILUTSequence=table([0, 341, 2730, 4095], 10, 12))
+    expected = np.rint(np.array([[0, 0, 341, 2730, 4095, 4095]]) / 4095 * 255)
+    assert opened(tmp_path, made).tolist() == expected.tolist() == [[0, 0, 21, 170, 255, 255]]
+
+
+def test_a_voi_lut_comes_before_a_window(tmp_path):
+    made = dicom(np.array([[0, 1]], np.uint16), VOILUTSequence=table([4095, 0], 0, 12), WindowCenter=1, WindowWidth=2)
+    assert opened(tmp_path, made).tolist() == [[255, 0]]
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_long_voi_lut_of_eight_bits_is_not_folded(tmp_path, syntax):
+    """4096 entries of 8 bits: an index kept in 8 bits would wrap every 256 values."""
+    made = dicom(RAMP, syntax=syntax, VOILUTSequence=table([value // 16 for value in range(4096)], 0, 8))
+    assert (opened(tmp_path, made) == RAMP // 16).all()
+
+
+def test_a_voi_lut_packed_in_single_bytes_is_read(tmp_path):
+    item = table([0], 0, 8)
+    item[0].LUTDescriptor = [4, 0, 8]
+    item[0].LUTData = bytes([0, 50, 100, 255])
+    assert opened(tmp_path, dicom(np.array([[0, 1, 2, 3]], np.uint16), VOILUTSequence=item)).tolist() == [[0, 50, 100, 255]]
+
+
+def test_a_voi_lut_of_65536_entries_says_zero(tmp_path):
+    entries = list(range(2**16))
+    made = dicom(np.array([[0, 257, 65535]], np.uint16), 16, VOILUTSequence=table(entries, 0, 16))
+    assert opened(tmp_path, made).tolist() == [[0, 1, 255]]
+
+
+def test_a_voi_lut_may_start_below_zero_after_rescale(tmp_path):
+    made = dicom(
+        np.array([[0, 1, 2]], np.int16), 16, RescaleSlope=1, RescaleIntercept=-2, VOILUTSequence=table([0, 51, 255], -2, 8)
+    )
+    assert opened(tmp_path, made).tolist() == [[0, 51, 255]]
+
+
+def test_a_modality_lut_comes_before_the_window(tmp_path):
+    pixels = np.array([[0, 1, 2, 3]], np.uint16)
+    lut = table([1000, 0, 500, 1000], 0, 16, ModalityLUTType="US")
+    made = dicom(pixels, ModalityLUTSequence=lut, WindowCenter=500.5, WindowWidth=1001)
+    assert apply_modality_lut(pixels, made).tolist() == [[1000, 0, 500, 1000]]
+    assert opened(tmp_path, made).tolist() == [[255, 0, 128, 255]]
+
+
+def test_the_byte_order_of_the_file_holds_for_a_lut_too(tmp_path):
+    item = table([0], 0, 12)
+    item[0].LUTDescriptor = [3, 0, 12]
+    item[0].LUTData = np.array([0, 2730, 4095], dtype=">u2").tobytes()
+    made = dicom(np.array([[0, 1, 2]], np.uint16), syntax=ExplicitVRBigEndian, VOILUTSequence=item)
+    assert opened(tmp_path, made).tolist() == [[0, 170, 255]]
+
+
+def test_bits_above_the_stored_ones_are_not_part_of_the_value(tmp_path):
+    pixels = np.array([[0, 2040, 4080]], np.uint16) | 0x8000  # an overlay, as old scanners kept it
+    assert opened(tmp_path, dicom(pixels, WindowCenter=2040.5, WindowWidth=4081)).tolist() == [[0, 128, 255]]
+
+
+def test_run_length_encoding_is_read(tmp_path):
+    made = dicom(RAMP, WindowCenter=2040.5, WindowWidth=4081)
+    plain = opened(tmp_path, made)
+    made.compress(RLELossless)
+    assert (opened(tmp_path, made) == plain).all()
+
+
+def test_a_dicom_file_is_known_by_its_bytes_too(tmp_path):
+    made = dicom(RAMP, WindowCenter=2040.5, WindowWidth=4081)
+    assert (opened(tmp_path, made, "film") == opened(tmp_path, made)).all()
+
+
+def test_a_study_may_pin_a_dicom_file_by_the_hash_of_its_bytes(tmp_path):
+    opened(tmp_path, dicom(RAMP))
+    with pytest.raises(BadFile, match="has sha256 [0-9a-f]{64}, the table pins 'something else'"):
+        open_image(tmp_path, "film.dcm", "something else")
+
+
+def test_without_pydicom_the_message_says_what_to_install(tmp_path, monkeypatch):
+    content = content_of(dicom(RAMP))
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    message = refusal(tmp_path, content)
+    assert message == f"{tmp_path / 'film.dcm'} is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`"
+
+
+def test_other_images_are_opened_without_pydicom(tmp_path, monkeypatch):
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(buffer, "PNG")
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    assert opened(tmp_path, buffer.getvalue(), "film.png").shape == (16, 16)
+
+
+def test_colour_is_refused(tmp_path):
+    made = dicom(np.zeros((4, 5, 3), np.uint8), 8, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0)
+    assert "holds 1 frame(s) of RGB, expected one of MONOCHROME1 or MONOCHROME2: convert it" in refusal(tmp_path, made)
+
+
+def test_several_frames_are_refused(tmp_path):
+    made = dicom(np.zeros((2, 4, 5), np.uint16), Rows=4, Columns=5, NumberOfFrames=2)
+    assert "holds 2 frame(s) of MONOCHROME2, expected one" in refusal(tmp_path, made)
+
+
+DAMAGED = {
+    "truncated pixels": lambda content: content[:-4000],
+    "truncated header": lambda content: content[:300],
+    "preamble only": lambda content: content[:132],
+    "no DICOM": lambda content: b"no DICOM file" * 100,
+    "no dicom prefix": lambda content: content[:128] + b"MCID" + content[132:],
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("spoil", DAMAGED.values(), ids=DAMAGED)
+def test_damage_is_named(tmp_path, spoil):
+    message = refusal(tmp_path, spoil(content_of(dicom(RAMP))))
+    assert str(tmp_path / "film.dcm") in message and "cannot be decoded" in message and "restore the file" in message
+
+
+WRONG = {
+    "no pixels": {"PixelData": None},
+    "no photometric interpretation": {"PhotometricInterpretation": None},
+    "no bits": {"BitsAllocated": None},
+    "window of no width": {"WindowCenter": 5, "WindowWidth": 0},
+    "window narrower than a value": {"WindowCenter": 5, "WindowWidth": 0.5},
+    "rescale by no number": {"RescaleSlope": "nan", "RescaleIntercept": 0},
+    "unknown window function": {"WindowCenter": 5, "WindowWidth": 5, "VOILUTFunction": "CUBIC"},
+    "table shorter than it says": {"VOILUTSequence": table([1, 2], 0, 12, LUTDescriptor=[300, 0, 12])},
+    "table with more than its bits hold": {"VOILUTSequence": table([1, 5000], 0, 12)},
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("elements", WRONG.values(), ids=WRONG)
+def test_a_header_that_cannot_be_followed_is_refused(tmp_path, elements):
+    assert "cannot be decoded" in refusal(tmp_path, dicom(RAMP, **elements))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_any_single_damaged_header_byte_gives_an_image_or_a_named_refusal(tmp_path):
+    content = content_of(dicom(RAMP, WindowCenter=2040.5, WindowWidth=4081, VOILUTSequence=table([1, 2], 0, 12)))
+    for index in range(128, len(content) - 2 * RAMP.size):
+        spoilt = content[:index] + bytes([content[index] ^ 0xFF]) + content[index + 1 :]
+        try:
+            opened(tmp_path, spoilt)
+        except BadFile:
+            pass
