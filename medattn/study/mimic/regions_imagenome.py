@@ -8,7 +8,7 @@ scene_graph.zip holds a {dicom_id}_SceneGraph.json per frontal image:
   "disease|yes|pneumonia" or "nlp|yes|abnormal".
 
 So a region is a whole place, a lung zone or the cardiac silhouette, that the report says shows the finding: coarser than
-a box drawn around the finding itself.
+a box drawn around the finding itself. A report's finding in a zone is repeated for the lung around it; the zone is kept.
 """
 
 import json
@@ -30,6 +30,7 @@ PLACES = tuple(f"{outer}/{inner}" for outer in (".", "silver_dataset") for inner
 NO_GRAPH = "image has no scene graph"
 NO_BOX = "place has no box"
 DENIED = "report says yes and no of the same place"
+WHOLE = "a part of that lung has the finding"
 
 # Kinds of entries that say how something looks, or how the film was made, not what is there.
 HOW = ("nlp", "severity", "texture", "comparison", "temporal", "laterality", "technicalassessment")
@@ -109,18 +110,21 @@ def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], co
                     said[entry["bbox_name"], category].add(polarity)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{name} is no scene graph ({error!r}): expected objects and attributes; download it again") from None
+    shown = {key for key, polarities in said.items() if polarities == {"yes"} and None not in boxes.get(key[0], [None])}
     for (place, category), polarities in sorted(said.items()):
         if "yes" not in polarities:
             continue
         box = boxes.get(place, [None])
+        side = place.split()[0] if place.startswith(("left ", "right ")) else ""
         if category not in FINDINGS:
             counts[unknown(category)] += 1
         elif "no" in polarities:
             counts[DENIED] += 1
         elif None in box:
             counts[NO_BOX] += 1
+        elif place == f"{side} lung" and any(part != place and part.startswith(f"{side} ") and kind == category for part, kind in shown):
+            counts[WHOLE] += 1
         else:
             x1, y1, x2, y2 = box
-            side = place.split()[0] if place.startswith(("left ", "right ")) else ""
             if region := fit(Region(dicom_id, FINDINGS[category], side, x1, y1, x2 - x1, y2 - y1), size, counts):
                 yield region

@@ -555,3 +555,19 @@ def test_a_study_accepts_the_rows(study):
     write_csv(study / "regions.csv", REGION_COLUMNS, rows)
     assert counts[region.ABSENT] > 0 and counts[region.CLIPPED] == len(given)
     assert check(study).regions == len(rows) > 0
+
+
+def test_a_lung_gives_way_to_its_zone_that_shows_the_same_finding(tmp_path):
+    graph = {
+        "image_id": A,
+        "objects": [place(A, "left lung", 1700, 300, 2700, 2200), place(A, "left lower lung zone", 1700, 1500, 2700, 2100)],
+        "attributes": [
+            said(A, "left lung", ["anatomicalfinding|yes|lung opacity", "disease|yes|pneumonia"]),
+            said(A, "left lower lung zone", ["anatomicalfinding|yes|lung opacity"]),
+        ],
+    }
+    found, counts = read("imagenome", scene_graphs(tmp_path / "scene_graph.zip", {A: graph}), {A: WIDE})
+    assert sorted(found) == [
+        Region(A, "lung opacity", "left", 1700, 1500, 1000, 600), Region(A, "pneumonia", "left", 1700, 300, 1000, 1900),
+    ]  # fmt: skip
+    assert counts == {regions_imagenome.WHOLE: 1}
