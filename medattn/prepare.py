@@ -14,11 +14,12 @@ from medattn.conditions import REGIONAL
 from medattn.errors import InputError
 from medattn.params import Params
 from medattn.params import load as load_params
+from medattn.private_files import protect
 from medattn.seeding import choose
 from medattn.study.check import check
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study, settings
-from medattn.study.strategy_labels import labels
+from medattn.study.strategy_labels import labels, said, unknown_labels
 from medattn.tables import write_csv
 
 MANIFEST_COLUMNS = (
@@ -31,6 +32,7 @@ MANIFEST_COLUMNS = (
 def run(params: Params, root: Path = Path(".")) -> str:
     """Check the study and write the manifest below `root`; one line that says what was written. Raises InputError."""
     study = read_study(root / params.study)
+    protect(study, root)
     model, _ = settings(study, params)
     report = check(study.directory, model)
     check_pin(params, report.digest)
@@ -73,7 +75,8 @@ def check_pin(params: Params, found: str) -> None:
 
 
 def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], str]:
-    """Rows of the manifest in order of sample_id, from a study that was checked; and a note of what cannot be asked.
+    """Rows of the manifest in order of sample_id, from a study that was checked; and a note of what cannot be asked and of
+    strategy labels that are not known.
 
     `limit` keeps the first N baseline questions by question_id, with all their wordings and the controls of their
     images. Donors of shuffled_image come from the whole study. The occlusions are asked where a true region is known.
@@ -82,8 +85,8 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], s
     every = study.questions()
     donors = Donors(images, every)
     regions = {(row["image_id"], row["finding"]) for row in study.regions()}
-    rows, alone = [], set()
-    for question in limited(every, params.limit):
+    asked_of, rows, alone = limited(every, params.limit), [], set()
+    for question in asked_of:
         for condition, asked in params.conditions.asked().items():
             if condition != "clean" and (question["role"] != "study" or _left_out(question, asked.wordings)):
                 continue
@@ -99,6 +102,7 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], s
                     row |= shown
                 rows.append(row)
     note = f"; no other patient's image in that view to be shown: {', '.join(sorted(alone))}" if alone else ""
+    note += said(unknown_labels(question["strategy"] for question in asked_of))
     return sorted(rows, key=lambda row: row["sample_id"]), note
 
 
@@ -179,7 +183,7 @@ def manifest_row(question: dict[str, str], image: dict[str, str], condition: str
         "condition": condition,
         "strength": strength,
         "strategy": strategy.primary,
-        "strategies": "+".join(strategy.every),
+        "strategies": strategy.joined,
         "shown_image_id": "" if condition == "no_image" else image["image_id"],
         "image_path": image["path"],
         "image_sha256": image["sha256"],

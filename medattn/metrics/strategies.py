@@ -10,10 +10,9 @@ from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
 from medattn.metrics.samples import PROFILE, Row, answered, mean_margin, share, study_rows
 from medattn.params import Metrics
-from medattn.study.strategy_labels import CANONICAL
-from medattn.study.wordings import BASELINE
+from medattn.study.strategy_labels import BASELINE, CANONICAL, OTHER
 
-STRATEGIES = (BASELINE, *CANONICAL)
+STRATEGIES = (BASELINE, *CANONICAL, OTHER)
 BY_STRATEGY = (
     "strategy", "n", "patients", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method", "accuracy_decided",
     "flip_rate", "flip_low", "flip_high", "flip_method", "hedge_shift_rate", "unparsed_rate", "mean_margin",

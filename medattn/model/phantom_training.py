@@ -207,7 +207,7 @@ def labels_rate(present: bool) -> float:
 
 def corpus() -> Iterator[str]:
     """Text the tokenizer learns from: everything asked or answered, and the bare answer words."""
-    for entry in LEXICON.values():
+    for entry in (LEXICON[finding] for finding in FINDINGS):
         for template in (*BASELINE_TEMPLATES, *OPPOSITE_TEMPLATES, *(t for ts in TEMPLATES.values() for t in ts)):
             yield from (fill(template, term) for term in (entry.name, *entry.synonyms))
     for finding in FINDINGS:

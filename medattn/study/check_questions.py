@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from medattn.measures.localisation import ZONES
-from medattn.study.strategy_labels import labels
-from medattn.study.wordings import BASELINE
+from medattn.study.strategy_labels import BASELINE, labels
 
 ROLES = ("study", "control")
 ANSWERS = ("yes", "no")
@@ -61,10 +60,8 @@ def _check_question(number: int, row: dict[str, str], images: dict[str, dict[str
         wrong(f"role is {row['role']!r}, expected {' or '.join(ROLES)}")
     if row["answer"] not in ANSWERS and not (row["role"] == "control" and row["answer"] == ""):  # a control's may be unknown
         wrong(f"answer (the label) is {row['answer']!r}, expected yes or no: correct it, or remove the question")
-    try:
-        labels(row["strategy"])
-    except ValueError as error:
-        wrong(f"{error}: name one of them")
+    if not row["strategy"].strip():
+        wrong("strategy is empty: name the wording's strategy")
     if row["zone"] and row["zone"] not in ZONES:
         wrong(f"finding {row['finding']!r} has zone {row['zone']!r}, expected nothing, or one of {', '.join(sorted(ZONES))}")
     if not row["finding"].strip():
@@ -102,7 +99,7 @@ def _check_variant(row: dict[str, str], wrong: Callable[[str], None]) -> None:
     expected = "original" if index == "0" else f"hard_positive_strategy-{index}"
     if row["question_variant"] != expected:
         wrong(f"question_variant is {row['question_variant']!r}, expected {expected!r} for variant_index {index}")
-    if (row["strategy"] == BASELINE) != (index == "0"):
+    if (labels(row["strategy"]).primary == BASELINE) != (index == "0"):
         wrong(f"strategy is {row['strategy']!r} with variant_index {index}: {BASELINE} belongs to 0, and only to 0")
     if row["role"] == "control" and index != "0":
         wrong(f"a control has variant_index {index}: controls have the baseline wording only; remove the row")

@@ -1,57 +1,96 @@
 """Wording strategies as studies label them, in the canonical terms.
 
 Labels in the wild are free text: "Synonym + clause (fronted prepositional phrase)". What stands in brackets or quotes is
-detail; the rest is split at its joiners, and each part is known by a keyword. A part that no keyword knows is an error,
-never a guess.
+detail; the rest is split at its joiners, and each part is known by a keyword. A part that no keyword knows is kept as it
+is and counted, never guessed.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
-from medattn.study.wordings import BASELINE, STRATEGIES
-
+BASELINE = "baseline"
+STRATEGIES = ("phrasing", "synonym", "clause", "register", "voice")
 CANONICAL = (*STRATEGIES, "spelling", "ellipsis")
+OTHER = "other"  # the primary strategy of a label of which nothing is known
 # The first strategy whose pattern is found in a part names it: beginnings of words.
 KEYWORDS: dict[str, str] = {
     "ellipsis": r"ellip|omission|omit|telegra|shorten|truncat|fragment",
     "spelling": r"spell|typo|misspell|orthograph|punctuat|capitali[sz]",
-    "voice": r"voice|passive|active\b",
-    "synonym": r"synonym|lexical|vocabular|word substitut|substitut|terminolog",
-    "register": r"register|formal|informal|colloquial|tone|technical|lay\b",
-    "clause": r"clause|front(?:ed|ing)|preposition|word order|reorder|restructur|syntact|syntax|cleft",
+    "voice": r"voice|passive|passivi[sz]|active\b",
+    "synonym": r"synonym|lexical|lexeme|vocabular|word substitut|word choice|substitut|terminolog",
+    "register": r"register|formal|informal|colloquial|tone\b|technical|lay\b|laym|layperson|plain language",
+    "clause": r"clause|clausal|front(?:ed|ing)|preposition|word order|reorder|restructur|syntact|syntax|cleft",
     "phrasing": r"phras|paraphras|rephras|reword|wording|question form|interrogativ",
 }
-_DETAIL = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|‘[^’]*’")
-_JOINER = re.compile(r"[+;/,&]|\b(?:and|with|using|plus)\b")
+_BASELINE = re.compile(r"baseline|original|baseline (?:question|wording)|original (?:question|wording)")
+_DETAIL = re.compile(
+    r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|\"[^\"]*\"|“[^”]*”|«[^»]*»|(?<!\w)'(?:[^']|(?<=\w)'(?=\w))*'(?!\w)|‘[^’]*’(?!\w)"
+    r"|\([^()]*$|\[[^\[\]]*$"  # a bracket that is never closed
+)
+_JOINER = re.compile(r"[+;/,&|]|\b(?:and|with|using|plus)\b", re.IGNORECASE)
 _KNOWN = {name: re.compile(rf"\b(?:{pattern})") for name, pattern in KEYWORDS.items()}
 
 
 @dataclass(frozen=True)
 class Labels:
-    """primary: the first named strategy; every: all of them, in the order named, each once; detail: what stood in brackets."""
+    """What a label names.
+
+    primary: the first named strategy, OTHER if none is known; every: all known ones, in the order named, each once;
+    unknown: the parts that name none, as they are; detail: what stood in brackets or quotes.
+    """
 
     primary: str
     every: tuple[str, ...]
+    unknown: tuple[str, ...]
     detail: str
 
+    @property
+    def joined(self) -> str:
+        """The known strategies, then the unknown parts, joined by "+"; OTHER for an empty label."""
+        return "+".join((*self.every, *self.unknown)) or OTHER
 
+
+@lru_cache(maxsize=10_000)
 def labels(text: str) -> Labels:
-    """The canonical strategies that a label names. Raises ValueError if it, or a part of it, names none."""
+    """The canonical strategies that a label names, and what in it names none."""
     detail = " ".join(_DETAIL.findall(text))
     rest = text
     while (shorter := _DETAIL.sub(" ", rest)) != rest:  # brackets inside brackets
         rest = shorter
-    parts = [part.strip(" .:-–—") for part in _JOINER.split(rest.lower().replace("_", " "))]
-    found = []
-    for part in filter(None, parts):
-        if part == BASELINE:
-            found.append(BASELINE)
-            continue
-        name = next((name for name, pattern in _KNOWN.items() if pattern.search(part)), None)
-        if name is None:
-            raise ValueError(f"strategy {text!r}: {part!r} is none of {', '.join(CANONICAL)}")
-        found.append(name)
-    if not found:
-        raise ValueError(f"strategy {text!r} names none of {', '.join(CANONICAL)}")
-    every = tuple(dict.fromkeys(found))
-    return Labels(every[0], every, detail)
+    parts = [part for piece in _JOINER.split(rest) if (part := _as_it_is(piece))]
+    if not parts and _as_it_is(text):
+        parts = [_as_it_is(text)]  # nothing but detail: not to be read as a strategy, not to be lost either
+        found = [None]
+    else:
+        found = [_strategy(part) for part in parts]
+    every = tuple(dict.fromkeys(name for name in found if name))
+    unknown = tuple(dict.fromkeys(part for part, name in zip(parts, found, strict=True) if name is None))
+    return Labels(every[0] if every else OTHER, every, unknown, detail)
+
+
+def unknown_labels(texts: Iterable[str]) -> dict[str, int]:
+    """What in these labels names no strategy -> how many of them hold it, in alphabetical order."""
+    counts = Counter(part for text in texts for part in labels(text).unknown)
+    return dict(sorted(counts.items()))
+
+
+def said(unknown: dict[str, int]) -> str:
+    """What `unknown_labels` counted, for a note: "; strategy labels not known, kept as they are: 'irony' (2)"; "" for none."""
+    parts = ", ".join(f"{part!r} ({count})" for part, count in unknown.items())
+    return f"; strategy labels not known, kept as they are: {parts}" if parts else ""
+
+
+def _strategy(part: str) -> str | None:
+    """The one strategy that a part of a label names, or None."""
+    plain = " ".join(re.split(r"[\W_]+", part.lower())).strip()
+    if _BASELINE.fullmatch(plain):
+        return BASELINE
+    return next((name for name, pattern in _KNOWN.items() if pattern.search(plain)), None)
+
+
+def _as_it_is(piece: str) -> str:
+    """A part without space and dashes around it, and without what a table's cell or a list joined by "+" is split at."""
+    return " ".join(re.sub(r"[+,;\"]", " ", piece).split()).strip(" .:-–—_*#'")

@@ -1,67 +1,29 @@
 """The same question in other words: five hard positives for every baseline question, made by rule.
 
-A hard positive asks for the same finding with the same polarity, so that its correct answer is the
-baseline's. Only templates and slots from the closed tables below are used; `violations` states the
-invariants and is run on every wording that is made.
+A hard positive asks for the same finding in the same place with the same polarity, so that its correct answer is the
+baseline's. Only templates and slots from closed tables are used (here, `findings`, `places`); `invariants` states what must
+hold, and every wording that can be made of a question is held to it before one is chosen.
 """
 
-import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from medattn.seeding import choose
+from medattn.study.findings import LEXICON, NAMES, Term, entry, fill, stands_alone
+from medattn.study.invariants import INVARIANTS, UNIQUE, plain, repeated, violations
+from medattn.study.places import PLACES
+from medattn.study.question_forms import Asked, about, styled
+from medattn.study.strategy_labels import BASELINE, STRATEGIES
 
-STRATEGIES = ("phrasing", "synonym", "clause", "register", "voice")
-BASELINE = "baseline"
+__all__ = [
+    "BASELINE", "BASELINE_TEMPLATES", "INVARIANTS", "LEXICON", "LOCATED", "STRATEGIES", "TEMPLATES", "UNIQUE", "Term", "Wording",
+    "baseline_template", "fill", "options", "repeated", "reword", "violations", "wordings",
+]  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Term:
-    """A name of a finding, the article it takes ("" where English uses none), and whether it keeps it after "of"."""
-
-    text: str
-    article: str = ""
-    countable: bool = False
-
-    @property
-    def with_article(self) -> str:
-        return f"{self.article} {self.text}".strip()
-
-    @property
-    def after_of(self) -> str:
-        return self.with_article if self.countable else self.text
-
-
-@dataclass(frozen=True)
-class Finding:
-    name: Term
-    synonyms: tuple[Term, ...]
-
-
-# Synonyms keep finding, severity and time. Near misses that radiology tells apart (opacity, infection,
-# collapse) are left out on purpose.
-LEXICON: dict[str, Finding] = {
-    "pleural effusion": Finding(
-        Term("pleural effusion", "a"), (Term("pleural fluid"), Term("fluid in the pleural space"))
-    ),
-    "pneumothorax": Finding(
-        Term("pneumothorax", "a"), (Term("pleural air"), Term("air in the pleural space"))
-    ),
-    "consolidation": Finding(
-        Term("consolidation"), (Term("airspace consolidation"), Term("alveolar consolidation"))
-    ),
-    "cardiomegaly": Finding(
-        Term("cardiomegaly"), (Term("enlarged heart", "an", countable=True), Term("cardiac enlargement"))
-    ),
-    "nodule": Finding(
-        Term("nodule", "a", countable=True),
-        (Term("pulmonary nodule", "a", countable=True), Term("lung nodule", "a", countable=True)),
-    ),
-}
-
-# {x}: the finding's name; {X}: capitalised; {ax}: with its article; {ox}: as it stands after "of".
+# {x}: the finding's name; {X}: capitalised; {ax}: with its article; {ox}: as it stands after "of"; {at}: where.
 BASELINE_TEMPLATES = ("Is there evidence of {ox} in this image?", "Is there {ax} in this image?")
 
-# `synonym` keeps the baseline's own template and changes the words in its slots.
+# `synonym` keeps the baseline's own template and changes the finding's name.
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "phrasing": (
         "Are there any signs of {ox}?",
@@ -81,12 +43,26 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "Is {ax} shown here?",
     ),
 }
-
-_OPERATORS = re.compile(
-    r"\b(no|not|without|absent|absence|exclude[ds]?|excluded|rule[ds]? out|normal|clear|free of|new|acute|large|"
-    r"small|significant|left|right|bilateral)\b",
-    re.IGNORECASE,
-)
+# The same for a question about a place.
+LOCATED: dict[str, tuple[str, ...]] = {
+    "phrasing": (
+        "Are there any signs of {ox} {at}?",
+        "Do you see {ax} {at} on this film?",
+        "Does this image show {ax} {at}?",
+        "Is {ox} present {at}?",
+    ),
+    "clause": (
+        "{At}, is there evidence of {ox}?",
+        "{At}, is there {ax}?",
+        "On this radiograph, is there {ax} {at}?",
+    ),
+    "register": ("{X} {at}?", "Any {x} {at}?", "Is there radiographic evidence of {ox} {at}?"),
+    "voice": (
+        "Can {ax} be seen {at}?",
+        "Is {ax} demonstrated {at} on this radiograph?",
+        "Is {ax} shown {at}?",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -95,58 +71,77 @@ class Wording:
     text: str
 
 
-def fill(template: str, term: Term) -> str:
-    """The question that `template` asks about `term`."""
-    text = template.replace("{ax}", term.with_article).replace("{ox}", term.after_of).replace("{x}", term.text)
-    return text.replace("{X}", term.text[:1].upper() + term.text[1:])
-
-
 def baseline_template(image_id: str) -> str:
-    """The baseline template used for all questions (and controls) on one image."""
+    """The baseline template used for all questions (and controls) on one image of the phantom study."""
     return choose(BASELINE_TEMPLATES, "baseline template", image_id)
 
 
 def wordings(question_id: str, finding: str, baseline: str) -> list[Wording]:
-    """Baseline first, then one hard positive per strategy, decided by `question_id` alone.
+    """`reword` for a finding of the lexicon without a place; `baseline` is the baseline's template.
 
-    `baseline` is the baseline's template. Raises ValueError for an unknown finding, or for a wording that
-    breaks an invariant.
+    Raises ValueError for an unknown finding, or for a wording that breaks an invariant.
     """
-    entry = _entry(finding)
-    made = [Wording(BASELINE, fill(baseline, entry.name))]
+    return reword(question_id, fill(baseline, entry(finding).name), about(finding, baseline))
+
+
+def reword(question_id: str, baseline: str, asked: Asked) -> list[Wording]:
+    """The baseline as it stands, then one hard positive per strategy, decided by `question_id` alone.
+
+    `asked` is what `parse` read in `baseline`. Raises ValueError where the rules cannot reword it, or for a wording that
+    breaks an invariant, naming the rule.
+    """
+    try:
+        made = options(asked, baseline)
+    except ValueError as error:
+        raise ValueError(f"question {question_id}: {error}") from None
+    return [Wording(BASELINE, baseline), *(choose(made[strategy], strategy, question_id) for strategy in STRATEGIES)]
+
+
+@lru_cache(maxsize=100_000)
+def options(asked: Asked, baseline: str) -> dict[str, tuple[Wording, ...]]:
+    """Strategy -> the hard positives that `baseline` can get, every one held to the invariants.
+
+    No two are alike, so any choice of one per strategy is a group without repetition. Raises ValueError as `reword`.
+    """
+    if not asked.known:
+        raise ValueError(f"the rules cannot reword {baseline!r}: {asked.finding!r} is no finding of the lexicon")
+    for name in ("same finding", "same place"):
+        if what := INVARIANTS[name](asked, baseline, baseline):
+            raise ValueError(f"{baseline!r} is not what was asked, {name}: {what}")
+    term, at = _term(asked)
+    made = {}
     for strategy in STRATEGIES:
         if strategy == "synonym":
-            text = fill(baseline, choose(entry.synonyms, strategy, question_id))
+            texts = [asked.naming(synonym) for synonym in _synonyms(asked)]
         else:
-            text = fill(choose(TEMPLATES[strategy], strategy, question_id), entry.name)
-        made.append(Wording(strategy, text))
-    for wording in made[1:]:
-        broken = violations(finding, made[0].text, wording.text)
-        if broken:
-            raise ValueError(f"question {question_id}: wording {wording.text!r} breaks: {'; '.join(broken)}")
-    if len({wording.text for wording in made}) < len(made):
-        raise ValueError(f"question {question_id}: two wordings are alike: {[w.text for w in made]}")
+            templates = (LOCATED if at else TEMPLATES)[strategy]
+            texts = [styled(fill(template, term, at), asked.case) for template in templates]
+        made[strategy] = tuple(Wording(strategy, text) for text in texts if plain(text) != plain(baseline))
+        if not made[strategy]:
+            raise ValueError(f"no {strategy} wording of {baseline!r} differs from it")
+    every = [wording.text for wordings in made.values() for wording in wordings]
+    for text in every:
+        if broken := violations(asked, baseline, text):
+            raise ValueError(f"wording {text!r} of {baseline!r} breaks {'; '.join(broken)}")
+    if broken := repeated([baseline, *every]):
+        raise ValueError(f"wordings of {baseline!r} break {'; '.join(broken)}")
     return made
 
 
-def violations(finding: str, baseline: str, variant: str) -> list[str]:
-    """The invariants that `variant` breaks as a hard positive of `baseline` (empty: none)."""
-    entry = _entry(finding)
-    broken = []
-    if variant.casefold() == baseline.casefold():
-        broken.append("differs from the baseline")
-    operators = {word.casefold() for word in _OPERATORS.findall(variant)}
-    if operators - {word.casefold() for word in _OPERATORS.findall(baseline)}:
-        broken.append(f"same polarity, laterality, severity and time (found {sorted(operators)})")
-    if not any(term.text in variant.casefold() for term in (entry.name, *entry.synonyms)):
-        broken.append(f"same finding (none of the names of {finding!r} found)")
-    if re.search(r"\ba [aeiou]|\ban [^aeiou]", variant, re.IGNORECASE):
-        broken.append("a/an agrees with the next word")
-    return broken
+def _term(asked: Asked) -> tuple[Term, str]:
+    """The finding's name as the question has it, with its side in front, and the phrase that says where."""
+    term = NAMES[asked.term][1]
+    if not asked.place:
+        return term, ""
+    place = PLACES[asked.place]
+    return term.sided(place.before), place.at
 
 
-def _entry(finding: str) -> Finding:
-    try:
-        return LEXICON[finding]
-    except KeyError:
-        raise ValueError(f"unknown finding {finding!r}; known: {', '.join(LEXICON)}") from None
+def _synonyms(asked: Asked) -> list[Term]:
+    """The finding's other names, in the number of the question's own.
+
+    Not one that a place right in front of it turns into another name: left lung + nodule, left + lung nodule.
+    """
+    own = NAMES[asked.term][1]
+    terms = [term.in_plural if own.plural else term for term in entry(asked.finding).terms]
+    return [term for term in terms if term.text != own.text and stands_alone(asked.before, term.text)]

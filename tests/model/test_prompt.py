@@ -5,7 +5,7 @@ import pytest
 
 from medattn.errors import InputError
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
-from medattn.study.wordings import LEXICON
+from medattn.study.anatomy import FINDINGS
 
 
 def prompter(loaded, order="question_first", system="", template="{question}"):
@@ -68,7 +68,7 @@ def test_yes_and_no_forms_are_single_tokens_in_both_spellings(tokenizer):
     assert not set(yes) & set(no)
 
 
-@pytest.mark.parametrize("finding", LEXICON)
+@pytest.mark.parametrize("finding", FINDINGS)
 def test_names_of_findings_are_several_tokens(tokenizer, finding):
     for text in (f"Is there {finding} here?", f"{finding.capitalize()} present?"):
         encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)

@@ -160,7 +160,7 @@ BAD = {
         )
     },
     "baseline with a token": (set_cell(QUESTIONS, 2, "question", "<bos>"), [ROW_2, "control token"]),
-    "unknown strategy": (set_cell(QUESTIONS, 3, "strategy", "shouting"), [ROW_3, "strategy 'shouting'", "phrasing"]),
+    "empty strategy": (set_cell(QUESTIONS, 3, "strategy", ""), [ROW_3, "strategy is empty"]),
     "unknown role": (set_cell(QUESTIONS, 2, "role", "judge"), [ROW_2, "role is 'judge'", "study or control"]),
     "finding without a zone": (set_cell(QUESTIONS, 2, "zone", "elbow"), [ROW_2, "zone 'elbow'", "pneumothorax"]),
     "empty finding": (set_cell(QUESTIONS, 2, "finding", ""), [ROW_2, "finding is empty"]),

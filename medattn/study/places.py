@@ -1,0 +1,108 @@
+"""Places of the chest that questions name: the closed table of locations and sides. Sides are the patient's."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+from medattn.study.findings import any_of
+
+SIDES = ("left", "right")
+_LEVELS = ("upper", "mid", "lower")
+_ZONE = ("", " lung zone", " zone", " lung field", " lung")  # "" as in "left lower lung opacity": left lower + lung opacity
+_ZONES = ("", " lung zones", " zones", " lung fields", " lung")
+
+
+@dataclass(frozen=True)
+class Place:
+    """at: how a question says where ("in the left lung"), or before: what it puts before the finding ("left-sided")."""
+
+    name: str
+    at: str = ""
+    before: str = ""
+    spellings: tuple[str, ...] = ()
+
+
+def _one_side(side: str) -> list[Place]:
+    def place(noun: str, *others: str, at: str = "in") -> Place:
+        return Place(f"{side} {noun}", f"{at} the {side} {noun}", spellings=tuple(f"{side} {other}" for other in others))
+
+    places = [
+        Place(side, before=f"{side}-sided", spellings=(f"{side} sided", f"{side} side", f"{side} side of the chest")),
+        place("lung"),
+        place("lung base", "base", "basal region", "basilar region", "basal zone", "basal", "basilar", "lower base", at="at"),
+        place("lung apex", "apex", "apical region", "apical zone", "apical", at="at"),
+        place("hilar region", "hilum", "hilus", "hilar structures", "hilar area", "hilar"),
+        place("perihilar region", "perihilar area", "perihilar zone", "perihilar"),
+        place("hemithorax"),
+        place("hemidiaphragm", "diaphragm", at="at"),
+        place("costophrenic angle", "costophrenic sulcus", "costophrenic recess", at="at"),
+        place("cardiophrenic angle", at="at"),
+        place("clavicle"),
+    ]
+    for level in _LEVELS:
+        names = ("mid", "middle") if level == "mid" else (level,)
+        zones = [f"{name}{noun}" for name, noun in product(names, _ZONE)]
+        mine = place(f"{level} lung zone", *zones, *(f"{level}-{noun}" for noun in ("lung zone", "zone", "lung")))
+        turned = tuple(f"{name} {side}{noun}" for name, noun in product(names, _ZONE))
+        lobe = place(f"{'middle' if level == 'mid' else level} lobe", *(f"{name} lobe" for name in names))
+        places += [
+            Place(mine.name, mine.at, spellings=(*mine.spellings, *turned)),
+            Place(lobe.name, lobe.at, spellings=(*lobe.spellings, *(f"{name} {side} lobe" for name in names))),
+        ]
+    return places
+
+
+def _both_sides() -> list[Place]:
+    def place(nouns: str, *others: str, at: str = "in") -> Place:
+        spellings = [f"both {nouns}"]
+        spellings += [spelling for other in others for spelling in (f"bilateral {other}", f"both {other}")]
+        return Place(f"bilateral {nouns}", f"{at} the bilateral {nouns}", spellings=tuple(spellings))
+
+    places = [
+        Place("bilateral", before="bilateral", spellings=("both sides", "bilaterally")),
+        Place("bilateral lungs", "in both lungs", spellings=("both lungs",)),
+        place("lung bases", "bases", at="at"),
+        place("lung apices", "apices", at="at"),
+        place("hilar regions", "hila", "hilar structures"),
+        place("perihilar regions"),
+        place("hemidiaphragms", "diaphragms", at="at"),
+        place("costophrenic angles", "costophrenic sulci", at="at"),
+    ]
+    for level in _LEVELS:
+        zones = [f"{name}{noun}" for name in (("mid", "middle") if level == "mid" else (level,)) for noun in _ZONES]
+        places.append(place(f"{level} lung zones", *zones))
+        if level != "mid":
+            places.append(place(f"{level} lobes"))
+    return places
+
+
+_MIDLINE = [
+    Place("lungs", "in the lungs"),
+    Place("lung bases", "at the lung bases", spellings=("bases", "basilar", "basal")),
+    Place("lung apices", "at the lung apices", spellings=("apices", "apical")),
+    Place("lingula", "in the lingula", spellings=("lingular",)),
+    Place("mediastinum", "in the mediastinum"),
+    Place("upper mediastinum", "in the upper mediastinum", spellings=("superior mediastinum",)),
+    Place("retrocardiac region", "in the retrocardiac region", spellings=("retrocardiac area", "retrocardiac")),
+    Place("cardiac silhouette", "in the cardiac silhouette"),
+    Place("aortic arch", "in the aortic arch"),
+    Place("trachea", "in the trachea"),
+    Place("carina", "at the carina"),
+    Place("spine", "in the spine"),
+    Place("abdomen", "in the abdomen"),
+]
+PLACES: dict[str, Place] = {place.name: place for place in (*_one_side("left"), *_one_side("right"), *_both_sides(), *_MIDLINE)}
+SPELLINGS: dict[str, str] = {
+    spelling: place.name for place in PLACES.values() for spelling in (*place.spellings, place.before) if spelling
+}
+SPELLINGS |= {"bibasilar": "bilateral lung bases", "bibasal": "bilateral lung bases", "biapical": "bilateral lung apices"}
+SPELLINGS |= {name: name for name in PLACES}
+ANY_PLACE = any_of(SPELLINGS)
+_PLACES = re.compile(ANY_PLACE, re.IGNORECASE)
+
+
+@lru_cache(maxsize=100_000)
+def places_in(text: str) -> frozenset[str]:
+    """The places that a text names; of overlapping names the first and longest."""
+    return frozenset(SPELLINGS[found.lower()] for found in _PLACES.findall(text))
