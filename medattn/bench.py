@@ -1,13 +1,15 @@
-"""Measure extraction against the usual way, in one run, on the same model, device and inputs.
+"""Measure extraction against the usual way, in one run, on the same weights, device and inputs.
 
 The usual way asks one sample at a time with eager attention: `generate(output_attentions=True)`, then a second full
 pass over prompt and answer to read the attention. Ours is extract's own path: the wordings of UNITS_AT_ONCE images in
-one batch, rows captured in place. Times are medians over batches.
+one batch, rows captured in place. Times are medians over batches. The usual way goes first, on the model as the library
+makes it; then the same model is prepared, so that there is never a second copy of the weights.
 """
 
 import json
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from medattn.extract import UNITS_AT_ONCE
-from medattn.model import phantom
+from medattn.model import medgemma, phantom
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, end_tokens, image_features
 from medattn.model.load import Loaded, choose_device, prepare_model
@@ -30,55 +32,81 @@ from medattn.tables import write_bytes
 
 NEW_TOKENS = 20
 ROWS = 5
+ORDERS = ("question_first", "image_first")
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # Linux only
 
 Film = tuple[Image.Image, list[str]]  # an image and the wordings asked about it
+Answer = tuple[tuple[int, ...], np.ndarray]  # answer ids; rows P−1, g1 … on the image [layer, head, row, 256]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model to measure: how it is made, and how much work is sensible by default."""
+
+    make: Callable[[torch.device], Loaded]  # as the library makes it
+    dtype: str
+    images: int  # six wordings each
+    usual_wordings: int  # of an image's six wordings, how many the usual way is asked: its time per sample is the same
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Wall time per image (six samples) of every batch, and the attention rows that came out, [sample][layer, head, row, 256]."""
+    """Wall time per sample of every batch after the first, and what came out."""
 
     seconds: list[float]
-    tokens: list[tuple[int, ...]]
-    rows: list[np.ndarray]
+    answers: list[Answer]
     peak_bytes: int
 
-    def per_sample(self, wordings_per_image: int) -> float:
-        """Median over images, seconds per sample."""
-        return float(np.median(self.seconds)) / wordings_per_image
+    @property
+    def per_sample(self) -> float:
+        """Median over batches, in seconds."""
+        return float(np.median(self.seconds))
 
 
-def phantom_shape(device: torch.device) -> tuple[Loaded, Loaded]:
-    """An untrained float32 model of the phantom's shape, as the library makes it and as we prepare it; same weights.
-
-    It never ends an answer, so every sample has NEW_TOKENS.
-    """
+def phantom_shape(device: torch.device) -> Loaded:
+    """An untrained float32 model of the phantom's shape. It never ends an answer, so every sample has NEW_TOKENS."""
     tokenizer = learn_tokenizer()
-    processor = phantom.make_processor(tokenizer)
-    stock, prepared = phantom.make_model(tokenizer).to(device), phantom.make_model(tokenizer)
-    return Loaded(stock, processor, device), Loaded(prepare_model(prepared, device), processor, device)
+    return Loaded(phantom.make_model(tokenizer).to(device), phantom.make_processor(tokenizer), device)
 
 
-def peak_memory(loaded: Loaded) -> int:
-    """Bytes: the device's allocator on CUDA, the process's resident peak since the last reset elsewhere."""
-    if loaded.device.type == "cuda":
+def medgemma_shape(device: torch.device) -> Loaded:
+    """MedGemma-4b's shape, random weights in bfloat16 (8.6 GB). It all but never ends an answer, either."""
+    processor = medgemma.make_processor(medgemma.make_tokenizer(learn_tokenizer()))
+    return Loaded(medgemma.make_model().to(device), processor, device)
+
+
+SHAPES = {
+    "phantom": Shape(phantom_shape, "float32", images=16, usual_wordings=6),
+    "medgemma-4b": Shape(medgemma_shape, "bfloat16", images=1, usual_wordings=2),
+}
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the device's allocator on CUDA; elsewhere the process's resident peak, since the last reset where /proc is."""
+    if device.type == "cuda":
         return torch.cuda.max_memory_allocated()
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("/proc/self/status has no VmHWM")
+    if STATUS.exists():
+        return next(int(line.split()[1]) * 1024 for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    import resource  # not on every system
+
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of the whole run; bytes on macOS, KiB elsewhere
+    return largest if sys.platform == "darwin" else largest * 1024
 
 
-def reset_peak(loaded: Loaded) -> None:
-    if loaded.device.type == "cuda":
+def reset_peak(device: torch.device) -> None:
+    """Let `peak_memory` start anew, where the system can."""
+    if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    else:
-        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (proc(5))
+        return
+    try:
+        CLEAR.write_text("5")  # resets VmHWM (proc(5))
+    except OSError:
+        pass  # no /proc, or not allowed: the peak is then that of the whole run
 
 
 @torch.inference_mode()
-def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]):
-    """(answer ids, rows) per question: eager attention, one sample at a time, everything materialised."""
+def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]) -> Iterator[Answer]:
+    """Eager attention, one sample at a time, everything materialised."""
     model, processor = loaded.model, loaded.processor
     model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
     for image, question in ((image, question) for image, questions in films for question in questions):
@@ -105,8 +133,8 @@ def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]):
         yield tuple(ids[0, length:].tolist()), rows[..., where].float().cpu().numpy()
 
 
-def our_way(loaded: Loaded, prompter: Prompter, films: list[Film]):
-    """(answer ids, rows) per question: the product's own path."""
+def our_way(loaded: Loaded, prompter: Prompter, films: list[Film]) -> Iterator[Answer]:
+    """The product's own path."""
     use_capture(loaded.model)
     features = image_features(loaded, [image for image, _ in films])
     prompts = [prompter(question) for _, questions in films for question in questions]
@@ -116,66 +144,104 @@ def our_way(loaded: Loaded, prompter: Prompter, films: list[Film]):
 
 
 def measure(way: Callable, loaded: Loaded, prompter: Prompter, films: list[Film], at_once: int, name: str) -> Measured:
-    """Run `way` over all films, `at_once` in a batch, after one to warm up."""
-    list(way(loaded, prompter, films[:at_once]))
-    reset_peak(loaded)
-    seconds, tokens, rows = [], [], []
-    for first in tqdm(range(0, len(films), at_once), desc=name, unit="batch"):
-        some = films[first : first + at_once]
-        start = time.perf_counter()
-        results = list(way(loaded, prompter, some))
-        if loaded.device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append((time.perf_counter() - start) / len(some))
-        tokens += [ids for ids, _ in results]
-        rows += [weights for _, weights in results]
-    return Measured(seconds, tokens, rows, peak_memory(loaded))
+    """Run `way` over all films, `at_once` in a batch, after one question to warm up."""
+    warm_up = [(films[0][0], films[0][1][:1])]
+    list(way(loaded, prompter, warm_up))
+    reset_peak(loaded.device)
+    seconds: list[float] = []
+    answers: list[Answer] = []
+    with tqdm(total=sum(len(questions) for _, questions in films), desc=name, unit="sample") as progress:
+        for first in range(0, len(films), at_once):
+            some = films[first : first + at_once]
+            start, before = time.perf_counter(), len(answers)
+            for answer in way(loaded, prompter, some):
+                answers.append(answer)
+                progress.update()
+            if loaded.device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds.append((time.perf_counter() - start) / (len(answers) - before))
+    return Measured(seconds, answers, peak_memory(loaded.device))
 
 
-def compare(stock: Loaded, loaded: Loaded, order: str, images: int) -> dict[str, object]:
-    """Both ways over the same questions: seconds, ratio, largest difference, peak memory."""
-    settings = PromptSettings("", "{question}", order)
-    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+def films_of(images: int) -> list[Film]:
+    """Synthetic films, each with a question in six wordings."""
     films = []
     for index in range(images):
         asked = wordings(f"bench-{index}", "nodule", BASELINE_TEMPLATES[0])
         films.append((Image.fromarray(make_case(9, index, index).radiograph.image), [wording.text for wording in asked]))
-    usual = measure(usual_way, stock, prompter, films, 1, f"{order}: usual way")
-    ours = measure(our_way, loaded, prompter, films, UNITS_AT_ONCE, f"{order}: medattn")
+    return films
+
+
+def run(shape: Shape, device: torch.device, images: int) -> list[dict[str, object]]:
+    """Both ways over the same films, in both orders of question and image; a row of the table per order."""
+    loaded = shape.make(device)
+    films = films_of(images)
+    fewer = [(image, questions[: shape.usual_wordings]) for image, questions in films]
+    prompters = {
+        order: Prompter(
+            loaded.processor, PromptSettings("", "{question}", order), loaded.model.config.image_token_id,
+            loaded.shape["image_tokens"],
+        )
+        for order in ORDERS
+    }  # fmt: skip
+    usual = {o: measure(usual_way, loaded, prompter, fewer, 1, f"{o}: usual way") for o, prompter in prompters.items()}
+    prepare_model(loaded.model, device)
+    ours = {o: measure(our_way, loaded, prompter, films, UNITS_AT_ONCE, f"{o}: medattn") for o, prompter in prompters.items()}
+    asked = [number < shape.usual_wordings for _, questions in films for number in range(len(questions))]
     ends = end_tokens(loaded.model)
-    same = all(
-        tuple(token for token in theirs if token not in ends) == mine for theirs, mine in zip(usual.tokens, ours.tokens, strict=True)
-    )
-    count = len(films[0][1])
+    return [{"order": order} | compare(usual[order], ours[order], asked, ends) for order in ORDERS]
+
+
+def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[int]) -> dict[str, object]:
+    """Seconds, ratio, peak memory, and the largest difference between rows, over the samples that both were `asked`.
+
+    Row k is compared while the answers agree up to token k: behind another token it is another text's.
+    """
+    differences, same = [], []
+    mine = [answer for answer, both in zip(ours.answers, asked, strict=True) if both]
+    for (theirs_ids, theirs), (ids, rows) in zip(usual.answers, mine, strict=True):
+        theirs_ids = tuple(token for token in theirs_ids if token not in ends)
+        equal = next((k for k, (a, b) in enumerate(zip(theirs_ids, ids)) if a != b), min(len(theirs_ids), len(ids)))
+        same.append(theirs_ids == ids)
+        rows_alike = min(equal, ROWS) + 1
+        differences.append(float(np.abs(theirs[:, :, :rows_alike] - rows[:, :, :rows_alike]).max()))
     return {
-        "order": order,
-        "samples": images * count,
-        "usual_seconds_per_sample": usual.per_sample(count),
-        "seconds_per_sample": ours.per_sample(count),
-        "ratio": usual.per_sample(count) / ours.per_sample(count),
-        "max_abs_diff": max(float(np.abs(a - b).max()) for a, b in zip(usual.rows, ours.rows)),
-        "same_tokens": same,
+        "samples": len(ours.answers),
+        "usual_samples": len(usual.answers),
+        "usual_seconds_per_sample": usual.per_sample,
+        "seconds_per_sample": ours.per_sample,
+        "ratio": usual.per_sample / ours.per_sample,
+        "max_abs_diff": max(differences),
+        "same_tokens": all(same),
+        "same_answers": sum(same),
         "usual_peak_bytes": usual.peak_bytes,
         "peak_bytes": ours.peak_bytes,
     }
 
 
 @click.command(name="bench")
-@click.option("--shape", type=click.Choice(["phantom"]), default="phantom", show_default=True, help="Model to measure.")
-@click.option("--images", type=click.IntRange(min=1), default=16, show_default=True, help="Images, six wordings each.")
+@click.option("--shape", "name", type=click.Choice(list(SHAPES)), default="phantom", show_default=True, help="Model to measure.")
+@click.option("--images", type=click.IntRange(min=1), help="Images, six wordings each.  [default: 16; medgemma-4b: 1]")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table here as JSON, too.")
-def command(shape: str, images: int, device: str, json_path: Path | None) -> None:
-    """Seconds per sample and peak memory of the usual way and of ours, float32, 20 new tokens, all layers stored."""
-    stock, loaded = phantom_shape(choose_device(device))
-    results = [compare(stock, loaded, order, images) for order in ("question_first", "image_first")]
-    click.echo(f"{shape} shape, float32, {device}, {torch.get_num_threads()} threads, {NEW_TOKENS} new tokens")
-    click.echo(f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'peak MB':>16}")
+def command(name: str, images: int | None, device: str, json_path: Path | None) -> None:
+    """Seconds per sample and peak memory of the usual way and of ours, 20 new tokens, all layers stored.
+
+    phantom: float32. medgemma-4b: MedGemma-4b's full shape with random weights in bfloat16, about 12 GB of memory; on a
+    CPU a sample takes the usual way minutes, so that it is asked two of the six wordings only.
+    """
+    shape = SHAPES[name]
+    results = run(shape, choose_device(device), images or shape.images)
+    first = results[0]
+    click.echo(f"{name} shape, {shape.dtype}, {device}, {torch.get_num_threads()} threads, {NEW_TOKENS} new tokens")
+    click.echo(f"{first['samples']} samples an order; the usual way was asked {first['usual_samples']} of them")
+    click.echo(f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'same':>8}{'peak MB':>16}")
     for row in results:
+        same = f"{row['same_answers']}/{row['usual_samples']}"
         click.echo(
             f"{row['order']:16}{row['usual_seconds_per_sample']:16.4f}{row['seconds_per_sample']:15.4f}{row['ratio']:8.1f}"
-            f"{row['max_abs_diff']:12.1e}{row['usual_peak_bytes'] / 1e6:8.0f}{row['peak_bytes'] / 1e6:8.0f}"
+            f"{row['max_abs_diff']:12.1e}{same:>8}{row['usual_peak_bytes'] / 1e6:8.0f}{row['peak_bytes'] / 1e6:8.0f}"
         )
     if json_path is not None:
-        table = {"shape": shape, "device": device, **results[0], "orders": results}
+        table = {"shape": name, "device": device, **first, "orders": results}
         write_bytes(json_path, (json.dumps(table, indent=2, sort_keys=True) + "\n").encode())

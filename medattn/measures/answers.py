@@ -201,16 +201,15 @@ def parse_answer(text: str, finding: str | None = None) -> str:
     """What a generated text answers about a finding: "yes", "no", "uncertain" or "unparsed".
 
     The first clause that decides about the finding counts; a hedge ("cannot be excluded", "possible") is uncertain.
-    A thought before the answer is dropped; a thought that the token limit cut is unparsed, like an empty text or
-    one that says nothing about the finding. Without a finding, the first clause that decides about any counts.
+    A thought before the answer is dropped, also one that the token limit cut. An empty text, or one that says nothing
+    about the finding, is unparsed. Without a finding, the first clause that decides about any counts.
     """
     if not isinstance(text, str):
         raise ValueError(f"text is {text!r}, expected a str")
     names, normal = _finding_names(finding)
     if THOUGHT_END in text:
         text = text.rsplit(THOUGHT_END, 1)[1]
-    elif THOUGHT_START in text:
-        return "unparsed"
+    text = text.split(THOUGHT_START, 1)[0]  # a thought that did not end
     text = re.sub(r"<[a-z_]+\d*>", " ", text.lower())  # other special tokens
     for pattern, replacement in REWRITES:
         text = re.sub(pattern, replacement, text)

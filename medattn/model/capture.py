@@ -15,6 +15,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from medattn.errors import InputError
+
 NAME = "medattn_last_row"
 
 
@@ -86,7 +88,7 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 def use_capture(model: torch.nn.Module) -> None:
     """Route the language model's attention through this module; the vision tower keeps SDPA."""
     if getattr(model.config.text_config, "attn_logit_softcapping", None) is not None:
-        raise ValueError("the model caps its attention logits, which capture does not reproduce")
+        raise InputError("the model caps its attention logits, which capture does not reproduce: set model.id to a Gemma 3 model")
     model.set_attn_implementation({"text_config": NAME, "vision_config": "sdpa"})
 
 

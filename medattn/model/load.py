@@ -1,14 +1,17 @@
 """Load a Gemma 3 vision-language model and its processor from local files, ready for capture."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from medattn.errors import InputError
 from medattn.model.capture import use_capture
 from medattn.model.last_position import use_last_position
+from medattn.study.model_files import local_directory
 from medattn.model.precision import use_full_precision
 from medattn.seeding import generator
 
@@ -81,25 +84,30 @@ def redraw_language(model: torch.nn.Module, seed: int) -> None:
 def load(
     location: str | Path, dtype: str, device: str, revision: str | None = None, redraw_seed: int | None = None
 ) -> Loaded:
-    """Load from a local directory or the local Hugging Face cache; nothing is downloaded, no remote code runs.
+    """Load from a local directory or, by name, from the local Hugging Face cache; no network, no remote code.
 
-    redraw_seed: see `redraw_language`; None keeps the weights.
+    redraw_seed: see `redraw_language`; None keeps the weights. Raises InputError for a model that is not here, not
+    complete, or not one that can be captured, and says what to do.
     """
+    directory = local_directory(location, revision)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it a deterministic product on CUDA is an error
     torch.use_deterministic_algorithms(True)
-    options = {"local_files_only": True, "revision": revision, "trust_remote_code": False}
+    options = {"local_files_only": True, "trust_remote_code": False}
     try:
-        processor = AutoProcessor.from_pretrained(location, backend="pil", **options)
-        model = AutoModelForImageTextToText.from_pretrained(
-            location, dtype=DTYPES[dtype], use_safetensors=True, **options
+        processor = AutoProcessor.from_pretrained(directory, backend="pil", **options)
+        model, found = AutoModelForImageTextToText.from_pretrained(
+            directory, dtype=DTYPES[dtype], use_safetensors=True, output_loading_info=True, **options
         )
-    except OSError as error:
-        if isinstance(location, Path):
-            raise InputError(f"model {location} is not complete: {error}\nRestore the directory.") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"model {directory} cannot be loaded: {error}\nRestore its files.") from error
+    # The library draws what a weight file lacks at random, with no more than a warning.
+    if lacking := sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]])):
         raise InputError(
-            f"model {location} (revision {revision or 'any'}) is not complete on this machine: {error}\n"
-            f"Fetch it once with `hf auth login` and `hf download {location}"
-            f"{f' --revision {revision}' if revision else ''}`."
-        ) from error
+            f"model {directory}: the weight files lack {lacking[0]} ({len(lacking)} tensors in all), or hold it in another"
+            " shape: restore them"
+        )
+    if processor.chat_template is None:
+        raise InputError(f"model {directory} has no chat template: restore chat_template.jinja")
     if redraw_seed is not None:
         redraw_language(model, redraw_seed)
     where = choose_device(device)

@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn import functional
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm, Gemma3RotaryEmbedding
 
+from medattn.errors import InputError
+
 
 class FullPrecisionRMSNorm(nn.Module):
     """x / √(mean x² + eps) · (1 + weight), all in x's dtype."""
@@ -33,7 +35,10 @@ class FullPrecisionRotary(nn.Module):
         for name in rotary.layer_types:
             rope = config.rope_parameters[name]
             if rope["rope_type"] not in ("default", "linear"):
-                raise ValueError(f"rope type {rope['rope_type']!r} of {name} layers has no float64 version")
+                raise InputError(
+                    f"rope type {rope['rope_type']!r} of {name} layers has no float64 version: set model.dtype to float32 or"
+                    " bfloat16"
+                )
             steps = torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim
             frequency = rope["rope_theta"] ** -steps / rope.get("factor", 1.0)
             self.register_buffer(f"{name}_frequency", frequency, persistent=False)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medattn.errors import InputError
 from medattn.params import Model, Params, Prompt
+from medattn.study.model_files import CONFIG, local_directory, snapshot
 
 QUESTION_COLUMNS = (
     "question_id", "role", "image_id", "study_id", "subject_id", "finding", "zone", "baseline_question", "question", "answer",
@@ -28,7 +29,6 @@ IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "subject_id", 
 REGION_COLUMNS = ("image_id", "finding", "side", "conspicuity", "x", "y", "w", "h", "mask", "mask_sha256")
 
 IMAGE_TOKENS = 256  # 16 x 16
-CONFIG = "config.json"
 _HUGGING_FACE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -157,15 +157,18 @@ class Study:
         return {} if place is None else hashes_of(place)
 
     def check_model(self, model: ModelChoice | None = None) -> None:
-        """Raise InputError unless the model (default: study.yaml's) has 256 image tokens and the files model.json pins.
+        """Raise InputError unless the model has 256 image tokens and the files model.json pins. Nothing is loaded.
 
-        Nothing is loaded. A Hugging Face model that is not on this machine passes: loading it says how to fetch it.
+        The model of a run must be complete on this machine. Without one, study.yaml's is checked as far as it is here.
         """
         chosen = model or self.about.defaults.model
         place, pins = self._local_model(chosen), self.model_pins(model)
+        if place is not None:
+            _check_config(place / CONFIG)
+        if model is not None and isinstance(location := self.model_location(chosen), str):
+            local_directory(location, chosen.revision)
         if place is None:
             return
-        _check_config(place / CONFIG)
         if pins is None:
             return
         remedy = f"restore the file, or make {self.directory / 'model.json'} again for another model"
@@ -180,7 +183,7 @@ class Study:
             if (found := sha256_of(place / name)) != pinned:
                 raise InputError(f"{place / name}: SHA-256 is {found}, model.json pins {pinned}: {remedy}")
         if place == self.directory / chosen.id:  # a file that is not pinned could change what is loaded
-            for name in sorted(_files_below(place) - set(pins.files)):
+            for name in sorted(files_below(place) - set(pins.files)):
                 raise InputError(f"{place / name}: not listed in model.json: remove it, or make model.json again")
 
     def model_layers(self, model: ModelChoice) -> int | None:
@@ -194,10 +197,7 @@ class Study:
         location = self.model_location(model)
         if isinstance(location, Path):
             return location
-        from huggingface_hub import try_to_load_from_cache
-
-        found = try_to_load_from_cache(location, CONFIG, revision=model.revision)
-        return Path(found).parent if isinstance(found, str) else None
+        return snapshot(location, model.revision)
 
 
 def read_study(directory: Path) -> Study:
@@ -285,11 +285,13 @@ def sha256_of(path: Path) -> str:
 
 def hashes_of(directory: Path) -> dict[str, str]:
     """Relative path -> SHA-256 of every file below `directory`, sorted."""
-    return {name: sha256_of(directory / name) for name in sorted(_files_below(directory))}
+    return {name: sha256_of(directory / name) for name in sorted(files_below(directory))}
 
 
-def _files_below(directory: Path) -> set[str]:
-    return {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+def files_below(directory: Path) -> set[str]:
+    """Relative paths of all files but those in a folder .cache, where `hf download` keeps notes about this machine."""
+    names = (path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
+    return {name.as_posix() for name in names if ".cache" not in name.parts}
 
 
 def _check_config(path: Path) -> None:

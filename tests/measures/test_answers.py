@@ -164,6 +164,8 @@ SENTENCES = [
     ("<unused94>thought\nIs there no effusion? Yes<unused95>No.", E, "no"),
     ("<unused94>thought\nThe user asks about effusion. No", E, "unparsed"),
     ("<unused94>thought No<unused95>", E, "unparsed"),
+    ("<unused94>a<unused95><unused94>No, none", E, "unparsed"),
+    ("<unused94>a<unused95>Yes, there is an effusion.<unused94>No", E, "yes"),
     ("<unused94>x<unused95>Yes, a nodule.<end_of_turn>", N, "yes"),
 ]
 

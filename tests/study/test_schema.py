@@ -71,11 +71,18 @@ def test_the_pins_of_the_studys_model_are_not_asked_of_another(study):
     assert read.model_files() == json.loads((study / "model.json").read_text())["files"] == hashes_of(study / "model")
 
 
-def test_a_hugging_face_model_that_is_not_here_passes_and_has_no_files(study):
+def test_a_hugging_face_model_that_is_not_here_ends_a_run_with_the_two_commands_that_fetch_it(study):
     read = read_study(study)
-    absent = settings(read, params(model={"id": "nobody/no-such-model"}))[0]
-    read.check_model(absent)
+    absent = settings(read, params(model={"id": "nobody/no-such-model", "revision": "abc"}))[0]
+    with pytest.raises(InputError, match="hf auth login\n  hf download nobody/no-such-model --revision abc$"):
+        read.check_model(absent)
     assert read.model_files(absent) == {}
+
+
+def test_a_study_can_be_checked_where_its_hugging_face_model_is_not(study):
+    text = (study / "study.yaml").read_text().replace("{id: model, ", "{id: nobody/no-such-model, ")
+    (study / "study.yaml").write_text(text)
+    read_study(study).check_model()
 
 
 def test_a_hugging_face_model_that_is_here_is_checked_before_it_is_loaded(study, tmp_path, monkeypatch):
