@@ -26,6 +26,7 @@ from medattn.model.load import Loaded, load
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.params import Params
 from medattn.params import load as load_params
+from medattn.private_files import protect
 from medattn.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study, settings
@@ -244,5 +245,6 @@ def command() -> None:
     paths.check_root()
     params = load_params()
     study = read_study(Path(params.study))
+    protect(study)
     count = run(study, params, paths.MANIFEST, paths.CAPTURES, paths.ANSWERS)
     click.echo(f"{count} samples -> {paths.CAPTURES}, {paths.ANSWERS}")

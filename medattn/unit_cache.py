@@ -18,8 +18,9 @@ SOURCES = (
     "__init__.py", "attention/__init__.py", "attention/gqa.py", "captures.py", "conditions.py", "errors.py",
     "extract.py", "measures/__init__.py", "measures/body.py", "measures/rotation.py", "model/__init__.py",
     "model/cache.py", "model/capture.py", "model/checks.py", "model/decode.py", "model/last_position.py",
-    "model/load.py", "model/precision.py", "model/prompt.py", "params.py", "paths.py", "rounding.py", "seeding.py",
-    "study/__init__.py", "study/films.py", "study/image_files.py", "study/schema.py", "tables.py", "unit_cache.py",
+    "model/load.py", "model/precision.py", "model/prompt.py", "params.py", "paths.py", "private_files.py",
+    "rounding.py", "seeding.py", "study/__init__.py", "study/films.py", "study/image_files.py", "study/model_files.py",
+    "study/schema.py", "tables.py", "unit_cache.py",
 )  # fmt: skip
 
 

@@ -4,14 +4,21 @@ from pathlib import Path
 
 import click
 
+from medattn.paths import PARAMS
 from medattn.study.check import Report
 from medattn.study.check import check as check_study
 from medattn.study.check import digest as digest_of
+from medattn.study.mimic.commands import fake_mimic, mimic_cxr
+from medattn.tables import write_bytes
 
 
 @click.group(name="study")
 def command() -> None:
     """Make and check study directories; train the phantom model."""
+
+
+command.add_command(mimic_cxr)
+command.add_command(fake_mimic)
 
 
 def describe(directory: Path, report: Report) -> str:
@@ -47,9 +54,52 @@ def check(directory: Path) -> None:
 
 @command.command()
 @click.argument("directory", type=click.Path(path_type=Path))
-def digest(directory: Path) -> None:
-    """Print a study's digest, as params.yaml pins it under study_digests."""
-    click.echo(digest_of(directory))
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write it as a reference for `attest`, too.")
+def digest(directory: Path, out: Path | None) -> None:
+    """Print a study's digest, as params.yaml pins it, and what it counts: safe to publish."""
+    from medattn.study import attest
+
+    found = attest.aggregate(directory)
+    if out is not None:
+        write_bytes(out, attest.json_text(found).encode())
+    click.echo(attest.describe(found))
+
+
+@command.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--against", type=click.Path(path_type=Path), required=True, help="Reference written by `medattn study digest --json`.")
+def attest(directory: Path, against: Path) -> None:
+    """Is this the study of a published reference? Exit code 1 and counts of what is missing, extra or changed if not."""
+    from medattn.study import attest as attestation
+
+    reference = attestation.read_reference(against)
+    found = attestation.compare(attestation.aggregate(directory, like=reference), reference)
+    click.echo("\n".join(found.lines))
+    if not found.same:
+        raise SystemExit(1)
+
+
+@command.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def pin(directory: Path) -> None:
+    """Pin the study's model files in its model.json, and its digest in params.yaml."""
+    from medattn.study import pins
+
+    pins.pin_model(directory)
+    found = digest_of(directory)
+    pins.pin_study(PARAMS, directory, found)
+    click.echo(f"{directory / 'model.json'}: pinned\n{PARAMS}: study_digests has {directory.as_posix()}: {found}")
+
+
+@command.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def use(directory: Path) -> None:
+    """Make DIRECTORY the study of params.yaml, with its digest pinned: then `dvc repro` reproduces it."""
+    from medattn.study import pins
+
+    found = digest_of(directory)
+    pins.use_study(PARAMS, directory, found)
+    click.echo(f"{PARAMS}: study is {directory.as_posix()}, digest {found}")
 
 
 @command.command(name="train-phantom")

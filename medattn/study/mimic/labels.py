@@ -7,12 +7,14 @@ from medattn.study.mimic.layout import ABSENT, CHEXPERT, LABELS, PRESENT
 
 ANSWERS = {PRESENT: "yes", ABSENT: "no"}  # uncertain and not mentioned are no answer
 
-# Findings that include or usually imply each other: a control about one is not about another finding than its relative.
-# Source: the observation hierarchy of CheXpert (Irvin et al. 2019, figure 1).
+# Findings that include, or hardly differ from, each other: a control about one would not be about another finding than its
+# relative. Source of the first two lines and of pleural other: the hierarchy of CheXpert (Irvin et al. 2019, figure 1).
 _FAMILIES = (
-    {"lung opacity", "edema", "consolidation", "pneumonia", "lung lesion", "atelectasis", "nodule"},
-    {"enlarged cardiomediastinum", "cardiomegaly"},
-    {"pleural effusion", "pleural other"},
+    {"lung opacity", "edema", "consolidation", "pneumonia", "lung lesion", "atelectasis", "nodule", "lung mass"},
+    {"enlarged cardiomediastinum", "cardiomegaly", "enlarged cardiac silhouette"},
+    {"pleural effusion", "pleural other", "pleural thickening", "blunting of the costophrenic angle"},
+    {"edema", "vascular congestion"},
+    {"fracture", "rib fracture"},
 )
 
 

@@ -1,0 +1,289 @@
+"""Assemble a study directory from a MIMIC-CXR root and a question set. No image is copied: images.csv pins each by hash.
+
+The tables are streamed; of the questions only those that can be asked are held. The same inputs and options give the
+same bytes, wherever the root lies.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from tqdm import tqdm
+
+from medattn.errors import InputError
+from medattn.measures.localisation import ZONES
+from medattn.seeding import digest_of
+from medattn.study.mimic import questions as question_sets
+from medattn.study.mimic import regions
+from medattn.study.mimic.archive import Archive, Image, Pinned
+from medattn.study.mimic.candidates import KEEP, RULES, Collector, Question, in_turn, slug
+from medattn.study.mimic.labels import read_labels, related
+from medattn.study.mimic.layout import LABELS
+from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study, sha256_of
+from medattn.study.strategy_labels import unknown_labels
+from medattn.study.wordings import BASELINE, reword
+from medattn.tables import new_directory, write_bytes, write_csv
+
+UNLABELLED = "unlabelled"  # strategy of a wording that its file does not label
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides an assembled study. Paths: root, questions (None: presence questions from the labels), regions."""
+
+    root: Path
+    questions: Path | None
+    variants: str  # rules | keep | none
+    model: dict[str, object]  # study.yaml's defaults.model
+    prompt: dict[str, object]  # study.yaml's defaults.prompt
+    limit: int | None = None  # baseline questions in all
+    per_finding: int | None = None  # baseline questions per finding
+    views: tuple[str, ...] = ("PA", "AP")  # empty: all
+    split: str | None = None
+    seed: int = 0
+    controls: int = 2  # per image
+    regions: tuple[tuple[str, Path], ...] = ()  # (kind, path)
+    trust_sums: bool = False
+
+
+@dataclass
+class Summary:
+    """What was used, and what was not and why."""
+
+    directory: Path
+    used: int = 0  # rows of the question set
+    read: int = 0
+    skipped: Counter = field(default_factory=Counter)  # reason -> rows
+    answers: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # finding -> answer -> questions
+    wordings: int = 0
+    controls: int = 0
+    without_controls: int = 0  # images with fewer controls than asked for
+    images: int = 0
+    patients: int = 0
+    regions: Counter = field(default_factory=Counter)  # used, and reason -> regions that are not
+    labels: dict[str, int] = field(default_factory=dict)  # strategy labels that are not known -> wordings
+    resized: int = 0  # images whose file has another size than the metadata say
+    digest: str = ""
+
+    def text(self) -> str:
+        """For a person to read: counts only, no id."""
+        questions = sum(sum(answers.values()) for answers in self.answers.values())
+        lines = [
+            f"{self.directory}: {questions} questions in {self.wordings} wordings, {self.controls} controls, {self.images} images of"
+            f" {self.patients} patients",
+            f"rows used: {self.used:,} of {self.read:,}",
+            *(f"  not used: {count:>9,}  {reason}" for reason, count in self.skipped.most_common()),
+            "finding: yes, no",
+            *(f"  {finding}: {answers['yes']}, {answers['no']}" for finding, answers in sorted(self.answers.items())),
+        ]
+        if self.without_controls:
+            lines.append(f"{self.without_controls} images have fewer controls than asked for: their findings leave none to ask about")
+        if self.resized:
+            lines.append(f"{self.resized} images have another size than the metadata table says; the file's own size is used")
+        if self.regions:
+            lines.append("regions: " + ", ".join(f"{reason} {count:,}" for reason, count in self.regions.most_common() if count))
+        if self.labels:
+            said = ", ".join(f"{label!r} ({count})" for label, count in self.labels.items())
+            lines.append(f"strategy labels not known, kept as they are: {said}")
+        return "\n".join([*lines, f"digest: {self.digest}"])
+
+
+def assemble(out: Path, options: Options) -> Summary:
+    """Write the study to `out`, all or nothing. Raises InputError if the inputs give no question, or `out` is not empty."""
+    summary = Summary(out)
+    archive = Archive(options.root, options.trust_sums)
+    collector = Collector(archive, options.views, options.split, options.variants, summary.skipped)
+    if options.questions is None:
+        labels = read_labels(archive)
+        candidates = collector.from_labels(labels)
+        summary.read = sum(map(len, labels.values()))
+    else:
+        candidates = collector.collect(_counted(question_sets.read(options.questions), summary))
+    archive.read_sums({question.image.dicom_id for question in candidates})
+    chosen = draw(candidates, archive, options, summary)
+    if not chosen:
+        raise InputError(f"no question can be asked:\n{summary.text()}")
+    if options.questions is not None:
+        labels = read_labels(archive, {question.image.study_id for question in chosen})
+    with new_directory(out) as part:
+        part.chmod(0o700)
+        _write(part, chosen, archive, labels, options, summary)
+        summary.digest = read_study(part).digest()
+    return summary
+
+
+def _counted(rows: Iterable, summary: Summary) -> Iterator:
+    for row in rows:
+        summary.read += 1
+        yield row
+
+
+def draw(candidates: Sequence[Question], archive: Archive, options: Options, summary: Summary) -> list[Question]:
+    """The questions that are asked, in order of image and id: those whose image is there and is the published one.
+
+    Drawn in turn (see `in_turn`) until limit and per_finding are met. Without a question set findings are balanced: as
+    many yes as no.
+    """
+    chosen: list[Question] = []
+    taken: Counter = Counter()
+    for question in tqdm(in_turn(candidates, options.seed), total=len(candidates), desc="check images", unit="question", leave=False):
+        if (options.per_finding and taken[question.finding] >= options.per_finding) or len(chosen) == options.limit:
+            summary.skipped["not drawn (--limit, --per-finding)"] += question.rows
+            continue
+        pinned = archive.pin(question.image.dicom_id)
+        if isinstance(pinned, str):
+            summary.skipped[pinned] += question.rows
+            continue
+        taken[question.finding] += 1
+        chosen.append(question)
+    if options.questions is None:
+        chosen = _balanced(chosen, summary)
+    summary.used += sum(question.rows for question in chosen)
+    return sorted(chosen, key=lambda question: (question.image.dicom_id, question.question_id))
+
+
+def _balanced(chosen: Sequence[Question], summary: Summary) -> list[Question]:
+    """The first questions of every finding, as many yes as no."""
+    counts = Counter((question.finding, question.answer) for question in chosen)
+    kept, taken = [], Counter()
+    for question in chosen:
+        taken[question.finding, question.answer] += 1
+        if taken[question.finding, question.answer] <= min(counts[question.finding, answer] for answer in ("yes", "no")):
+            kept.append(question)
+        else:
+            summary.skipped["left out to balance yes and no"] += question.rows
+    return kept
+
+
+def _write(
+    part: Path, chosen: Sequence[Question], archive: Archive, labels: dict[str, dict[str, str]], options: Options, summary: Summary
+) -> None:
+    images = {question.image.dicom_id: question.image for question in chosen}
+    pinned = {dicom_id: archive.pin(dicom_id) for dicom_id in images}
+    summary.images, summary.patients = len(images), len({image.subject_id for image in images.values()})
+    summary.resized = sum(pinned[image.dicom_id][2:] != (image.width, image.height) for image in images.values())
+    write_csv(part / "images.csv", IMAGE_COLUMNS, (_image_row(image, pinned[image.dicom_id]) for image in images.values()))
+    write_csv(part / "questions.csv", QUESTION_COLUMNS, question_rows(chosen, labels, options, summary))
+    if options.regions:
+        sizes = {dicom_id: (pin.width, pin.height) for dicom_id, pin in pinned.items()}
+        rows = _regions(part, chosen, labels, sizes, options, summary)
+        write_csv(part / "regions.csv", REGION_COLUMNS, rows)
+    write_bytes(part / "study.yaml", study_yaml(options, summary, len(chosen)).encode())
+
+
+def _image_row(image: Image, pinned: Pinned) -> dict[str, object]:
+    return pinned._asdict() | {
+        "image_id": image.dicom_id, "subject_id": image.subject_id, "study_id": image.study_id, "view": image.view, "split": image.split,
+    }  # fmt: skip
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+def question_rows(
+    chosen: Sequence[Question], labels: dict[str, dict[str, str]], options: Options, summary: Summary
+) -> Iterator[dict[str, object]]:
+    """Rows of questions.csv: of every image its questions in all their wordings, then its controls."""
+    strategies: Counter = Counter()
+    by_image: dict[str, list[Question]] = defaultdict(list)
+    for question in chosen:
+        by_image[question.image.dicom_id].append(question)
+    for asked in tqdm(by_image.values(), desc="wordings", unit="image", leave=False):
+        for question in asked:
+            summary.answers[question.finding][question.answer] += 1
+            for index, text, strategy in wordings_of(question, options.variants):
+                summary.wordings += 1
+                strategies[strategy] += index > 0
+                yield _row(question, question.question_id, "study", question.finding, question.answer, question.text, index, text, strategy)
+        made = controls(asked, options)
+        summary.controls += len(made)
+        summary.without_controls += len(made) < options.controls
+        for finding, text in made:
+            answer = labels.get(asked[0].image.study_id, {}).get(finding, "")
+            question_id = f"{asked[0].image.dicom_id}-control-{slug(finding)}"
+            yield _row(asked[0], question_id, "control", finding, answer, text, 0, text, BASELINE)
+    summary.labels = unknown_labels(strategies.elements())
+
+
+def wordings_of(question: Question, variants: str) -> list[tuple[int, str, str]]:
+    """(variant_index, text, strategy), the baseline first."""
+    if variants == RULES:
+        made = reword(question.question_id, question.text, question.asked)
+        return [(index, wording.text, wording.strategy) for index, wording in enumerate(made)]
+    own = sorted((index, text, strategy or UNLABELLED) for index, (text, strategy) in question.wordings.items() if index)
+    return [(0, question.text, BASELINE), *own]
+
+
+def controls(asked: Sequence[Question], options: Options) -> list[tuple[str, str]]:
+    """(finding, question) about other findings of the image, in the words of its first question whose form is known.
+
+    In an order decided by seed and ids; findings that include an asked one, or are included, are no other findings.
+    """
+    form = next((question.asked for question in asked if question.asked is not None), None)
+    if form is None:
+        return []
+    near = set().union(*(related(question.asked.finding if question.asked else question.finding) for question in asked))
+    names = [finding for finding in LABELS.values() if finding not in near]
+    names.sort(key=lambda finding: digest_of(options.seed, "control", asked[0].image.dicom_id, finding))
+    return [(finding, form.ask(finding)) for finding in sorted(names[: options.controls])]
+
+
+def _row(
+    question: Question, question_id: str, role: str, finding: str, answer: str, baseline: str, index: int, text: str, strategy: str
+) -> dict[str, object]:
+    base = question.asked.finding if role == "study" and question.asked else finding
+    return {
+        "question_id": question_id, "role": role, "image_id": question.image.dicom_id, "study_id": question.image.study_id,
+        "subject_id": question.image.subject_id, "finding": finding, "zone": base if base in ZONES else "",
+        "baseline_question": baseline, "question": text, "answer": answer,
+        "question_variant": f"hard_positive_strategy-{index}" if index else "original", "variant_index": index, "strategy": strategy,
+    }  # fmt: skip
+
+
+# --- regions and study.yaml -------------------------------------------------------------------------------------------
+
+
+def _regions(
+    part: Path, chosen: Sequence[Question], labels: dict[str, dict[str, str]], sizes: dict[str, tuple[int, int]], options: Options,
+    summary: Summary,
+) -> list[dict[str, object]]:  # fmt: skip
+    """Rows of regions.csv; none of a finding that is said to be absent, by its question or, where none is asked, by the labels."""
+    truth = {}
+    for question in chosen:
+        for finding, answer in labels.get(question.image.study_id, {}).items():
+            truth.setdefault((question.image.dicom_id, finding), answer)
+    truth |= {(question.image.dicom_id, question.finding): question.answer for question in chosen}
+    said = ({"image_id": image_id, "finding": finding, "answer": answer} for (image_id, finding), answer in truth.items())
+    found = (region for kind, path in options.regions for region in regions.read(kind, path, sizes, summary.regions))
+    rows = regions.write_regions(part, regions.drop_absent(found, said, summary.regions), sizes, summary.regions)
+    summary.regions["used"] = len(rows)
+    return rows
+
+
+def study_yaml(options: Options, summary: Summary, questions: int) -> str:
+    """study.yaml. The root's place is the only thing in it that depends on the machine."""
+    origin = "the CheXpert labels" if options.questions is None else question_sets.format_of(options.questions)
+    made = ["medattn study mimic-cxr", f"--variants {options.variants}", f"--seed {options.seed}", f"--controls {options.controls}"]
+    made += [f"--view {','.join(options.views) or 'all'}"] + [f"--split {options.split}"] * bool(options.split)
+    made += [f"--limit {options.limit}"] * bool(options.limit) + [f"--per-finding {options.per_finding}"] * bool(options.per_finding)
+    if options.questions is not None:
+        made += [f"--questions {name}" for name in _named(options.questions)]
+    made += [f"--regions {kind}" for kind, _ in options.regions]
+    about = {
+        "name": summary.directory.name,
+        "title": f"MIMIC-CXR: {questions} questions from {origin}",
+        "licence": "credentialed",
+        "image_root": options.root.resolve().as_posix(),
+        "source": " ".join(made),
+        "defaults": {"model": options.model, "prompt": options.prompt},
+    }
+    head = "# Derived from MIMIC-CXR under its data use agreement: not to be shared.\n"
+    return head + yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _named(path: Path) -> list[str]:
+    """Names of a question set's files, each with the beginning of its SHA-256."""
+    return [f"{file.name} (sha256 {sha256_of(file)[:16]})" for file in question_sets.files_of(path)]

@@ -1,0 +1,81 @@
+"""`medattn study mimic-cxr` and `medattn study fake-mimic`."""
+
+import os
+from pathlib import Path
+
+import click
+
+from medattn.errors import InputError
+from medattn.study.mimic.model_names import MEDGEMMA, PUBLISHED
+
+VARIANTS = ("rules", "keep", "none")
+
+
+@click.command(name="mimic-cxr")
+@click.option("--root", type=click.Path(path_type=Path), required=True, help="MIMIC-CXR-JPG (or MIMIC-CXR's .dcm) as PhysioNet lays it out; only read.")
+@click.option("--questions", type=click.Path(path_type=Path), help="Question set: csv, json, or the folder of the jsons.  [default: presence questions from the CheXpert labels, as many yes as no]")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New directory, for example studies/mimic-cxr.")
+@click.option("--variants", type=click.Choice(VARIANTS), help="Other wordings: five made by rule, the file's own, or none.  [default: keep for a file of hard positives, else rules]")
+@click.option("--limit", type=click.IntRange(1), help="Baseline questions in all, findings and answers in turn.")
+@click.option("--per-finding", type=click.IntRange(1), help="Baseline questions per finding.")
+@click.option("--view", default="PA,AP", show_default=True, help="View positions, joined by commas; all for every image.")
+@click.option("--split", type=click.Choice(["train", "validate", "test"]), help="MIMIC-CXR's own split.  [default: all]")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides which questions are drawn, and the controls.")
+@click.option("--controls", type=click.IntRange(0, 5), default=2, show_default=True, help="Questions about other findings, per image.")
+@click.option("--regions", multiple=True, metavar="KIND:PATH", help="True regions: ms-cxr, imagenome or reflacx, and where it lies; several times.")
+@click.option("--model", default=MEDGEMMA.name, show_default=True, help="Hugging Face name, or a model's directory.")
+@click.option("--revision", help="Of a Hugging Face model.  [default: the pinned one, where one is known]")
+@click.option("--dtype", type=click.Choice(["bfloat16", "float32", "float64"]), default=MEDGEMMA.dtype, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default=MEDGEMMA.device, show_default=True)
+@click.option("--trust-sums", is_flag=True, help="Open no image now: hashes from SHA256SUMS.txt, sizes from the metadata. Later stages check every image.")
+def mimic_cxr(out: Path, root: Path, questions: Path | None, variants: str | None, view: str, regions, model, revision, dtype, device, **more) -> None:
+    """Assemble a study from MIMIC-CXR; print what was used, what was not and why, and the digest to pin."""
+    from medattn.study.mimic import questions as question_sets
+    from medattn.study.mimic.assemble import Options, assemble
+    from medattn.study.mimic.regions import parse_option
+
+    if variants is None:
+        own = questions is not None and question_sets.format_of(questions) == question_sets.HARD_POSITIVES
+        variants = "keep" if own else "rules"
+    options = Options(
+        root=root,
+        questions=questions,
+        variants=variants,
+        model=model_choice(model, revision, dtype, device, out),
+        prompt=prompt_for(model),
+        views=() if view.strip().lower() == "all" else tuple(part.strip().upper() for part in view.split(",")),
+        regions=tuple(parse_option(text) for text in regions),
+        **more,
+    )
+    click.echo(assemble(out, options).text())
+
+
+def model_choice(name: str, revision: str | None, dtype: str, device: str, out: Path) -> dict[str, object]:
+    """study.yaml's defaults.model. A directory is named relative to the study. Raises InputError if there is none."""
+    if Path(name).is_dir():
+        if revision is not None:
+            raise InputError(f"--revision {revision} is given for a directory, {name}: leave it out, model.json pins its files")
+        name = Path(os.path.relpath(name, out)).as_posix()
+    elif name.startswith((".", "/")) or name.count("/") != 1:
+        raise InputError(f"--model {name}: no such directory, and no Hugging Face name (owner/name): mend it")
+    elif revision is None:
+        revision = PUBLISHED[name].revision if name in PUBLISHED else None
+    return {"id": name, "revision": revision, "dtype": dtype, "device": device}
+
+
+def prompt_for(name: str) -> dict[str, object]:
+    """study.yaml's defaults.prompt: the published model's, MedGemma's for any other."""
+    known = PUBLISHED.get(name, MEDGEMMA)
+    return {key: getattr(known, key) for key in ("system", "template", "order", "max_new_tokens")}
+
+
+@click.command(name="fake-mimic")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New directory.")
+@click.option("--patients", type=click.IntRange(8, 999), default=24, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--dicom", is_flag=True, help="Write .dcm files instead of .jpg.")
+def fake_mimic(out: Path, patients: int, seed: int, dicom: bool) -> None:
+    """Write a tree of MIMIC-CXR's exact layout with drawn radiographs of fictitious patients: to try the real commands."""
+    from medattn.study.mimic.fake import write
+
+    click.echo(write(out, patients, seed, dicom))

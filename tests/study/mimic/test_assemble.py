@@ -1,0 +1,234 @@
+"""A study directory from a hand-made root: which questions are asked, of which images, and what is said of the others."""
+
+import csv
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from medattn.errors import InputError
+from medattn.study.check import check
+from medattn.study.mimic.assemble import Options, assemble
+from medattn.study.mimic.candidates import slug
+from medattn.study.mimic.labels import related
+from medattn.study.mimic.layout import LABELS
+
+from .conftest import AP, LATERAL, OTHER, PA, SECOND, path_of, write_table
+
+MODEL = {"id": "google/medgemma-4b-it", "revision": "0" * 40, "dtype": "bfloat16", "device": "cpu"}
+PROMPT = {"system": "", "template": "{question}", "order": "question_first", "max_new_tokens": 24}
+COLUMNS = ["subject_id", "study_id", "dicom_id", "question_type", "question", "answer", "split"]
+HARD = ["dicom_id", "question", "answer", "baseline_question", "variant_index", "strategy"]
+
+
+def options(root: Path, questions: Path | None = None, variants: str = "rules", **more) -> Options:
+    return Options(root=root, questions=questions, variants=variants, model=MODEL, prompt=PROMPT, **({"views": ()} | more))
+
+
+def asked(root: Path, rows: list[tuple[str, str, str]]) -> Path:
+    """A question set of (dicom_id, question, answer)."""
+    path = root / "questions.csv"
+    write_table(path, COLUMNS, [{"dicom_id": image, "question": question, "answer": answer} for image, question, answer in rows])
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def baselines(directory: Path) -> dict[tuple[str, str], str]:
+    rows = read(directory / "questions.csv")
+    return {(row["image_id"], row["finding"]): row["answer"] for row in rows if row["role"] == "study" and row["variant_index"] == "0"}
+
+
+def test_a_question_gets_five_wordings_two_controls_and_the_images_hash(root, tmp_path):
+    summary = assemble(tmp_path / "study", options(root, asked(root, [(PA, "is there cardiomegaly?", "yes")])))
+    rows = read(tmp_path / "study/questions.csv")
+    assert [row["role"] for row in rows] == ["study"] * 6 + ["control"] * 2
+    assert [row["strategy"] for row in rows[:6]] == ["baseline", "phrasing", "synonym", "clause", "register", "voice"]
+    assert len({row["question"] for row in rows[:6]}) == 6 and {row["question_id"] for row in rows[:6]} == {f"{PA}-cardiomegaly"}
+    assert all(row["question"].startswith("is there ") and row["finding"] not in related("cardiomegaly") for row in rows[6:])
+    image = read(tmp_path / "study/images.csv")[0]
+    assert image["sha256"] == hashlib.sha256((root / path_of(PA)).read_bytes()).hexdigest()
+    assert (image["path"], image["view"], image["split"]) == (path_of(PA), "PA", "test")
+    report = check(tmp_path / "study")
+    assert (report.questions, report.wordings, report.controls, report.images) == (1, 6, 2, 1)
+    assert (summary.used, summary.read, summary.digest) == (1, 1, report.digest)
+
+
+def test_the_study_directory_is_the_owners_alone_and_nothing_is_written_into_the_root(root, tmp_path):
+    before = sorted(root.rglob("*"))
+    questions = asked(root, [(PA, "is there cardiomegaly?", "yes")])
+    assemble(tmp_path / "study", options(root, questions))
+    assert (tmp_path / "study").stat().st_mode & 0o777 == 0o700
+    assert sorted(path for path in root.rglob("*") if path != questions) == before
+    with pytest.raises(InputError, match="is there already and not empty"):
+        assemble(tmp_path / "study", options(root, questions))
+
+
+def test_the_same_inputs_give_the_same_bytes_wherever_the_root_lies_and_whatever_the_order_of_the_rows(root, tmp_path):
+    rows = [(image, f"is there {finding}?", answer) for image in (PA, AP, SECOND) for finding, answer in (("edema", "yes"), ("pneumothorax", "no"))]
+    first = assemble(tmp_path / "a/study", options(root, asked(root, rows)))
+    os.rename(root, tmp_path / "elsewhere")
+    moved = tmp_path / "elsewhere"
+    assert assemble(tmp_path / "b/study", options(moved, moved / "questions.csv")).digest == first.digest
+    assemble(tmp_path / "c/study", options(moved, asked(moved, rows[::-1])))
+    for name in ("questions.csv", "images.csv"):
+        contents = {(tmp_path / part / "study" / name).read_bytes() for part in "abc"}
+        assert len(contents) == 1
+
+
+def test_what_cannot_be_asked_is_counted_by_reason(root, tmp_path):
+    (root / path_of(SECOND)).unlink()
+    rows = [
+        (PA, "is there cardiomegaly?", "yes"),
+        (PA, "is there evidence of cardiomegaly in this image?", "yes"),  # the same, in other words
+        (PA, "is there edema?", "yes"),
+        (PA, "is there edema?", "no"),
+        (PA, "is there edema?", "yes"),
+        (PA, "where is the edema?", "left lung"),
+        (PA, "what is wrong?", "yes"),
+        (PA, "is there a strange thing?", "no"),
+        (PA, "is there <start_of_image> edema?", "no"),
+        (LATERAL, "is there edema?", "no"),
+        (OTHER, "is there edema?", "no"),
+        (SECOND, "is there edema?", "no"),
+        ("99999999-99999999-99999999-99999999-99999999", "is there edema?", "no"),
+        ("", "is there edema?", "no"),
+    ]
+    summary = assemble(tmp_path / "study", options(root, asked(root, rows), views=("PA", "AP")))
+    assert baselines(tmp_path / "study") == {(PA, "cardiomegaly"): "yes"}
+    assert summary.used + sum(summary.skipped.values()) == summary.read == len(rows)
+    assert dict(summary.skipped) == {
+        "same finding asked about the same image once more": 1,
+        "the same is asked about an image twice, with different answers": 3,
+        "answer is neither yes nor no": 1,
+        "question form is not known to the rules": 1,
+        "finding is not among those the rules can reword": 1,
+        "question text is empty, or holds what the model reads as a control token": 1,
+        "view LATERAL was not asked for": 1,
+        "view unknown was not asked for": 1,
+        "image file is not on disk": 1,
+        "image is not in the metadata table": 1,
+        "study is not in the metadata table, or has no image in the views asked for": 1,
+    }
+    text = summary.text()
+    assert all(f"{count:>9,}  {reason}" in text for reason, count in summary.skipped.items()) and "cardiomegaly: 1, 0" in text
+    assert not any(name in text for name in (PA, LATERAL, OTHER, SECOND, "10000001", "50000001"))
+
+
+def test_questions_about_places_are_findings_of_their_own(root, tmp_path):
+    rows = [(PA, "is there pneumothorax?", "yes"), (PA, "is there pneumothorax in the left lung?", "no"), (PA, "is the pneumothorax bilateral?", "no")]
+    assemble(tmp_path / "study", options(root, asked(root, rows)))
+    found = baselines(tmp_path / "study")
+    assert len(found) == 3 and found[PA, "pneumothorax"] == "yes" and found[PA, "bilateral pneumothorax"] == "no"
+    zones = {row["zone"] for row in read(tmp_path / "study/questions.csv") if row["role"] == "study"}
+    assert zones == {"pneumothorax"}
+    check(tmp_path / "study")
+
+
+def test_without_questions_the_labels_ask_balanced_about_the_image_that_stands_for_the_study(root, tmp_path):
+    summary = assemble(tmp_path / "study", options(root))
+    assert baselines(tmp_path / "study") == {
+        (PA, "cardiomegaly"): "yes", (PA, "pneumothorax"): "no", (SECOND, "cardiomegaly"): "no", (SECOND, "pneumothorax"): "yes",
+    }  # fmt: skip
+    assert (summary.used, summary.read) == (4, 4)
+    truths = {(row["image_id"], row["finding"]): row["answer"] for row in read(tmp_path / "study/questions.csv") if row["role"] == "control"}
+    assert set(truths.values()) == {""} and len(truths) == 4  # no further label is decided
+    (root / path_of(SECOND)).unlink()
+    with pytest.raises(InputError, match="no question can be asked"):  # nothing is left to balance with
+        assemble(tmp_path / "other", options(root))
+    assert not (tmp_path / "other").exists()
+
+
+def test_limits_draw_findings_and_answers_in_turn_by_seed_and_ids(root, tmp_path):
+    findings = ("cardiomegaly", "edema", "pneumothorax", "fracture")
+    rows = [(image, f"is there {finding}?", answer) for finding in findings for image, answer in ((PA, "yes"), (AP, "no"), (SECOND, "yes"), (OTHER, "no"))]
+    path = asked(root, rows)
+    assemble(tmp_path / "a", options(root, path, limit=8))
+    drawn = baselines(tmp_path / "a")
+    assert Counter(answer for answer in drawn.values()) == {"yes": 4, "no": 4} and {finding for _, finding in drawn} == set(findings)
+    assemble(tmp_path / "b", options(root, path, per_finding=3))
+    assert set(Counter(finding for _, finding in baselines(tmp_path / "b")).values()) == {3}
+    drawings = set()
+    for seed in range(6):
+        assemble(tmp_path / f"seed{seed}", options(root, path, limit=4, seed=seed))
+        drawings.add(tuple(sorted(baselines(tmp_path / f"seed{seed}"))))
+    assert len(drawings) > 1
+    asked(root, [row for row in rows if not row[1].endswith("fracture?")])
+    assemble(tmp_path / "c", options(root, path, per_finding=3))
+    others = {key for key in baselines(tmp_path / "b") if key[1] != "fracture"}
+    assert set(baselines(tmp_path / "c")) == others  # other questions change no draw
+
+
+def test_a_split_is_mimic_cxrs_own(root, tmp_path):
+    rows = [(PA, "is there edema?", "yes"), (SECOND, "is there edema?", "no")]
+    summary = assemble(tmp_path / "study", options(root, asked(root, rows), split="test"))
+    assert list(baselines(tmp_path / "study")) == [(PA, "edema")] and summary.skipped == {"split train was not asked for": 1}
+
+
+def test_kept_wordings_are_the_files_own_with_their_labels(root, tmp_path):
+    base = "Does this film show pneumothorax?"
+    rows = [
+        {"variant_index": "0", "question": base, "strategy": "original"},
+        {"variant_index": "1", "question": "Pneumothorax?", "strategy": "Ellipsis (short)"},
+        {"variant_index": "4", "question": "any pneumothorax here?", "strategy": "emoji style"},
+        {"variant_index": "5", "question": "any pneumothorax here?", "strategy": "again"},
+    ]
+    path = root / "hard.csv"
+    write_table(path, HARD, [row | {"dicom_id": PA, "answer": "yes", "baseline_question": base} for row in rows])
+    summary = assemble(tmp_path / "study", options(root, path, "keep"))
+    made = [row for row in read(tmp_path / "study/questions.csv") if row["role"] == "study"]
+    assert [(row["variant_index"], row["question"], row["strategy"]) for row in made] == [
+        ("0", base, "baseline"), ("1", "Pneumothorax?", "Ellipsis (short)"), ("4", "any pneumothorax here?", "emoji style"),
+    ]  # fmt: skip
+    assert summary.labels == {"emoji style": 1} and "'emoji style' (1)" in summary.text()
+    assert summary.skipped == {"same wording once more": 1} and summary.used == 3
+    check(tmp_path / "study")
+
+
+def test_a_group_without_its_original_row_gets_the_baseline_question(root, tmp_path):
+    path, base = root / "hard.csv", "is there pneumothorax?"
+    write_table(path, HARD, [{"dicom_id": PA, "answer": "no", "baseline_question": base, "question": "pneumothorax present?", "variant_index": "2"}])
+    assemble(tmp_path / "study", options(root, path, "keep"))
+    made = [row for row in read(tmp_path / "study/questions.csv") if row["role"] == "study"]
+    assert [(row["variant_index"], row["question"]) for row in made] == [("0", base), ("2", "pneumothorax present?")]
+    assert made[1]["strategy"] == "unlabelled"
+    check(tmp_path / "study")
+
+
+@pytest.mark.parametrize("variants", ["rules", "none"])
+def test_of_a_file_of_hard_positives_the_baselines_can_be_reworded(root, tmp_path, variants):
+    path, base = root / "hard.csv", "is there pneumothorax?"
+    rows = [{"question": base, "variant_index": "0"}, {"question": "pneumothorax present?", "variant_index": "2"}]
+    write_table(path, HARD, [row | {"dicom_id": PA, "answer": "no", "baseline_question": base} for row in rows])
+    summary = assemble(tmp_path / "study", options(root, path, variants))
+    assert summary.wordings == {"rules": 6, "none": 1}[variants] and summary.used + sum(summary.skipped.values()) == 2
+
+
+def test_controls_never_ask_about_what_the_asked_finding_includes(root, tmp_path):
+    rows = [(PA, f"is there {finding}?", "yes") for finding in ("pneumonia", "pneumothorax")]
+    assemble(tmp_path / "study", options(root, asked(root, rows), controls=5))
+    controls = {row["finding"] for row in read(tmp_path / "study/questions.csv") if row["role"] == "control"}
+    assert len(controls) == 5 and not controls & (related("pneumonia") | {"pneumothorax"})
+
+
+def test_different_findings_have_different_ids():
+    names = ["left lung edema", "left-lung edema", "Left lung edema", "x" * 80, "x" * 81, *LABELS.values()]
+    assert len({slug(name) for name in names}) == len(names)
+    assert slug("pleural effusion") == "pleural-effusion" and all(len(slug(name)) <= 69 for name in names)
+
+
+def test_masks_and_boxes_of_regions_pass_the_check_and_a_denied_finding_has_none(root, tmp_path):
+    source = root / "ms-cxr.csv"
+    columns = ["category_name", "dicom_id", "label_text", "path", "x", "y", "w", "h", "image_width", "image_height", "split"]
+    box = {"x": "4", "y": "6", "w": "10", "h": "12", "image_width": "64", "image_height": "48", "dicom_id": PA}
+    write_table(source, columns, [box | {"category_name": name} for name in ("Cardiomegaly", "Pneumothorax")])
+    rows = [(PA, "is there cardiomegaly?", "yes"), (PA, "is there pneumothorax?", "no")]
+    summary = assemble(tmp_path / "study", options(root, asked(root, rows), regions=(("ms-cxr", source),)))
+    assert [row["finding"] for row in read(tmp_path / "study/regions.csv")] == ["cardiomegaly"]
+    assert summary.regions["labels say absent"] == 1 and summary.regions["used"] == 1
+    check(tmp_path / "study")
