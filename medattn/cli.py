@@ -18,6 +18,8 @@ COMMANDS = {
     "figures": ("medattn.figures", "command", "Stage 5: tables -> figures."),
     "ask": ("medattn.ask", "command", "Answer one question about one image, and show where the model looked."),
     "headline": ("medattn.headline", "command", "Print the headline table of the last run."),
+    "release": ("medattn.release.pack", "command", "Pack what may be published; refuse anything restricted."),
+    "store": ("medattn.release.store", "command", "Check that dvc-store/ holds the embedded study and nothing else."),
     "exact": ("medattn.exact", "command", "Recompute everything and compare every output's bytes."),
     "bench": ("medattn.bench", "command", "Measure extraction against the usual way."),
 }

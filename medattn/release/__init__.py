@@ -1,0 +1,1 @@
+"""What may leave the machine: the release, the store inside the repository, and what a commit may hold."""

@@ -1,0 +1,68 @@
+"""What git records, read through the git program: inside a hook that is the index git calls the hook for."""
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from medattn.errors import InputError
+
+LINK = "120000"  # git's mode of a symbolic link
+
+
+class Tracked(NamedTuple):
+    """A file as git records it. blob: the name of its content."""
+
+    path: str
+    mode: str
+    blob: str
+
+
+def git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    """What `git ARGUMENTS` prints in `root`. Raises InputError with git's own message if it fails."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, input=stdin, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise InputError("git not found: install it; what may be shared is told from the git history") from None
+    if done.returncode:
+        raise InputError(f"`git {' '.join(arguments)}` failed in {root}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def names(listing: bytes) -> list[str]:
+    """Paths of a listing made with -z."""
+    return [name.decode("utf-8", "surrogateescape") for name in listing.split(b"\0") if name]
+
+
+def index(root: Path) -> list[Tracked]:
+    """Every file of the index: what the next commit will hold."""
+    found = []
+    for line in names(git(root, "ls-files", "--stage", "-z")):
+        about, path = line.split("\t", 1)
+        mode, blob, _ = about.split(" ")
+        found.append(Tracked(path, mode, blob))
+    return found
+
+
+def last_commit(root: Path, directory: str) -> list[Tracked]:
+    """The files below `directory` in the last commit."""
+    found = []
+    for line in names(git(root, "ls-tree", "-r", "-z", "HEAD", "--", directory)):
+        about, path = line.split("\t", 1)
+        mode, _, blob = about.split(" ")
+        found.append(Tracked(path, mode, blob))
+    return found
+
+
+def contents(root: Path, files: Iterable[Tracked]) -> Iterator[tuple[Tracked, bytes]]:
+    """Each file with its content; a submodule has none and is left out."""
+    held = [file for file in files if file.mode != "160000"]
+    if not held:
+        return
+    answer = git(root, "cat-file", "--batch", stdin="".join(f"{file.blob}\n" for file in held).encode())
+    start = 0
+    for file in held:
+        head = answer.index(b"\n", start)
+        size = int(answer[start:head].split()[-1])
+        yield file, answer[head + 1 : head + 1 + size]
+        start = head + 1 + size + 1

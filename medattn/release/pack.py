@@ -1,0 +1,189 @@
+"""Pack what may be published of a run into one file, or refuse.
+
+Packed: code.json, environment.json, params.yaml, dvc.yaml, dvc.lock, the aggregate reports, and MANIFEST.json, which lists
+each with its size and SHA-256. The same inputs in the same environment give the same bytes.
+
+Three nets, each of which holds on its own. Names: a file of reports/ that no stage writes to be published is refused. Bytes:
+what lies under an allowed name must be what dvc.lock records. Content: no member may hold an identifier, a question or an
+answer of a credentialed study, an identifier of MIMIC's forms, a picture that is no chart, or a path of this machine.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
+
+import click
+import yaml
+
+from medattn import disclosure, paths
+from medattn.errors import InputError
+from medattn.params import load as load_params
+from medattn.release import members, provenance, scan
+from medattn.release.content import line_of, look
+from medattn.release.scan import Restricted, restricted_of
+from medattn.study.schema import Study, read_study, settings
+from medattn.tables import write_bytes
+
+FORMAT = 1
+SUFFIX = ".tar.gz"
+PLAIN = ("params.yaml", "dvc.yaml", "dvc.lock")
+SHOWN = 20  # problems in one message
+# Sizes in dvc.lock are numbers as long as a patient's.
+_SIZE = re.compile(rb"^(\s+size: )\d+$", re.MULTILINE)
+_HOME = re.compile(r"(?<![\w.])(?:/home|/Users|/root|[A-Za-z]:\\Users)[/\\][\w.~-]+")
+
+
+class Release(NamedTuple):
+    """Everything a release would hold but its manifest, what was looked for, and a line for all that forbids it."""
+
+    study: Study
+    files: dict[str, bytes]
+    restricted: Restricted
+    problems: list[str]
+
+
+def collect(root: Path) -> Release:
+    """Read and look through everything; what is restricted comes first among the problems."""
+    params = load_params(root / paths.PARAMS)
+    study = read_study(root / params.study)
+    plain = {name: members.read_plain(root, name) for name in PLAIN}
+    stages = members.stages_of(plain["dvc.lock"])
+    found, problems = members.read(root, study.licence)
+    made = {"code.json": provenance.code(root), "environment.json": provenance.environment(root, settings(study, params)[0].device)}
+    known = members.allowed(study.licence)
+    files = plain | {name: _json(value) for name, value in made.items()} | {name: found[name] for name in found if name in known}
+    restricted = restricted_of(study, root)
+    if 0 < restricted.patients < disclosure.LEAST:
+        problems.append(
+            f"{paths.MANIFEST}: {restricted.patients} patients: whoever holds the list of identifiers can undo a hash over fewer than"
+            f" {disclosure.LEAST}, and dvc.lock has such hashes: publish a larger run"
+        )
+    for name, content in files.items():
+        problems += [f"{name}: {problem}" for problem in problems_of(name, content, study.licence, restricted, root)]
+    if study.licence != "open":
+        problems += _run_recorded(root, stages)
+    problems += members.not_recorded(root, stages, found)
+    problems += members.stale(root, stages, yaml.safe_load(plain["params.yaml"]))
+    return Release(study, files, restricted, problems)
+
+
+def problems_of(name: str, content: bytes, licence: str, restricted: Restricted, root: Path) -> Iterator[str]:
+    """What in a member must not be published, each with its line where it has lines."""
+    looked = look(name, _SIZE.sub(rb"\1", content) if name == "dvc.lock" else content, members.charts(licence))
+    yield from looked.problems
+    least = disclosure.least_patients(licence)
+    if name.endswith(".csv"):
+        yield from members.table_problems(content, least)
+    if name == paths.METRICS.as_posix():
+        yield from members.number_problems(content, least)
+    if name in PLAIN:
+        yield from _absolute(yaml.safe_load(content))
+    lines = not name.endswith((".png", ".pdf"))
+    said = set()
+    for text in looked.texts:
+        for at, what in (*scan.of_mimic_form(text), *scan.of_study(text, restricted), *_places(text, root)):
+            where = f"line {line_of(text, at)}: " if lines else ""
+            if (where, what) not in said:
+                said.add((where, what))
+                yield f"{where}holds {what}"
+
+
+def _places(text: str, root: Path) -> Iterator[tuple[int, str]]:
+    for match in _HOME.finditer(text):
+        yield match.start(), f"{match[0]!r}, a home directory of this machine"
+    own = str(root.resolve())
+    for match in re.finditer(rf"(?<![\w.]){re.escape(own)}(?!\w)", text) if len(own) > 1 else ():
+        yield match.start(), f"{own!r}, where the repository lies on this machine"
+
+
+def _absolute(value: object) -> Iterator[str]:
+    """Keys and values that are absolute paths."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _absolute(key)
+            yield from _absolute(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _absolute(inner)
+    elif isinstance(value, str) and (PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute()):
+        yield f"holds {value!r}, a path of this machine: name the study relative to the repository (studies/…) and run again"
+
+
+def _run_recorded(root: Path, stages: Mapping[str, Mapping]) -> Iterator[str]:
+    """The rows that are looked for must be those of the run that made the reports."""
+    recorded = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+    for path in (paths.MANIFEST, paths.ANSWERS):
+        if (root / path).is_file() and hashlib.md5((root / path).read_bytes()).hexdigest() != recorded.get(path.as_posix()):
+            yield f"{path}: differs from what dvc.lock records: run `dvc repro`"
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """A tar.gz of path -> content: sorted, without owner or time."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in sorted(files.items()):
+            about = tarfile.TarInfo(name)
+            about.size, about.mode, about.mtime = len(content), 0o644, 0
+            tar.addfile(about, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def manifest(study: Study, files: Mapping[str, bytes]) -> dict[str, object]:
+    """What MANIFEST.json says."""
+    listed = [{"path": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in sorted(files.items())]
+    return {"format": FORMAT, "study": study.about.name, "licence": study.licence, "members": listed}
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+
+
+def run(out: Path, root: Path = Path(".")) -> list[str]:
+    """Write the release of the run below `root` to `out`; lines that say what it holds.
+
+    Raises InputError, and writes nothing, if anything restricted would enter.
+    """
+    if not out.name.endswith(SUFFIX):
+        raise InputError(f"--out {out}: the file is a {SUFFIX}: name it so")
+    if (root / members.REPORTS).resolve() in out.resolve().parents:
+        raise InputError(f"--out {out}: not inside {members.REPORTS}/, which it packs: choose another place")
+    study, files, restricted, problems = collect(root)
+    if problems:
+        more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise InputError("\n".join(["nothing was written:", *problems[:SHOWN], *more]))
+    files["MANIFEST.json"] = _json(manifest(study, files))
+    content = pack(files)
+    write_bytes(out, content)
+    return [*_described(study, files, restricted), f"{out}: {len(content):,} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}"]
+
+
+def _described(study: Study, files: Mapping[str, bytes], restricted: Restricted) -> list[str]:
+    lines = [f"{len(content):>12,} bytes  {hashlib.sha256(content).hexdigest()[:12]}  {name}" for name, content in sorted(files.items())]
+    code = json.loads(files["code.json"])
+    if code["tree"] == "dirty":
+        lines.append(
+            f"note: the working tree is not commit {code['commit'][:12]}: {len(code['changed'])} tracked files differ, {len(code['untracked_code'])} code files"
+            " are not tracked; commit before you publish"
+        )
+    if study.licence == "open":
+        return [*lines, f"study {study.about.name} is open: looked for identifiers of MIMIC's forms only"]
+    short = (
+        f"; {restricted.too_short} identifiers are shorter than {scan.SHORTEST} characters or have no digit, and were not looked for"
+        if restricted.too_short
+        else ""
+    )
+    return [*lines, f"looked for {len(restricted.identifiers):,} identifiers and {restricted.text_count:,} texts of study {study.about.name}{short}"]
+
+
+@click.command(name="release")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The .tar.gz to write.")
+def command(out: Path) -> None:
+    """Pack code digest, parameters, dvc.lock, aggregate reports and environment; refuse if anything restricted would enter."""
+    paths.check_root()
+    click.echo("\n".join(run(out)))

@@ -1,0 +1,87 @@
+"""What must never be committed: files derived from patients, told from git's index by place, type and content.
+
+Places and types are checked of every tracked file, contents of those that the commit changes.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from medattn.errors import InputError
+from medattn.release.git_files import contents, git, index, names
+from medattn.release.content import kind
+from medattn.release.scan import ROW_LEVEL, of_mimic_form
+
+FOLDERS = ("results", "studies", "data", ".dvc/cache", ".dvc/tmp")
+ARRAYS = {".dcm", ".dicom", ".npy", ".npz", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".h5", ".hdf5", ".parquet",
+          ".feather", ".nii", ".mat", ".sqlite", ".db"}  # fmt: skip
+PACKED = {".gz", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"}
+PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
+DATA = {".csv", ".tsv", ".json", ".jsonl", ".txt", ".html", ".tex", ".yaml", ".yml", ".lock", ".md", ".ipynb", ".log", ".xml", ".svg", ".dvc"}
+STORE, REPORTS, TESTS = "dvc-store/", "reports/", "tests/"
+
+
+def restricted(root: Path = Path(".")) -> list[str]:
+    """A line for every file of the index that must not be committed."""
+    files = index(root)
+    problems = {file.path: what for file in files if (what := by_name(file.path)) is not None}
+    changed = set(names(git(root, "diff", "--cached", "--name-only", "--no-renames", "--diff-filter=d", "-z")))
+    reports = sorted(path for path in changed if path.startswith(REPORTS))
+    for path in _unexpected(root, reports) if reports else ():
+        problems.setdefault(path, "is nothing that a stage writes to be published")
+    fresh = [file for file in files if file.path in changed and not file.path.startswith(STORE) and file.path not in problems]
+    for file, content in contents(root, fresh):
+        for what in by_content(file.path, content):
+            problems.setdefault(file.path, what)
+    return [f"{path}: {what}" for path, what in sorted(problems.items())]
+
+
+def by_name(path: str) -> str | None:
+    """What is wrong with a tracked file, told from its name alone; None if nothing is."""
+    place, suffix = PurePosixPath(path), PurePosixPath(path).suffix.lower()
+    for folder in FOLDERS:
+        if path == folder or PurePosixPath(folder) in place.parents:
+            return f"lies in {folder}/, which may hold patients' data"
+    if ".cache" in place.parts:
+        return "lies in a cache of extraction, which holds patients' data"
+    if path.startswith(STORE):
+        return None  # medattn.release.store compares it with data.dvc
+    if suffix in ARRAYS:
+        return f"is an image, array or table of a type ({suffix}) that may hold patients' data"
+    if suffix in PACKED:
+        return f"is packed ({suffix}), so it cannot be looked into"
+    if suffix in PICTURES and not path.startswith("reports/figures/"):
+        return f"is a picture ({suffix}) outside reports/figures/: it may show a radiograph"
+    return None
+
+
+def by_content(path: str, content: bytes) -> Iterator[str]:
+    """What is wrong with the content of a file that is not in the store."""
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix not in PICTURES and (found := kind(content)) != "a file":
+        yield f"is {found} under another name"
+    if suffix not in DATA and not path.startswith(REPORTS):
+        return  # code and its tests may name invented patients
+    text = content.decode("utf-8", "replace")
+    for _, what in of_mimic_form(text):
+        yield f"holds {what}"
+    if suffix in (".csv", ".tsv") and not path.startswith(TESTS):
+        header = next(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else ","), [])
+        yield from (f"has a column {name!r}: its rows are about single patients" for name in header if name.strip().lower() in ROW_LEVEL)
+    if suffix == ".ipynb" and '"image/' in text:
+        yield "is a notebook with pictures in its outputs: clear them"
+
+
+def _unexpected(root: Path, reports: list[str]) -> list[str]:
+    """Files of reports/ that no stage writes to be published. Without the study at hand it counts as credentialed."""
+    from medattn.params import load as load_params
+    from medattn.release.members import allowed
+    from medattn.study.schema import read_study
+
+    try:
+        licence = read_study(root / load_params(root / "params.yaml").study).licence
+    except InputError:
+        licence = "credentialed"
+    known = allowed(licence)
+    return [path for path in reports if path not in known]
