@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | ck
 # A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
 TORCH_INDEX ?=
 
-.PHONY: help repro history setup data test test-slow test-browser chromium exact experiments bench lock clean
+.PHONY: help repro history setup data paper test test-slow test-browser chromium hooks exact experiments bench lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,20 @@ $(STAMP): $(LOCKS) pyproject.toml
 
 data: setup ## fetch the embedded study from the store inside the repository
 	$(BIN)/dvc pull --quiet data.dvc
+
+STUDY ?= studies/mimic-cxr
+NAME ?= paper
+paper: setup ## the real study: make paper MIMIC=<root> QUESTIONS=<file> (docs/mimic-cxr.md)
+	@test -n "$(MIMIC)" || { echo "make paper needs MIMIC=<root of MIMIC-CXR-JPG>, and QUESTIONS=<file> unless the labels are to ask"; exit 2; }
+	test -e $(STUDY)/study.yaml || $(BIN)/python -m medattn study mimic-cxr --root "$(MIMIC)" --out $(STUDY) \
+	  $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(ASSEMBLE)
+	$(BIN)/python -m medattn study pin $(STUDY)
+	$(BIN)/dvc config --local core.site_cache_dir "$(CURDIR)/.dvc/tmp/site" # DVC keeps file names there, so identifiers
+	$(BIN)/dvc exp run -n $(NAME) -S study=$(STUDY)
+	@$(BIN)/python -m medattn headline
+
+hooks: ## let git refuse commits that hold restricted files
+	git config core.hooksPath .githooks
 
 test: setup ## run the fast tests
 	$(BIN)/python -m pytest

@@ -2,18 +2,15 @@
 
 import csv
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.import_closure import ROOT
+from tests.clones import dvc, fresh_clone, medattn, run
 
 pytestmark = pytest.mark.slow
 
@@ -24,19 +21,6 @@ VARIANTS = {
     "gqa": "aggregate.profiles.decision.gqa=max",
     "rows": "aggregate.profiles.decision.rows=[1]",
 }
-
-
-def run(clone: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run a command in the clone, with the tests' own Python first on PATH, as an activated environment has it."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, cwd=clone, env=os.environ | {"PATH": path}, capture_output=True, text=True)
-    if check:
-        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done
-
-
-def dvc(clone: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    return run(clone, sys.executable, "-m", "dvc", *arguments, check=check)
 
 
 def tables(clone: Path) -> dict[str, bytes]:
@@ -51,10 +35,8 @@ def captures_hash(clone: Path) -> str:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
     """A fresh clone of the last commit, its study pulled, everything recomputed twice and compared with dvc.lock."""
-    place = tmp_path_factory.mktemp("clone") / "medattn"
-    run(ROOT, "git", "clone", "--quiet", str(ROOT), str(place))
-    dvc(place, "pull", "data.dvc")
-    done = run(place, sys.executable, "-m", "medattn", "exact", check=False)
+    place = fresh_clone(tmp_path_factory.mktemp("clone") / "medattn")
+    done = medattn(place, "exact", check=False)
     print(done.stdout[-6000:])
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return place
@@ -185,13 +167,13 @@ def test_bad_input_ends_the_run_before_any_result_is_touched(clone, what):
 
 
 def test_the_frozen_model_is_as_difficult_as_designed(clone):
-    done = run(clone, sys.executable, "-m", "medattn", "study", "assess-phantom", "data/model", check=False)
+    done = medattn(clone, "study", "assess-phantom", "data/model", check=False)
     assert done.returncode == 0, done.stdout
 
 
 def test_the_embedded_study_is_what_its_command_writes(clone, tmp_path):
     made = tmp_path / "again"
-    run(clone, sys.executable, "-m", "medattn", "study", "phantom", "--out", str(made), "--model", "data/model")
+    medattn(clone, "study", "phantom", "--out", str(made), "--model", "data/model")
     for path in sorted((clone / "data").rglob("*")):
         if path.is_file():
             assert (made / path.relative_to(clone / "data")).read_bytes() == path.read_bytes(), path

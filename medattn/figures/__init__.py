@@ -10,11 +10,13 @@ from matplotlib import pyplot as plt
 from tqdm import tqdm
 
 from medattn import paths
+from medattn.disclosure import least_patients
 from medattn.figures import examples, films, gallery, style
 from medattn.figures.catalogue import CHARTS, EXAMPLE_ALT, EXAMPLE_CAPTION, EXAMPLE_TITLE, Chart
 from medattn.figures.inputs import Results, read_results
 from medattn.params import Params
 from medattn.params import load as load_params
+from medattn.private_files import protect
 from medattn.report import contents, latex, page
 from medattn.report import gallery as gallery_page
 from medattn.report.layouts import LAYOUTS
@@ -34,7 +36,8 @@ def run(params: Params, root: Path = Path(".")) -> list[str]:
     results/visualizations and not into the report.
     """
     study = read_study(root / params.study)
-    results, films_of = read_results(root), Films(study)
+    protect(study, root)
+    results, films_of = read_results(root, least_patients(study.licence)), Films(study)
     chosen, notes = examples.choose(results.clean(), params.figures.examples)
     with (
         fresh_directory(root / paths.FIGURES) as figures,
@@ -63,7 +66,8 @@ def run(params: Params, root: Path = Path(".")) -> list[str]:
 
 def _chart(chart: Chart, results: Results, out: Path, dpi: int) -> page.Figure:
     """Draw a chart for print, and as the report shows it."""
-    return _kept(chart.draw(results), out, dpi, chart.name, chart.title, chart.caption, chart.alt)
+    caption, alt = (chart.private_caption or chart.caption, chart.private_alt or chart.alt) if results.in_private else (chart.caption, chart.alt)
+    return _kept(chart.draw(results), out, dpi, chart.name, chart.title, caption, alt)
 
 
 def _kept(fig, out: Path, dpi: int, name: str, title: str, caption: str, alt: str) -> page.Figure:

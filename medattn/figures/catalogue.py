@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from medattn.disclosure import WITHHELD
 from medattn.figures import (
     contrast, correctness, distributions, layers, localisation, margins, occlusion, reliance, robustness, sinks, strategies,
 )  # fmt: skip
@@ -13,14 +14,31 @@ from medattn.figures.inputs import Results
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure made of tables. caption: how to read it; alt: what it is, for who cannot see it."""
+    """A figure made of tables. caption: how to read it; alt: what it is, for who cannot see it.
+
+    private_caption, private_alt: of a credentialed study, where the chart is another one.
+    """
 
     name: str
     title: str
     caption: str
     alt: str
     draw: Callable[[Results], Figure]
+    private_caption: str = ""
+    private_alt: str = ""
 
+
+def _told_apart(results: Results) -> set[str]:
+    """Metrics for which the numbers of right and of wrong answers are published."""
+    table = results.tables["correct_incorrect"]
+    return set(table.metric[(table.n_correct != WITHHELD) & (table.n_incorrect != WITHHELD)])
+
+
+HEXAGONS = " A hexagon stands for at least 5 patients."
+MERGED = (
+    " Neighbouring bars are merged until each stands for at least 5 patients; its area is what it counts, and the outermost bars"
+    " hold whatever lies beyond."
+)
 
 CHARTS = (
     Chart(
@@ -39,7 +57,11 @@ CHARTS = (
         " puts the two apart. (b) One point per other wording: on the dotted line the wording changes nothing; orange points have"
         " crossed to the other answer.",
         "Left: histogram of answer margins by truth. Right: scatter of other wordings' margins against the baseline wording's.",
-        lambda results: margins.draw(results.clean()),
+        lambda results: margins.draw(results.clean(), results.in_private, WITHHELD not in set(results.tables["by_finding"].positives)),
+        "The margin is the logit of yes minus that of no at the first answer token. (a) Baseline wording, by truth where both may be shown:"
+        " a model that knows puts the two apart." + MERGED + " (b) Every other wording against its baseline wording: on the dotted line the wording"
+        " changes nothing; left of or below one dashed line only, the answer has crossed to the other." + HEXAGONS,
+        "Left: histogram of answer margins by truth. Right: hexagons of other wordings' margins against the baseline wording's.",
     ),
     Chart(
         "robustness",
@@ -57,7 +79,10 @@ CHARTS = (
         "(a) One point per image. Above the dashed line, asking about another finding moves attention more than asking the same in"
         " other words. (b) The two distributions, dotted at their medians.",
         "Scatter and histograms of the divergence between attention maps: other finding against other wording.",
-        lambda results: contrast.draw(results.contrast),
+        lambda results: contrast.draw(results.contrast, results.in_private),
+        "(a) Images in hexagons. Above the dashed line, asking about another finding moves attention more than asking the same in other"
+        " words." + HEXAGONS + " (b) The two distributions, dotted at their medians." + MERGED,
+        "Hexagons and histograms of the divergence between attention maps: other finding against other wording.",
     ),
     Chart(
         "image_reliance",
@@ -67,7 +92,11 @@ CHARTS = (
         " right is what one hopes for; high at the line is an answer that is consistent without looking. Ringed: all wordings agree,"
         " and so do all answers without the image (consistent but blind). Points of equal consistency are spread vertically. (b) Means per finding.",
         "Scatter of consistency against image reliance per question, and mean image reliance per finding with intervals.",
-        lambda results: reliance.draw(results.groups["reliance"], results.tables["image_reliance"]),
+        lambda results: reliance.draw(results.groups["reliance"], results.tables["image_reliance"], results.in_private),
+        "(a) Questions in hexagons: consistency of all wordings, reliance of the baseline wording. To the right, the image speaks for the"
+        " answer; at the dashed line it changes nothing. High and far right is what one hopes for; high at the line is an answer that is"
+        " consistent without looking." + HEXAGONS + " (b) Means per finding.",
+        "Hexagons of consistency against image reliance, and mean image reliance per finding with intervals.",
     ),
     Chart(
         "localisation",
@@ -95,7 +124,11 @@ CHARTS = (
         " the body. Zero: hiding it does not matter; an arrow: the interval goes on. (b) One point per question: does hiding the region cost"
         " more where it had more attention? Findings differ in area, so the correlation over all is not one within a finding.",
         "Left: drop of the margin per finding, region against elsewhere. Right: effect of each question against its region's attention.",
-        lambda results: occlusion.draw(results.tables["occlusion"], results.groups["occlusion"]),
+        lambda results: occlusion.draw(results.tables["occlusion"], results.groups["occlusion"], results.in_private),
+        "(a) How far the margin drops when the true region is filled with its surroundings' mean, against as large an area elsewhere in"
+        " the body. Zero: hiding it does not matter; an arrow: the interval goes on. (b) Questions in hexagons: does hiding the region cost"
+        " more where it had more attention? Findings differ in area, so the correlation over all is not one within a finding." + HEXAGONS,
+        "Left: drop of the margin per finding, region against elsewhere. Right: hexagons of effect against the region's attention.",
     ),
     Chart(
         "correct_incorrect",
@@ -111,7 +144,9 @@ CHARTS = (
         "One histogram per metric over clean wordings, right answers apart from wrong ones; dotted are medians, dashed is what a uniform"
         " map would give.",
         "Eight histograms of attention metrics, right and wrong answers in two colours.",
-        lambda results: distributions.draw(results.clean()),
+        lambda results: distributions.draw(results.clean(), results.in_private, _told_apart(results)),
+        "One histogram per metric over clean wordings, right answers apart from wrong ones where both may be shown, else together in grey;"
+        " dotted are medians of at least 10 patients, dashed is what a uniform map would give." + MERGED,
     ),
     Chart(
         "sinks",
@@ -119,7 +154,9 @@ CHARTS = (
         "A sink is a cell that draws attention whatever is asked about the image. (a) How many an image has; sinks of position are there"
         " on a blank image too. (b) How much each metric changes when they are zeroed.",
         "Left: histogram of the number of sink cells per image. Right: relative change of seven metrics without sinks.",
-        lambda results: sinks.draw(results.groups["sinks"], results.tables["sinks"]),
+        lambda results: sinks.draw(results.groups["sinks"], results.tables["sinks"], results.in_private),
+        "A sink is a cell that draws attention whatever is asked about the image. (a) How many an image has." + MERGED + " (b) How much each"
+        " metric changes when they are zeroed.",
     ),
 )  # fmt: skip
 # Drawn with a radiograph, so a credentialed study keeps it out of reports/.

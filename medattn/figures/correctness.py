@@ -17,7 +17,7 @@ def draw(table: pd.DataFrame) -> Figure:
     panel.set_xlim(-1, 1)
     panel.set_xlabel("Cliff's delta: right against wrong answers, means of the k patients who gave both")
     for position, row in enumerate(table.itertuples()):
-        said = f"adjusted p = {float(row.p_adjusted):.2g}: {row.verdict}" if row.p_adjusted else row.verdict
+        said = f"adjusted p = {float(row.p_adjusted):.2g}: {row.verdict}" if row.p_adjusted else row.verdict or "withheld"
         panel.text(1.02, position, said, va="center", fontsize=7, transform=panel.get_yaxis_transform())
     panel.text(-0.99, -0.75, "← higher when wrong", fontsize=7, color=style.GREY, va="center")
     panel.text(0.99, -0.75, "higher when right →", fontsize=7, color=style.GREY, va="center", ha="right")

@@ -10,6 +10,7 @@ import pandas as pd
 from safetensors import safe_open
 
 from medattn import paths
+from medattn.disclosure import WITHHELD
 from medattn.errors import InputError
 
 PROFILE = "decision"  # the profile whose grids and metrics are drawn
@@ -30,8 +31,14 @@ class Results:
     groups: Mapping[str, pd.DataFrame]  # one row per question or image
     tables: Mapping[str, pd.DataFrame]
     headline: Mapping[str, float | int | None]  # reports/metrics.json
+    least_patients: int  # that a mark of a chart must stand for: 1 draws every point
     image_side: int  # pixels along each side of the square that the model sees
     grids: Mapping[str, np.ndarray]  # sample_id -> float32 [16, 16], sum 1, row 0 the top of the image
+
+    @property
+    def in_private(self) -> bool:
+        """Whether charts may hold no mark of few patients."""
+        return self.least_patients > 1
 
     @property
     def contrast(self) -> pd.DataFrame:
@@ -44,8 +51,8 @@ class Results:
 
 
 def numbers(column: pd.Series) -> pd.Series:
-    """A column of text as floats: empty is NaN, true is 1."""
-    return pd.to_numeric(column.replace({"": None, "true": "1", "false": "0"}))
+    """A column of text as floats: empty and withheld are NaN, true is 1."""
+    return pd.to_numeric(column.replace({"": None, WITHHELD: None, "true": "1", "false": "0"}))
 
 
 def _table(path: Path, stage: str) -> pd.DataFrame:
@@ -62,7 +69,7 @@ def _headline(path: Path) -> dict[str, float | int | None]:
         raise InputError(f"{path} not found: run `dvc repro metrics` first") from None
 
 
-def read_results(root: Path) -> Results:
+def read_results(root: Path, least_patients: int = 1) -> Results:
     """Everything but the films. Raises InputError that says which stage makes what is missing."""
     store = root / paths.GRIDS_STORE
     if not store.exists():
@@ -76,6 +83,7 @@ def read_results(root: Path) -> Results:
         groups={name: _table(root / paths.GROUPS / f"{name}.csv", "metrics") for name in GROUPS},
         tables={name: _table(root / paths.TABLES / f"{name}.csv", "metrics") for name in TABLES},
         headline=_headline(root / paths.METRICS),
+        least_patients=least_patients,
         image_side=about["image_side"],
         grids=dict(zip(about["samples"], grids, strict=True)),
     )

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
+from medattn.disclosure import WITHHELD
 from medattn.figures import style
 from medattn.figures.inputs import PROFILE, numbers
 
@@ -20,7 +21,8 @@ def draw(layer_head: pd.DataFrame, profiles: pd.DataFrame) -> Figure:
     fig = style.figure(style.COLUMN_MM, min(24 + 6.5 * layers, 160))
     axes = fig.subplots()
     if values.isna().all():
-        axes.text(0.5, 0.5, "no true region among the samples", transform=axes.transAxes, ha="center")
+        why = "too few patients with a true region" if WITHHELD in set(layer_head.n) else "no true region among the samples"
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center")
         axes.set_axis_off()
         return fig
     enrichment = np.zeros((layers, heads))

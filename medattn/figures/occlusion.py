@@ -1,14 +1,15 @@
 """Does what the model looks at matter? Hiding the true region against hiding as much elsewhere."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from medattn.figures import dots, style
+from medattn.figures import dots, private, style
 from medattn.figures.inputs import numbers
 
 
-def draw(table: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
-    """(a) drop in margin per finding, (b) effect of each question against the attention its region had."""
+def draw(table: pd.DataFrame, pairs: pd.DataFrame, in_private: bool = False) -> Figure:
+    """(a) drop in margin per finding, (b) effect of each question, or hexagons of them, against the attention its region had."""
     fig = style.figure(style.PAGE_MM, 72)
     left, right = fig.subplots(1, 2, width_ratios=(1.15, 1))
     style.letter(left, "a")
@@ -25,6 +26,30 @@ def draw(table: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
         dots.draw(left, *(numbers(table[name]) for name in columns), colour, shift, label)
     dots.rows(left, [f"{row.finding}\n(n = {row.n})" for row in table.itertuples()])
     dots.no_effect(left)
+    if numbers(table.drop_region).notna().any():
+        _limit(left, table)
+    left.set_xlabel("drop of the margin (nats), 95 % interval")
+    if left.get_legend_handles_labels()[0]:
+        left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handletextpad=0.3)
+    if in_private:
+        region, effect = (numbers(pairs[name]) for name in ("region_mass", "effect"))
+        there = region.notna() & effect.notna()
+        private.hexagons(right, region[there].to_numpy(), effect[there].to_numpy(), list(pairs.subject_id[there]), "questions")
+    else:
+        _points(right, pairs)
+    right.axhline(0, color=style.GREY, linewidth=0.8, linestyle="--")
+    right.set_xlabel("attention in the true region (share), clean image")
+    right.set_ylabel("effect: region − elsewhere (nats)")
+    every = table.iloc[-1]
+    if every.correlation_low:  # empty where there is no interval, or where it is withheld
+        low, high = float(every.correlation_low), float(every.correlation_high)
+        said = f"Spearman ρ over patients {float(every.correlation_with_region_mass):.2f} (95 % {low:.2f} to {high:.2f})"
+        right.set_xlabel(f"attention in the true region (share), clean image\n{said}")
+    return fig
+
+
+def _limit(left: Axes, table: pd.DataFrame) -> None:
+    """Ends the axis where the points do: an arrow says that a wide interval of few patients goes on."""
     shown = [numbers(table[name]) for name in ("drop_region", "drop_elsewhere", "region_low", "elsewhere_low", "elsewhere_high")]
     highs = numbers(table.region_high)
     reach = 1.6 * max(values.abs().max() for values in shown[:2])
@@ -35,19 +60,11 @@ def draw(table: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
             edge, ends = left.get_xlim()[side], numbers(table[f"{short}_{bound}"])
             beyond = ends.index[ends > edge] if side else ends.index[ends < edge]
             left.plot([edge] * len(beyond), beyond + shift, marker, color=colour, markersize=4, clip_on=False)
-    left.set_xlabel("drop of the margin (nats), 95 % interval")
-    left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handletextpad=0.3)
+
+
+def _points(right: Axes, pairs: pd.DataFrame) -> None:
     for index, finding in enumerate(sorted(set(pairs.finding))):
         some = pairs[pairs.finding == finding]
         marker, colour = style.MARKERS[index % len(style.MARKERS)], style.COLOURS[index % len(style.COLOURS)]
         right.plot(numbers(some.region_mass), numbers(some.effect), marker, color=colour, markersize=4, alpha=0.8, markeredgewidth=0, label=finding)
     right.legend(loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2)
-    right.axhline(0, color=style.GREY, linewidth=0.8, linestyle="--")
-    right.set_xlabel("attention in the true region (share), clean image")
-    right.set_ylabel("effect: region − elsewhere (nats)")
-    every = table.iloc[-1]
-    if every.correlation_low:
-        low, high = float(every.correlation_low), float(every.correlation_high)
-        said = f"Spearman ρ over patients {float(every.correlation_with_region_mass):.2f} (95 % {low:.2f} to {high:.2f})"
-        right.set_xlabel(f"attention in the true region (share), clean image\n{said}")
-    return fig

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from medattn.figures import dots, style
+from medattn.disclosure import merged_bins
+from medattn.figures import dots, private, style
 from medattn.figures.inputs import numbers
 
 METRICS = {
@@ -19,8 +21,8 @@ METRICS = {
 }
 
 
-def draw(images: pd.DataFrame, table: pd.DataFrame) -> Figure:
-    """(a) images by number of sinks, (b) change of each metric when the sinks are zeroed, in % of its value with them."""
+def draw(images: pd.DataFrame, table: pd.DataFrame, in_private: bool = False) -> Figure:
+    """(a) images by number of sinks, merged where they are few; (b) change of each metric when the sinks are zeroed, in % of its value with them."""
     fig = style.figure(style.PAGE_MM, 66)
     left, right = fig.subplots(1, 2)
     style.letter(left, "a")
@@ -30,6 +32,28 @@ def draw(images: pd.DataFrame, table: pd.DataFrame) -> Figure:
         for panel in (left, right):
             panel.text(0.5, 0.5, "no image was asked about\nthree findings", transform=panel.transAxes, ha="center")
         return fig
+    if in_private:
+        found = merged_bins(np.arange(-0.5, counts.quantile(0.9) + 2), [(counts.to_numpy(), list(images.subject_id[counts.index]))])
+        (private.bars(left, found, style.BLUE) if found else private.no_bars(left))
+    else:
+        _bars(left, images, counts)
+    left.set_xlabel("sink cells (of 256)")
+    left.set_ylabel("images, by area" if in_private else "images")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.yaxis.set_major_locator(MaxNLocator(integer=True))
+    mass = numbers(table.set_index("metric").with_sinks)["mean_mass"]
+    if pd.notna(mass):
+        left.set_title(f"they draw {100 * mass:.1f} % of the attention", loc="right", fontsize=7, color=style.GREY)
+    some = table[table.metric.isin(METRICS)].set_index("metric").reindex([name for name in METRICS if name in set(table.metric)])
+    before = numbers(some.with_sinks)
+    dots.draw(right, *(100 * numbers(some[name]) / before for name in ("difference", "low", "high")), style.BLUE)
+    dots.rows(right, [METRICS[name] for name in some.index])
+    dots.no_effect(right)
+    right.set_xlabel("change without the sinks (%), 95 % interval")
+    return fig
+
+
+def _bars(left: Axes, images: pd.DataFrame, counts: pd.Series) -> None:
     height = np.bincount(counts)
     position = numbers(images.position_sinks)
     if position.notna().any():
@@ -41,16 +65,3 @@ def draw(images: pd.DataFrame, table: pd.DataFrame) -> Figure:
         left.legend()
     else:
         left.bar(range(len(height)), height, color=style.BLUE, width=0.8)
-    left.set_xlabel("sink cells (of 256)")
-    left.set_ylabel("images")
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
-    left.yaxis.set_major_locator(MaxNLocator(integer=True))
-    mass = numbers(table.set_index("metric").with_sinks)["mean_mass"]
-    left.set_title(f"they draw {100 * mass:.1f} % of the attention", loc="right", fontsize=7, color=style.GREY)
-    some = table[table.metric.isin(METRICS)].set_index("metric").reindex([name for name in METRICS if name in set(table.metric)])
-    before = numbers(some.with_sinks)
-    dots.draw(right, *(100 * numbers(some[name]) / before for name in ("difference", "low", "high")), style.BLUE)
-    dots.rows(right, [METRICS[name] for name in some.index])
-    dots.no_effect(right)
-    right.set_xlabel("change without the sinks (%), 95 % interval")
-    return fig

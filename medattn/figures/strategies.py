@@ -5,6 +5,7 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
+from medattn.disclosure import WITHHELD
 from medattn.figures import dots, style
 from medattn.figures.inputs import numbers
 
@@ -29,6 +30,7 @@ def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
     dots.rows(axes[0], names)
     axes[0].axvline(0.5, color=style.GREY, linewidth=0.8, linestyle="--")
     without = robustness[(robustness.condition == "no_image") & (robustness.wordings == "all")]
+    without = without[without.accuracy != ""]
     explained = "dashed: guessing;  dotted: no image" if len(without) else "dashed: guessing"
     axes[0].set_title(explained, loc="left", fontsize=7, color=style.GREY)
     if len(without):
@@ -37,7 +39,8 @@ def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
     for panel in axes[1:]:
         panel.set_xlim(left=0)
     patients = by_strategy.patients.iloc[0] if len(by_strategy) else 0
-    axes[1].set_title(f"bars: 95 % intervals over {patients} patients", loc="left", fontsize=7, color=style.GREY)
+    counted = "" if patients == WITHHELD else f"{patients} "
+    axes[1].set_title(f"bars: 95 % intervals over {counted}patients", loc="left", fontsize=7, color=style.GREY)
     return fig
 
 

@@ -8,8 +8,9 @@ from tqdm import tqdm
 
 from medattn import params as parameters
 from medattn import paths
+from medattn.disclosure import least_patients
 from medattn.metrics import (
-    agreement, correctness, export, groups, hypotheses, inputs, occlusion, published, references, reliance, robustness,
+    agreement, correctness, export, groups, hypotheses, inputs, occlusion, protected, published, references, reliance, robustness,
     sink_tables, strategies, summaries,
 )  # fmt: skip
 from medattn.metrics.inputs import Store
@@ -18,6 +19,7 @@ from medattn.metrics.references import PlaceOf
 from medattn.metrics.rows import columns, evaluate
 from medattn.metrics.samples import Row
 from medattn.params import Params
+from medattn.private_files import protect
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study
 from medattn.tables import fresh_directory, write_csv
@@ -33,6 +35,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
     settings = params.aggregate.profiles
     store = inputs.read_store(root / paths.GRIDS_STORE, settings, with_grid)
     study = read_study(root / params.study)
+    protect(study, root)
     places = Places(Films(study))
     by_image, by_id = defaultdict(list), {}
     for sample in samples:
@@ -95,6 +98,11 @@ def tables_of(
     }
     headline = summaries.headline(rows, questions, contrast)
     plain = {name: table for name, (_, table) in tables.items()}
+    if least_patients(study.licence) > 1:
+        sources = protected.Sources(rows, questions, contrast, relied, occluded, sunk, {"keep": located, "zero": unsunk}, store, place_of)
+        plain, headline = protected.protected(plain, headline, sources)
+        tables = {name: (names, plain[name]) for name, (names, _) in tables.items()}
+        rows = rows if protected.shows(plain["metric_summary"], published.MEANS) else []
     compared = published.published(root / paths.PUBLISHED, study.about.name, rows, plain, headline)
     return by_question, tables | {"published": (published.COLUMNS, compared)}, headline
 

@@ -11,6 +11,7 @@ from medattn.study.schema import read_table
 
 COLUMNS = ("quantity", "unit", "published", "ours", "difference", "comparable", "reason", "source")
 SOURCE_COLUMNS = ("quantity", "study", "published", "unit", "source", "comparable", "reason", "ours")
+MEANS = ("focus", "inside_body_ratio", "entropy")  # of the profile `original`
 TRANSITIONS = {"js_distance_yes_no": "yes→no", "js_distance_no_yes": "no→yes", "js_distance_yes_yes": "yes→yes", "js_distance_no_no": "no→no"}
 
 
@@ -49,7 +50,7 @@ def our_numbers(rows: Sequence[Row], tables: Mapping[str, Sequence[Row]], headli
     numbers = {name: headline[name] for name in ("accuracy_all", "accuracy_baseline", "flip_rate")}
     numbers |= {f"any_flip_{k}": asked.get(f"any_flip_{k}") for k in (3, 4, 5)}
     numbers |= {name: flips.get(kind, {}).get("js_distance_to_baseline") for name, kind in TRANSITIONS.items()}
-    numbers |= {name: mean_of(clean, column("original", name)) for name in ("focus", "inside_body_ratio", "entropy")}
+    numbers |= {name: mean_of(clean, column("original", name)) for name in MEANS}
     consistent = text.get("fully_consistent")
     return numbers | {
         "consistency_by_text": text.get("consistency"),

@@ -81,7 +81,7 @@ def located(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks:
         }
         values = {name: _mean_metrics(some, row, place) for name, some in maps.items()}
         table.append(
-            {name: row[name] for name in ("sample_id", "image_id", "subject_id", "finding")}
+            {name: row[name] for name in ("sample_id", "question_id", "image_id", "subject_id", "finding")}
             | {f"{name}_{metric}": value for name, metrics in values.items() for metric, value in metrics.items()}
         )
     return table
@@ -123,6 +123,12 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
     return table
 
 
+def headed(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row]:
+    """Clean baseline questions with a true region and maps of every head."""
+    known = set(store.head_samples)
+    return [row for row in baseline_rows(rows) if row["sample_id"] in known and place_of(row).region_of(row) is not None]
+
+
 def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row]:
     """LAYER_HEAD: last prompt row of every head, clean baseline questions with a true region; findings, then all.
 
@@ -131,10 +137,8 @@ def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row
     """
     index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
     asked, found = OtherFindings(rows), []
-    for row in baseline_rows(rows):
+    for row in headed(rows, store, place_of):
         region = place_of(row).region_of(row)
-        if region is None or row["sample_id"] not in index:
-            continue
         own = store.heads[index[row["sample_id"]]].astype(np.float64)
         others = [store.heads[index[one["sample_id"]]].astype(np.float64) for one in asked(row) if one["sample_id"] in index]
         coverage = region.coverage.ravel()

@@ -55,21 +55,27 @@ def sinks(rows: Sequence[Row], images: Sequence[Row], store: Store, place_of: Pl
     for name in SINK_IMAGES[3:]:
         cells = intervals.mean(computed, name, name, "with_sinks", "value")
         table.append(_line(name, [row for row in computed if row[name] is not None], cells["with_sinks"], None, cells, "value"))
-    kept, zeroed = Grids(store, without_sinks=False), Grids(store, without_sinks=True)
-    compared = []
-    for row in study_rows(rows):
-        pair = [grids(row) for grids in (kept, zeroed)]
-        if all(grid is not None for grid in pair):
-            compared.append((row, *(_metrics(grid, row, place_of) for grid in pair)))
+    pairs = compared(rows, store, place_of)
     for name in METRICS:
         some = [
             {"subject_id": row["subject_id"], "with": before[name], "without": after[name], "change": after[name] - before[name]}
-            for row, before, after in compared
+            for row, before, after in pairs
             if before[name] is not None and after[name] is not None
         ]
         cells = intervals.mean(some, "change", name, "difference")
         table.append(_line(name, some, mean_of(some, "with"), mean_of(some, "without"), cells, "difference"))
     return table
+
+
+def compared(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[tuple[Row, Row, Row]]:
+    """Clean study rows whose image's sinks were computed, each with METRICS of its grid with and without them."""
+    kept, zeroed = Grids(store, without_sinks=False), Grids(store, without_sinks=True)
+    found = []
+    for row in study_rows(rows):
+        pair = [grids(row) for grids in (kept, zeroed)]
+        if all(grid is not None for grid in pair):
+            found.append((row, *(_metrics(grid, row, place_of) for grid in pair)))
+    return found
 
 
 def _line(name: str, some: Sequence[Row], kept: float | None, zeroed: float | None, cells: Row, short: str) -> Row:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from medattn.report.layouts import LAYOUTS, Column, Rows, caption, kept, mark, three_digits
+from medattn.report.layouts import DASH, LAYOUTS, Column, Rows, caption, kept, mark, three_digits, withholds
 from medattn.report.page import Figure, Number, Section, Table
 from medattn.study.schema import About
 
@@ -83,6 +83,8 @@ def cell(text: str, kind: str) -> str:
 
 def _cell(row: Mapping[str, str], column: Column) -> str:
     text = cell(row[column.name], column.kind)
+    if not text and withholds(row) and column.kind != "text":
+        return DASH
     if text and column.low and row[column.low]:
         text += f" [{cell(row[column.low], column.kind)}, {cell(row[column.high], column.kind)}]"
     return text
@@ -175,7 +177,7 @@ def about(study: About, numbers: Mapping[str, float | None], model: str) -> list
     """Where everything comes from, and what bounds the numbers."""
     return [
         f"Study: {study.title} ({study.source}). Model: {'the study’s own' if '/' not in model else model}. {numbers['n_samples']:,} samples, of which"
-        f" {numbers['n_failed']} could not be computed.",
+        f" {'a few' if numbers['n_failed'] is None else numbers['n_failed']} could not be computed.",
         *(
             ["The model was trained for this study, on drawings like its images: nothing here is about a clinical model."]
             if study.strategy_exposure

@@ -3,13 +3,14 @@ r"""Tables and numbers for a manuscript: booktabs tables, and one \newcommand pe
 import re
 from collections.abc import Mapping
 
-from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, caption, kept, mark, three_digits
+from medattn.disclosure import WITHHELD
+from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, caption, kept, mark, three_digits, withholds
 
 NEGATIVE = re.compile(r"-[\d.]+")
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 ESCAPES = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
            "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "→": r"$\to$", "−": "$-$", "≤": r"$\leq$", "≥": r"$\geq$",
-           "÷": r"$\div$", "×": r"$\times$", "†": r"$\dagger$"}  # fmt: skip
+           "÷": r"$\div$", "×": r"$\times$", "†": r"$\dagger$", "—": "---"}  # fmt: skip
 
 
 def escaped(text: str) -> str:
@@ -39,6 +40,8 @@ def _in_tex(text: str) -> str:
 
 def _cell(row: Mapping[str, str], column: Column) -> str:
     text = shown(row[column.name], column.kind)
+    if not text and withholds(row) and column.kind != "text":
+        return "---"
     if not text or column.kind in ("text", "count"):
         return text
     if column.low and row[column.low]:
@@ -99,6 +102,6 @@ def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None
             keys = [row[key].replace("_", " ") for key in layout.keys]
             for column in layout.columns:
                 for cell in (column.name, column.low, column.high):
-                    if cell and column.kind != "text" and row[cell]:
+                    if cell and column.kind != "text" and row[cell] not in ("", WITHHELD):
                         define(macro_name(name.replace("_", " "), *keys, cell.replace("_", " ")), shown(row[cell], column.kind))
     return "\n".join(lines) + "\n"

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from medattn.disclosure import WITHHELD
+
 Rows = Sequence[Mapping[str, str]]  # a table's cells as they stand in its CSV
-FEW = "†"
+FEW, DASH = "†", "—"
+WITHHELD_NOTE = "Withheld, or —: fewer than 5 patients, or what would give such a number away."
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,13 @@ def caption(layout: Layout, rows: Rows) -> str:
     """The layout's caption, with what brackets and marks mean in these rows."""
     brackets = " In brackets: 95 % intervals by patient." if any(column.low for column in layout.columns) else ""
     few = f" {FEW} fewer than 20 patients." if any(row.get("few_patients") == "true" for row in rows) else ""
-    return layout.caption + brackets + few
+    kept_back = f" {WITHHELD_NOTE}" if any(withholds(row) for row in rows) else ""
+    return layout.caption + brackets + few + kept_back
+
+
+def withholds(row: Mapping[str, str]) -> bool:
+    """Whether something of the row is withheld: its empty cells are then shown as a dash."""
+    return WITHHELD in row.values()
 
 
 def mark(row: Mapping[str, str], column: Column, layout: Layout) -> str:

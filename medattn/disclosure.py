@@ -1,0 +1,303 @@
+"""Which numbers of a study may be published. Pure functions; medattn/metrics/cells.py says what each number stands for.
+
+A credentialed study publishes nothing that stands for fewer than LEAST patients:
+
+- Small cells are withheld: counts, means, shares and intervals over 1 to 4 patients. A count of nobody is shown.
+- So is what would give them away. Withheld cells must not follow from the shown ones by adding and subtracting (a
+  total and its parts, the same group in another table), nor may two shown counts of a group and of a part of it
+  differ by 1 to 4 patients.
+- Least and largest values are single patients: always withheld. A median needs LEAST_FOR_MEDIAN patients.
+- A share may be published if its denominator is at least LEAST patients, whatever its numerator: how often the model
+  errs or changes its answer says nothing about a patient. Numbers of samples by truth, region, view or transition are
+  cells.
+
+A withheld count reads WITHHELD in the tables; every other withheld cell is empty. An open study withholds nothing.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+LEAST, LEAST_FOR_MEDIAN = 5, 10  # patients
+WITHHELD = "withheld"
+PATIENTS = frozenset({"patients", "region_patients", "informative_patients", "same_wording_patients", "differing_patients"})
+COUNTS = PATIENTS | {"n", "positives", "n_region", "n_truth", "n_correct", "n_incorrect", "n_failed"}
+SHARES = frozenset({
+    "accuracy", "accuracy_decided", "flip_rate", "hedge_shift_rate", "unparsed_rate", "margin_valid_share", "margin_agreement",
+    "accuracy_difference", "yes_rate", "agreement_with_clean", "fully_consistent", "any_flip", "hedge_shift", "flip_to_baseline",
+    "consistency", "text_only_agreement", "consistent_but_blind", "pointing_game", "rank_accuracy", "iou_top10", "flip_region",
+    "flip_elsewhere", "gated", "region_fallback", "smallest_p",
+})  # fmt: skip
+FOLLOW_COUNTS = frozenset({"few_patients", "smallest_p"})  # tell a count, so they go where it goes
+
+
+def least_patients(licence: str) -> int:
+    """How many patients a published number must stand for: 1 for an open study."""
+    return 1 if licence == "open" else LEAST
+
+
+class Level(IntEnum):
+    """What of a group is withheld; each level holds the ones before it."""
+
+    NOTHING = 0
+    PATIENTS = 1  # how many patients it has
+    COUNTS = 2  # and how many samples
+    ALL = 3  # and every value
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Columns of one or several rows of a table that stand for the same samples.
+
+    group: a bit per sample. whole: the rows are about no other samples, so they are withheld with it. metric: what the
+    means are of; two groups with means of one metric give away the mean of their difference.
+    """
+
+    table: str
+    rows: tuple[int, ...]
+    columns: tuple[str, ...]
+    group: int
+    whole: bool = False
+    metric: str = ""
+
+    @property
+    def counts(self) -> frozenset[str]:
+        return COUNTS & set(self.columns)
+
+    @property
+    def tells(self) -> bool:
+        """Whether its values betray how many samples there are: shares do, being fractions."""
+        return not SHARES.isdisjoint({*self.columns, self.metric.removeprefix("decision_")})
+
+
+class Population:
+    """Whose samples they are. samples: an id per bit of a group -> its patient."""
+
+    def __init__(self, samples: Mapping[object, str]) -> None:
+        self._bits = {sample: bit for bit, sample in enumerate(samples)}
+        self._patients = list(samples.values())
+        self._of_patient: dict[str, int] = {}
+        for bit, patient in enumerate(self._patients):
+            self._of_patient[patient] = self._of_patient.get(patient, 0) | 1 << bit
+
+    def group(self, samples: Iterable[object]) -> int:
+        """The group of these samples; an id that is not known is an error."""
+        found = 0
+        for sample in samples:
+            found |= 1 << self._bits[sample]
+        return found
+
+    def patients(self, group: int, most: float = math.inf) -> int:
+        """How many patients a group has, counted up to `most`."""
+        count = 0
+        while group and count < most:
+            group &= ~self._of_patient[self._patients[(group & -group).bit_length() - 1]]
+            count += 1
+        return count
+
+    def everything_of(self, group: int) -> int:
+        """Every sample of the group's patients."""
+        found, rest = 0, group
+        while rest:
+            own = self._of_patient[self._patients[(rest & -rest).bit_length() - 1]]
+            found, rest = found | own, rest & ~own
+        return found
+
+
+def levels(cells: Sequence[Cell], partitions: Iterable[Sequence[int]], population: Population, least: int = LEAST) -> dict[int, Level]:
+    """Group -> what of it is withheld. partitions: groups that add up to the group of all their samples."""
+    shown = {cell.group for cell in cells} - {0}
+    counted = sorted({cell.group for cell in cells if cell.counts} - {0}, key=lambda group: (group.bit_count(), group))
+    of_patients = {cell.group for cell in cells if cell.counts & PATIENTS}
+    telling = {cell.group for cell in cells if cell.tells}
+    metrics: dict[int, set[str]] = {}
+    for cell in cells:
+        metrics.setdefault(cell.group, set()).update({cell.metric} - {""})
+    found = dict.fromkeys(shown, Level.NOTHING)
+
+    def few(group: int) -> bool:
+        return 0 < population.patients(group, least) < least
+
+    def withhold(group: int, level: Level) -> None:
+        level = Level.ALL if level == Level.COUNTS and group in telling else level
+        found[group] = max(found[group], level)
+
+    for group in shown:
+        if few(group):
+            withhold(group, Level.ALL)
+    equations = {_equation(parts) for parts in partitions}
+    closures = {group: population.everything_of(group) for group in of_patients}
+    for index, inner in enumerate(counted):
+        for outer in counted[index + 1 :]:
+            rest = outer & ~inner
+            if inner & ~outer:
+                continue
+            if rest in shown:
+                equations.add(_equation((inner, rest)))
+            if max(found[inner], found[outer]) >= Level.COUNTS:
+                continue
+            if few(rest):
+                withhold(inner, Level.ALL if metrics[inner] & metrics[outer] else Level.COUNTS)
+            elif {inner, outer} <= of_patients and few(outer & ~closures[inner]):
+                withhold(inner, Level.PATIENTS)
+    ordered = sorted(equations)
+    while (step := _next_step(ordered, found, few)) is not None:
+        withhold(*step)
+    return found
+
+
+def _equation(parts: Iterable[int]) -> tuple[int, ...]:
+    """(total, part, part, …): the total's samples are those of the parts, none twice."""
+    parts = sorted(set(parts) - {0})
+    total = 0
+    for part in parts:
+        if total & part:
+            raise ValueError("groups that should be parts of one total overlap")
+        total |= part
+    return (total, *parts)
+
+
+def _next_step(equations: Sequence[tuple[int, ...]], found: Mapping[int, Level], few) -> tuple[int, Level] | None:
+    """A further group to withhold, and how; None where no withheld one can be computed from the shown ones."""
+    known = {group for group, level in found.items() if level < Level.COUNTS}
+    for equation in equations:  # what is withheld of one total, taken together
+        hidden = [part for part in equation[1:] if part not in known]
+        together = sum(hidden)
+        if equation[0] in known and hidden and (few(together) or (len(hidden) == 1 and hidden[0] in found)):
+            if (victim := _cheapest([equation], known)) is not None:
+                return victim, max((found[part] for part in hidden if part in found), default=Level.ALL)
+    unknown = sorted({group for equation in equations for group in equation} - known)
+    if not unknown:
+        return None
+    column = {group: index for index, group in enumerate(unknown)}
+    matrix = np.zeros((len(equations), len(unknown)))
+    for row, (total, *parts) in enumerate(equations):
+        for group in (total, *parts) if parts != [total] else ():
+            if group in column:
+                matrix[row, column[group]] = -1 if group == total else 1
+    rank = np.linalg.matrix_rank(matrix)
+    for group in unknown:
+        if group not in found:
+            continue
+        unit = np.zeros((1, len(unknown)))
+        unit[0, column[group]] = 1
+        if np.linalg.matrix_rank(np.vstack([matrix, unit])) == rank:
+            near = [equation for equation in equations if group in equation]
+            for some in (near, equations):
+                if (victim := _cheapest(some, known)) is not None:
+                    return victim, found[group]
+    return None
+
+
+def _cheapest(equations: Iterable[tuple[int, ...]], known: set[int]) -> int | None:
+    """Of the shown groups in these equations the one with the fewest samples, parts before totals."""
+    parts = {part for equation in equations for part in equation[1:] if part in known}
+    totals = {equation[0] for equation in equations if equation[0] in known}
+    return min(parts or totals, key=lambda group: (group.bit_count(), group), default=None)
+
+
+def withhold(
+    tables: Mapping[str, Sequence[Mapping[str, object]]], keys: Mapping[str, Sequence[str]], cells: Sequence[Cell], found: Mapping[int, Level]
+) -> dict[str, list[dict[str, object]]]:
+    """The tables with what `levels` found withheld; `keys` of a row stay. ValueError for a column that no cell speaks for."""
+    made = {name: [dict(row) for row in rows] for name, rows in tables.items()}
+    spoken = {name: [set(keys[name]) for _ in rows] for name, rows in made.items()}
+    for cell in cells:
+        level = found.get(cell.group, Level.NOTHING)
+        for index in cell.rows:
+            row = made[cell.table][index]
+            spoken[cell.table][index] |= set(cell.columns)
+            columns = set(row) - set(keys[cell.table]) if cell.whole and level == Level.ALL else cell.columns
+            for name in columns:
+                if row[name] is not None and level >= _goes_at(name):
+                    row[name] = WITHHELD if name in COUNTS else None
+    for name, rows in made.items():
+        for row, covered in zip(rows, spoken[name], strict=True):
+            if missing := sorted(set(row) - covered):
+                raise ValueError(f"table {name}: nothing says how many patients {missing[0]} stands for: add it to metrics/cells.py")
+    return made
+
+
+def _goes_at(column: str) -> Level:
+    return Level.PATIENTS if column in PATIENTS else Level.COUNTS if column in COUNTS | FOLLOW_COUNTS else Level.ALL
+
+
+# --- distributions ----------------------------------------------------------------------------------------------------
+
+
+class Bin(NamedTuple):
+    """A bar of a histogram. steps: how many of the first edges' bins it is drawn across; counts: one per sample of values."""
+
+    low: float
+    high: float
+    steps: int
+    counts: tuple[int, ...]
+
+
+def nice_step(value: float) -> float:
+    """The smallest of 1, 2, 2.5, 5 · 10^k that is at least `value` > 0: it tells little about what it came from."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9))
+
+
+def steady_edges(values: np.ndarray, bins: int) -> np.ndarray:
+    """Edges of about `bins` equal bins at round numbers over the middle nine tenths of the values and half as much beyond.
+
+    Neither position nor number depends on the least or the largest value, which belong to single patients.
+    """
+    low, high = np.quantile(values, (0.05, 0.95))
+    step = nice_step((high - low) / bins or abs(high) / bins or 1.0)
+    margin = bins // 2
+    first, last = math.floor(low / step) - margin, math.ceil(high / step) + margin
+    return np.arange(first, last + 1) * step
+
+
+def divergence_edges(wording: np.ndarray, finding: np.ndarray, bins: int = 24) -> np.ndarray:
+    """Edges for the divergences of js_contrast, logarithmic where none is 0: the table's and the chart's, which must be the same.
+
+    Two histograms of the same images at different edges would give away how many lie between.
+    """
+    both = np.concatenate([wording, finding])
+    return 10 ** steady_edges(np.log10(both), bins) if both.min() > 0 else steady_edges(both, bins)
+
+
+def merged_bins(
+    edges: np.ndarray, samples: Sequence[tuple[np.ndarray, Sequence[str]]], least: int = LEAST
+) -> list[Bin]:
+    """Bars between some of `edges` whose every count is nobody or at least `least` patients, in each sample of (values, patients).
+
+    Neighbours are merged until that holds. Values beyond the edges count in the outermost bars, which are drawn one
+    step wide however far their values reach. Fewer than two bars are no distribution: [].
+    """
+    last = len(edges) - 1
+    places = [np.clip(np.searchsorted(edges, values, side="right") - 1, 0, last - 1) for values, _ in samples]
+    owners = [np.asarray(patients) for _, patients in samples]
+
+    def safe(start: int, stop: int) -> bool:
+        inside = [len(set(who[(at >= start) & (at < stop)])) for at, who in zip(places, owners, strict=True)]
+        return all(count == 0 or count >= least for count in inside)
+
+    spans, start = [], 0
+    for stop in range(1, last + 1):
+        if safe(start, stop):
+            spans.append((start, stop))
+            start = stop
+    while start < last and spans:
+        start = spans.pop()[0]
+        if safe(start, last):
+            spans.append((start, last))
+            start = last
+    if start < last:
+        return []
+    counted = [(a, b, tuple(int(((at >= a) & (at < b)).sum()) for at in places)) for a, b in spans]
+    filled = [index for index, (*_, counts) in enumerate(counted) if any(counts)]
+    if len(filled) < 2:
+        return []
+    counted = counted[filled[0] : filled[-1] + 1]
+    (_, b, first), (a, _, final) = counted[0], counted[-1]
+    counted[0], counted[-1] = (b - 1, b, first), (a, a + 1, final)
+    return [Bin(float(edges[a]), float(edges[b]), b - a, counts) for a, b, counts in counted]
