@@ -1,8 +1,8 @@
 """Wording strategies as studies label them, in the canonical terms.
 
 Labels in the wild are free text: "Synonym + clause (fronted prepositional phrase)". What stands in brackets or quotes is
-detail; the rest is split at its joiners, and each part is known by a keyword. A part that no keyword knows is kept as it
-is and counted, never guessed.
+detail; the rest is split at its joiners, and each part is known by its keywords. A part that no keyword knows, or that
+negates ("not passive", "antonym"), is kept as it is and counted, never guessed.
 """
 
 import re
@@ -15,22 +15,28 @@ BASELINE = "baseline"
 STRATEGIES = ("phrasing", "synonym", "clause", "register", "voice")
 CANONICAL = (*STRATEGIES, "spelling", "ellipsis")
 OTHER = "other"  # the primary strategy of a label of which nothing is known
-# The first strategy whose pattern is found in a part names it: beginnings of words.
+# A part names every strategy whose pattern is found in it, in the order of the text: beginnings of words.
 KEYWORDS: dict[str, str] = {
-    "ellipsis": r"ellip|omission|omit|telegra|shorten|truncat|fragment",
-    "spelling": r"spell|typo|misspell|orthograph|punctuat|capitali[sz]",
-    "voice": r"voice|passive|passivi[sz]|active\b",
-    "synonym": r"synonym|lexical|lexeme|vocabular|word substitut|word choice|substitut|terminolog",
-    "register": r"register|formal|informal|colloquial|tone\b|technical|lay\b|laym|layperson|plain language",
-    "clause": r"clause|clausal|front(?:ed|ing)|preposition|word order|reorder|restructur|syntact|syntax|cleft",
-    "phrasing": r"phras|paraphras|rephras|reword|wording|question form|interrogativ",
+    "ellipsis": r"ellip|omission|omit|telegra|shorten|truncat|fragment|dropp(?:ed|ing)\b|headline",
+    "spelling": r"spell|typo|misspell|orthograph|punctuat|capitali[sz]|hyphenat|case change|letter case|(?:upper|lower) ?case",
+    "voice": r"voice\b(?! to (?:text|speech)| recogni)|passive|passivi[sz]|active\b",
+    # a bare "substitution" is of words; a substitution of something else ("pronoun substitution") is not known
+    "synonym": r"synonym|lexical|lexeme|vocabular|word choice|terminolog|(?:word|term) substitut"
+    r"|^substitut\w*(?: of (?:word|term)s?)?$",
+    "register": r"register|formal|informal|colloquial|conversational|tone\b|technical|lay\b|laym|layperson|plain language",
+    "clause": r"clause|clausal|front(?:ed|ing)|preposition|word order|reorder|restructur|syntact|syntax|cleft|nominali[sz]"
+    r"|(?:question|subject|verb) inver(?:sion|ted)|inverted (?:question|word order)",
+    # not the phrases of grammar: "noun phrase", "prepositional phrase"
+    "phrasing": r"phrasing|(?<!noun )(?<!verb )(?<!al )phrase|paraphras|rephras|reword|wording|question form(?!al)|interrogativ",
 }
-_BASELINE = re.compile(r"baseline|original|baseline (?:question|wording)|original (?:question|wording)")
+_BASELINE = re.compile(r"(?:baseline|original)(?: (?:phrasing|text|form|version|wording|question))*")
+_NEGATES = re.compile(r"(?<!\byes )(?<!\byes or )\b(?:no|not|non|without)\b|antonym|hyponym|hypernym|negat")
 _DETAIL = re.compile(
     r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|\"[^\"]*\"|“[^”]*”|«[^»]*»|(?<!\w)'(?:[^']|(?<=\w)'(?=\w))*'(?!\w)|‘[^’]*’(?!\w)"
     r"|\([^()]*$|\[[^\[\]]*$"  # a bracket that is never closed
 )
-_JOINER = re.compile(r"[+;/,&|]|\b(?:and|with|using|plus)\b", re.IGNORECASE)
+# A hyphen inside a word joins nothing ("word-order"), nor does the slash of "yes/no".
+_JOINER = re.compile(r"[+;,&|–—→]|(?<!\byes)(?<!\byes )/|\s-\s|->|\b(?:and|with|using|plus|then)\b", re.IGNORECASE)
 _KNOWN = {name: re.compile(rf"\b(?:{pattern})") for name, pattern in KEYWORDS.items()}
 
 
@@ -63,11 +69,11 @@ def labels(text: str) -> Labels:
     parts = [part for piece in _JOINER.split(rest) if (part := _as_it_is(piece))]
     if not parts and _as_it_is(text):
         parts = [_as_it_is(text)]  # nothing but detail: not to be read as a strategy, not to be lost either
-        found = [None]
+        found = [()]
     else:
-        found = [_strategy(part) for part in parts]
-    every = tuple(dict.fromkeys(name for name in found if name))
-    unknown = tuple(dict.fromkeys(part for part, name in zip(parts, found, strict=True) if name is None))
+        found = [_strategies(part) for part in parts]
+    every = tuple(dict.fromkeys(name for names in found for name in names))
+    unknown = tuple(dict.fromkeys(part for part, names in zip(parts, found, strict=True) if not names))
     return Labels(every[0] if every else OTHER, every, unknown, detail)
 
 
@@ -83,12 +89,15 @@ def said(unknown: dict[str, int]) -> str:
     return f"; strategy labels not known, kept as they are: {parts}" if parts else ""
 
 
-def _strategy(part: str) -> str | None:
-    """The one strategy that a part of a label names, or None."""
+def _strategies(part: str) -> tuple[str, ...]:
+    """The strategies that a part of a label names, in the order of the text; none for a part that negates."""
     plain = " ".join(re.split(r"[\W_]+", part.lower())).strip()
     if _BASELINE.fullmatch(plain):
-        return BASELINE
-    return next((name for name, pattern in _KNOWN.items() if pattern.search(plain)), None)
+        return (BASELINE,)
+    if _NEGATES.search(plain):
+        return ()
+    at = {name: match.start() for name, pattern in _KNOWN.items() if (match := pattern.search(plain))}
+    return tuple(sorted(at, key=at.__getitem__))
 
 
 def _as_it_is(piece: str) -> str:
