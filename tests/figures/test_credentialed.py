@@ -18,6 +18,7 @@ from tests.figures.test_figures import settings
 from tests.metrics.conftest import make_params, make_root
 from tests.test_disclosure import planted_root
 
+pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):

@@ -20,7 +20,7 @@ from medattn.study.mimic import questions as question_sets
 from medattn.study.mimic import regions
 from medattn.study.mimic.archive import Archive, Image, Pinned
 from medattn.study.mimic.candidates import KEEP, RULES, Collector, Question, in_turn, slug
-from medattn.study.mimic.labels import read_labels, related
+from medattn.study.mimic.labels import near, read_labels
 from medattn.study.mimic.layout import LABELS
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study, sha256_of
 from medattn.study.strategy_labels import unknown_labels
@@ -220,13 +220,14 @@ def wordings_of(question: Question, variants: str) -> list[tuple[int, str, str]]
 def controls(asked: Sequence[Question], options: Options) -> list[tuple[str, str]]:
     """(finding, question) about other findings of the image, in the words of its first question whose form is known.
 
-    In an order decided by seed and ids; findings that include an asked one, or are included, are no other findings.
+    In an order decided by seed and ids; what an asked question may be about, and its relatives, are no other findings.
     """
     form = next((question.asked for question in asked if question.asked is not None), None)
     if form is None:
         return []
-    near = set().union(*(related(question.asked.finding if question.asked else question.finding) for question in asked))
-    names = [finding for finding in LABELS.values() if finding not in near]
+    about = ((question.text, question.asked.finding if question.asked and question.asked.known else None) for question in asked)
+    excluded = set().union(*(near(text, known) for text, known in about))
+    names = [finding for finding in LABELS.values() if finding not in excluded]
     names.sort(key=lambda finding: digest_of(options.seed, "control", asked[0].image.dicom_id, finding))
     return [(finding, form.ask(finding)) for finding in sorted(names[: options.controls])]
 

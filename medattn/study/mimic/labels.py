@@ -1,26 +1,60 @@
 """What is known of a study's findings: the CheXpert labels of its report, and what they say about each other."""
 
+import re
 from collections.abc import Collection
 
+from medattn.study.findings import named
 from medattn.study.mimic.archive import Archive
 from medattn.study.mimic.layout import ABSENT, CHEXPERT, LABELS, PRESENT
 
 ANSWERS = {PRESENT: "yes", ABSENT: "no"}  # uncertain and not mentioned are no answer
 
-# Findings that include, or hardly differ from, each other: a control about one would not be about another finding than its
-# relative. Source of the first two lines and of pleural other: the hierarchy of CheXpert (Irvin et al. 2019, figure 1).
+# Findings that include, or hardly differ from, each other, also to the eye: a control about one would not be about another
+# finding than its relative. Source of the first two families and of pleural other: CheXpert's hierarchy (Irvin et al. 2019,
+# figure 1); the rest is radiology: an effusion on a supine film is an opacity, a hernia looks like a mass behind the heart.
+_OPACITIES = {"lung opacity", "edema", "consolidation", "pneumonia", "lung lesion", "atelectasis", "nodule", "lung mass"}
+_HEART = {"enlarged cardiomediastinum", "cardiomegaly", "enlarged cardiac silhouette"}
+_PLEURA = {"pleural effusion", "pleural other", "pleural thickening", "blunting of the costophrenic angle"}
+_DEVICES = {"support devices"}
 _FAMILIES = (
-    {"lung opacity", "edema", "consolidation", "pneumonia", "lung lesion", "atelectasis", "nodule", "lung mass"},
-    {"enlarged cardiomediastinum", "cardiomegaly", "enlarged cardiac silhouette"},
-    {"pleural effusion", "pleural other", "pleural thickening", "blunting of the costophrenic angle"},
-    {"edema", "vascular congestion"},
+    _OPACITIES,
+    _HEART,
+    _PLEURA,
     {"fracture", "rib fracture"},
+    {"edema", "vascular congestion"},
+    *({"lung opacity", other} for other in (*_PLEURA, "vascular congestion", "hiatal hernia")),
+    *({"atelectasis", other} for other in ("pleural effusion", "blunting of the costophrenic angle")),
+    *({"pneumothorax", other} for other in ("pneumomediastinum", "subcutaneous emphysema", "emphysema")),
+    *({"enlarged cardiomediastinum", other} for other in ("tortuous aorta", "hiatal hernia")),
+    {"consolidation", "pleural effusion"},
+    {"hiatal hernia", "lung lesion"},
+)
+# Words of a question whose finding the lexicon does not know, and what it may be about.
+_WORDS = (
+    (r"opacit|opacif|infiltrat|infect|collapse|granuloma|mass|nodul|lesion|airspace|shadow", _OPACITIES),
+    (r"tube|line\b|lines\b|catheter|pacemaker|port\b|device|wire|clip|picc|stent|valve|hardware", _DEVICES),
+    (r"heart|cardi|mediastin|aort", _HEART),
+    (r"effusion|pleura|fluid|costophrenic", _PLEURA),
+    (r"fractur|broken|bone|rib", {"fracture"}),
+    (r"failure|overload|congest", {"edema", "cardiomegaly", "pleural effusion"}),
+    (r"abnormal|finding|diseas|anything|assessment|problem|patholog|normal", set(LABELS.values())),
 )
 
 
 def related(finding: str) -> set[str]:
-    """The finding and those that it includes, or that include it."""
+    """The finding and those that it includes, that include it, or that it hardly differs from."""
     return {finding}.union(*(family for family in _FAMILIES if finding in family))
+
+
+def near(question: str, known: str | None) -> set[str]:
+    """What a question may be about: `known`, the finding of the lexicon that it asks for, with its relatives.
+
+    None: every finding that the text names, and what its other words may mean.
+    """
+    if known is not None:
+        return related(known)
+    found = set().union(*(related(finding) for finding, _, _ in named(question)))
+    return found.union(*(meant for words, meant in _WORDS if re.search(words, question, re.IGNORECASE)))
 
 
 def read_labels(archive: Archive, wanted: Collection[str] | None = None) -> dict[str, dict[str, str]]:

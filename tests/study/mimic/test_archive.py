@@ -9,7 +9,7 @@ import pytest
 from medattn.errors import InputError
 from medattn.study.mimic import layout
 from medattn.study.mimic.archive import Archive, Pinned
-from medattn.study.mimic.labels import read_labels, related
+from medattn.study.mimic.labels import near, read_labels, related
 
 from .conftest import AP, IMAGES, LATERAL, OTHER, PA, SECOND, path_of
 
@@ -86,8 +86,24 @@ def test_labels_are_decided_only_by_one_and_zero(root):
 
 def test_findings_that_include_each_other_are_related():
     assert related("cardiomegaly") == {"cardiomegaly", "enlarged cardiomediastinum", "enlarged cardiac silhouette"}
-    assert "lung opacity" in related("pneumonia") and related("pneumothorax") == {"pneumothorax"}
+    assert "lung opacity" in related("pneumonia") and related("support devices") == {"support devices"}
+    assert "lung opacity" in related("pleural effusion") and "pneumonia" not in related("pleural effusion")
     assert all(finding in related(finding) for finding in layout.LABELS.values())
+
+
+@pytest.mark.parametrize(
+    ("question", "includes"),
+    [
+        ("is there either atelectasis or edema?", {"atelectasis", "edema", "lung opacity"}),
+        ("is there a small pleural effusion?", {"pleural effusion", "pleural other"}),
+        ("is there an infiltrate?", {"lung opacity", "pneumonia"}),
+        ("is there a chest tube?", {"support devices"}),
+        ("is there heart failure?", {"edema", "cardiomegaly", "pleural effusion"}),
+        ("are there any abnormalities?", set(layout.LABELS.values())),
+    ],
+)
+def test_a_question_of_unknown_finding_may_be_about_whatever_its_words_may_mean(question, includes):
+    assert includes <= near(question, None)
 
 
 @pytest.mark.parametrize("name", [layout.METADATA, layout.SPLIT])
