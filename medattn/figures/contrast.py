@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from medattn.disclosure import divergence_edges, merged_bins
 from medattn.figures import private, style
@@ -38,6 +38,10 @@ def draw(contrast: pd.DataFrame, in_private: bool = False) -> Figure:
     if in_private:
         _hexagons(left, wording, finding, list(contrast.subject_id[both]), logarithmic)
         _merged_bars(right, wording, finding, list(contrast.subject_id[both]))
+        if logarithmic:  # fewer than one decade: no tick would be labelled, or all
+            right.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            right.xaxis.set_minor_formatter(NullFormatter())
     else:
         span = _points(left, wording, finding)
         _bars(right, wording, finding, np.geomspace(*span, 25) if logarithmic else np.linspace(*span, 25))
