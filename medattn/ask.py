@@ -53,8 +53,10 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
     from medattn.model.decode import decode, image_features
     from medattn.model.load import load
     from medattn.model.prompt import Prompter, PromptSettings
+    from medattn.study.mimic.model_names import PUBLISHED
 
-    loaded = load(location, dtype, device)
+    pinned = PUBLISHED.get(str(location))
+    loaded = load(location, dtype, device, pinned.revision if pinned else None)
     given = params.prompt
     settings = PromptSettings(given.system or SYSTEM, given.template or TEMPLATE, given.order or ORDER)
     prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
@@ -124,7 +126,7 @@ def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
 @click.command(name="ask")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.argument("question")
-@click.option("--model", default=str(MODEL), show_default=True, help="Model directory, or Hugging Face name in the local cache.")
+@click.option("--model", default=str(MODEL), show_default=True, help="Model directory, or Hugging Face name in the local cache, MedGemma at its pinned revision.")
 @click.option("--dtype", type=click.Choice(["float64", "float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--profile", default="decision", show_default=True, help="Of aggregate.profiles in params.yaml.")

@@ -22,9 +22,9 @@ from medattn.seeding import digest_of
 LAYERS, VISION_LAYERS = 34, 27
 IMAGE_SIZE = 896
 
-# config.json of google/gemma-3-4b-it, whose shape MedGemma-4b shares. What the file leaves to the library's defaults
-# stands here, too, so that no default decides. Compared with google/gemma-3-4b-it as described in vlm_config.json of
-# simaai/gemma-3-4b-it-a16w4, value by value.
+# The shape of google/gemma-3-4b-it, which MedGemma-4b shares. What its config.json leaves to the library's defaults stands
+# here, too, so that no default decides. The file itself is gated: compared with the public description in vlm_config.json of
+# simaai/gemma-3-4b-it-a16w4; token ids are those that other public Gemma 3 configurations have.
 PUBLISHED = {
     "architectures": ["Gemma3ForConditionalGeneration"],
     "boi_token_index": 255999,

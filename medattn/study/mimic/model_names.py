@@ -20,8 +20,8 @@ class PublishedModel:
     max_new_tokens: int
 
 
-# The order is the model card's and the original study's. The template asks for the two words that are parsed: without
-# it the first token is often "Based", and the answer margin is not valid.
+# The order is the original study's. The template asks for the two words whose logits make the answer margin: a model that
+# begins with another word has no valid margin.
 _ASKED = {"system": "", "template": "{question} Answer with yes or no.", "order": "question_first"}
 
 MEDGEMMA = PublishedModel(
