@@ -38,12 +38,17 @@ class Term:
             return self
         return Term(self.many or _plural(self.text), countable=True, plural=True)
 
+    @property
+    def on_both_sides(self) -> "Term":
+        """As it stands for one on each side: several of what is counted, else without an article."""
+        return self.in_plural if self.countable else replace(self, article="")
+
     def sided(self, before: str) -> "Term":
         """The term with `before` in front: "left-sided nodule"; "bilateral" makes several of what is counted."""
         if not before:
             return self
-        both = before.startswith(("bilateral", "bi"))
-        term = self.in_plural if both and self.countable else self
+        both = before.startswith(("bi", "both"))
+        term = self.on_both_sides if both else self
         article = "" if both or not term.article else "an" if before[0] in "aeiou" else "a"
         return replace(term, text=f"{before} {term.text}", article=article)
 
@@ -58,13 +63,23 @@ def _plural(text: str) -> str:
     return f"{text}es" if text.endswith(("s", "sh", "x")) else f"{text}s"
 
 
+# The embedded study's findings: how it asks about them without a place is frozen with it.
+EMBEDDED = ("pleural effusion", "pneumothorax", "consolidation", "cardiomegaly", "nodule")
+ANYWHERE, LUNGS, UNPLACED = "anywhere", "lungs", "unplaced"
+
+
 @dataclass(frozen=True)
 class Finding:
-    """Its name in questions, the names that may stand for it, and other spellings that are understood but never chosen."""
+    """Its name in questions, the names that may stand for it, and other spellings that are understood but never chosen.
+
+    where: which places a question can be reworded with. LUNGS, since a synonym says "pulmonary"; UNPLACED: there is one of
+    it, at its own place, so no side and no other place.
+    """
 
     name: Term
     synonyms: tuple[Term, ...]
     spellings: tuple[Term, ...] = ()
+    where: str = ANYWHERE
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -86,56 +101,71 @@ LEXICON: dict[str, Finding] = {
     ),
     "consolidation": Finding(
         Term("consolidation"), (Term("airspace consolidation"), Term("alveolar consolidation")),
-        (Term("consolidations", plural=True),),
+        (Term("consolidations", plural=True),), LUNGS,
     ),
     "cardiomegaly": Finding(
         Term("cardiomegaly"), (_one("enlarged heart"), Term("cardiac enlargement")),
-        (Term("enlargement of the heart"), Term("heart enlargement")),
+        (Term("enlargement of the heart"), Term("heart enlargement")), UNPLACED,
     ),
-    "nodule": Finding(_one("nodule"), (_one("pulmonary nodule"), _one("lung nodule"))),
+    "nodule": Finding(_one("nodule"), (_one("pulmonary nodule"), _one("lung nodule")), where=LUNGS),
     # the other findings of CheXpert
-    "atelectasis": Finding(Term("atelectasis"), (Term("pulmonary atelectasis"), Term("atelectatic change"))),
+    "atelectasis": Finding(
+        Term("atelectasis"), (Term("pulmonary atelectasis"), Term("atelectatic changes", plural=True)),
+        (Term("atelectatic change"),), LUNGS,
+    ),
     "edema": Finding(
         Term("edema"), (Term("pulmonary edema"), Term("lung edema")),
-        (Term("oedema"), Term("pulmonary oedema"), Term("lung oedema")),
+        (Term("oedema"), Term("pulmonary oedema"), Term("lung oedema")), LUNGS,
     ),
     "enlarged cardiomediastinum": Finding(
         _one("enlarged cardiomediastinum"),
-        (Term("cardiomediastinal enlargement"), _one("enlarged cardiomediastinal silhouette")),
+        (Term("cardiomediastinal enlargement"), _one("enlarged cardiomediastinal silhouette")), where=UNPLACED,
     ),
-    "fracture": Finding(_one("fracture"), (_one("bone fracture"), _one("fractured bone"))),
-    "lung lesion": Finding(_one("lung lesion"), (_one("pulmonary lesion"),)),
-    "lung opacity": Finding(Term("lung opacity", "a"), (Term("pulmonary opacity", "a"),)),
+    "fracture": Finding(_one("fracture"), (_one("osseous fracture"),), (_one("bone fracture"), _one("fractured bone"))),
+    "lung lesion": Finding(_one("lung lesion"), (_one("pulmonary lesion"),), where=LUNGS),
+    "lung opacity": Finding(Term("lung opacity", "a"), (Term("pulmonary opacity", "a"),), where=LUNGS),
     # What CheXpert's labeller takes for it: pleural thickening, scars and fibrosis.
     # https://github.com/stanfordmlgroup/chexpert-labeler, phrases/mention/pleural_other.txt
     "pleural other": Finding(
         Term("pleural thickening or scarring"),
         (Term("thickening or scarring of the pleura"), Term("pleural scarring or thickening")),
     ),
-    "pneumonia": Finding(Term("pneumonia"), (_one("pneumonic process"), Term("pneumonic change"))),
-    "support devices": Finding(_one("support device"), (_one("medical support device"), _one("supportive medical device"))),
+    "pneumonia": Finding(
+        Term("pneumonia"), (Term("pneumonic process", "a"), Term("pneumonic changes", plural=True)), (Term("pneumonic change"),), LUNGS
+    ),
+    "support devices": Finding(_one("support device"), (_one("medical support device"),), (_one("supportive medical device"),)),
     # what question sets ask about besides
     "blunting of the costophrenic angle": Finding(
         Term("blunting of the costophrenic angle"), (Term("costophrenic angle blunting"), _one("blunted costophrenic angle"))
     ),
-    "emphysema": Finding(Term("emphysema"), (Term("pulmonary emphysema"), Term("emphysematous change"))),
+    "emphysema": Finding(
+        Term("emphysema"), (Term("pulmonary emphysema"), Term("emphysematous changes", plural=True)),
+        (Term("emphysematous change"),), LUNGS,
+    ),
     "enlarged cardiac silhouette": Finding(
-        _one("enlarged cardiac silhouette"), (Term("enlargement of the cardiac silhouette"), Term("cardiac silhouette enlargement"))
+        _one("enlarged cardiac silhouette"), (Term("enlargement of the cardiac silhouette"), Term("cardiac silhouette enlargement")),
+        where=UNPLACED,
     ),
-    "hiatal hernia": Finding(_one("hiatal hernia"), (_one("hiatus hernia"),)),
-    "lung mass": Finding(_one("lung mass"), (_one("pulmonary mass"),)),
+    "hiatal hernia": Finding(_one("hiatal hernia"), (_one("hiatus hernia"),), where=UNPLACED),
+    "lung mass": Finding(_one("lung mass"), (_one("pulmonary mass"),), where=LUNGS),
     "pleural thickening": Finding(
-        Term("pleural thickening"), (Term("thickening of the pleura"), _one("thickened pleura", "thickened pleurae"))
+        Term("pleural thickening"), (Term("thickening of the pleura"), Term("thickened pleura")), (Term("thickened pleurae", plural=True),)
     ),
-    "pneumomediastinum": Finding(Term("pneumomediastinum"), (Term("mediastinal air"), Term("air in the mediastinum"))),
-    "rib fracture": Finding(_one("rib fracture"), (_one("fractured rib"), _one("fracture of a rib", "fractures of ribs"))),
-    "scoliosis": Finding(Term("scoliosis"), (Term("spinal scoliosis"), Term("scoliosis of the spine"))),
+    "pneumomediastinum": Finding(
+        Term("pneumomediastinum"), (Term("mediastinal air"), Term("air in the mediastinum")), where=UNPLACED
+    ),
+    "rib fracture": Finding(
+        _one("rib fracture"), (_one("fractured rib"), _one("fracture of a rib", "fractures of the ribs")),
+        (Term("fractures of ribs", plural=True),),
+    ),
+    "scoliosis": Finding(Term("scoliosis"), (Term("spinal scoliosis"), Term("scoliosis of the spine")), where=UNPLACED),
     "subcutaneous emphysema": Finding(
         Term("subcutaneous emphysema"), (Term("subcutaneous air"), Term("air in the subcutaneous tissue"))
     ),
-    "tortuous aorta": Finding(_one("tortuous aorta"), (Term("aortic tortuosity"), Term("tortuosity of the aorta"))),
+    "tortuous aorta": Finding(_one("tortuous aorta"), (Term("aortic tortuosity"), Term("tortuosity of the aorta")), where=UNPLACED),
     "vascular congestion": Finding(
-        Term("vascular congestion"), (Term("pulmonary vascular congestion"), Term("congestion of the pulmonary vessels"))
+        Term("vascular congestion"), (Term("pulmonary vascular congestion"), Term("congestion of the pulmonary vessels")),
+        where=LUNGS,
     ),
 }  # fmt: skip
 
@@ -164,7 +194,7 @@ def any_of(texts: Iterable[str]) -> str:
 
 NAMES = _names()
 _NAMES = re.compile(any_of(NAMES), re.IGNORECASE)
-_IS = re.compile(r"\b(i)s(?= (?:there |the )?(?:any )?\{)", re.IGNORECASE)
+_IS = re.compile(r"\b(i)s(?= (?:there |the )?(?:any )?\{[ao]?x\})", re.IGNORECASE)
 
 
 def entry(finding: str) -> Finding:

@@ -6,19 +6,8 @@ from functools import lru_cache
 
 from medattn.study.findings import named, without_findings
 from medattn.study.places import places_in
-from medattn.study.question_forms import OPERATORS, Asked
+from medattn.study.question_forms import OPERATORS, SEVERITY, TIME, Asked
 
-_SEVERITY = re.compile(
-    r"\b(?:mild\w*|moderate\w*|severe\w*|small|large|tiny|big|huge|trace|massive|minimal|minor|major|extensive|significant\w*|"
-    r"marked\w*|subtle|slight\w*|considerable|substantial|gross|diffuse|focal|multifocal|multiple|few|several|single|solitary|"
-    r"loculated|tension|complete|partial|suspicious|possible|probable|likely|definite)\b",
-    re.IGNORECASE,
-)
-_TIME = re.compile(
-    r"\b(?:new\w*|old|acute\w*|subacute|chronic\w*|recent\w*|previous\w*|prior|past|worse\w*|improv\w*|increas\w*|decreas\w*|"
-    r"stable|unchanged|interval|persist\w*|resid\w*|resol\w*|progress\w*|develop\w*|still|again|now|yet|already|healed|healing)\b",
-    re.IGNORECASE,
-)
 _SIDE = re.compile(r"\b(left|right|bilateral|bilaterally|both|bibasilar|bibasal|biapical|unilateral)\b", re.IGNORECASE)
 
 
@@ -75,8 +64,8 @@ INVARIANTS: dict[str, Callable[[Asked, str, str], str]] = {
     "same laterality": _same_laterality,
     "same place": _same_place,
     "same finding": _same_finding,
-    "same severity": _same_words(_SEVERITY),
-    "same time": _same_words(_TIME),
+    "same severity": _same_words(SEVERITY),
+    "same time": _same_words(TIME),
     "differs from the baseline": _differs,
     "a/an agrees with the next word": _article,
     "lower case where the baseline is": _same_case,

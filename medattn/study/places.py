@@ -1,7 +1,7 @@
 """Places of the chest that questions name: the closed table of locations and sides. Sides are the patient's."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
@@ -15,12 +15,16 @@ _ZONES = ("", " lung zones", " zones", " lung fields", " lung")
 
 @dataclass(frozen=True)
 class Place:
-    """at: how a question says where ("in the left lung"), or before: what it puts before the finding ("left-sided")."""
+    """at: how a question says where ("in the left lung"), or before: what it puts before the finding ("left-sided").
+
+    lung: whether a lung finding can be there.
+    """
 
     name: str
     at: str = ""
     before: str = ""
     spellings: tuple[str, ...] = ()
+    lung: bool = True
 
 
 def _one_side(side: str) -> list[Place]:
@@ -38,18 +42,17 @@ def _one_side(side: str) -> list[Place]:
         place("hemidiaphragm", "diaphragm", at="at"),
         place("costophrenic angle", "costophrenic sulcus", "costophrenic recess", at="at"),
         place("cardiophrenic angle", at="at"),
-        place("clavicle"),
+        replace(place("clavicle"), lung=False),
     ]
     for level in _LEVELS:
         names = ("mid", "middle") if level == "mid" else (level,)
         zones = [f"{name}{noun}" for name, noun in product(names, _ZONE)]
         mine = place(f"{level} lung zone", *zones, *(f"{level}-{noun}" for noun in ("lung zone", "zone", "lung")))
         turned = tuple(f"{name} {side}{noun}" for name, noun in product(names, _ZONE))
-        lobe = place(f"{'middle' if level == 'mid' else level} lobe", *(f"{name} lobe" for name in names))
-        places += [
-            Place(mine.name, mine.at, spellings=(*mine.spellings, *turned)),
-            Place(lobe.name, lobe.at, spellings=(*lobe.spellings, *(f"{name} {side} lobe" for name in names))),
-        ]
+        places.append(Place(mine.name, mine.at, spellings=(*mine.spellings, *turned)))
+        if (side, level) != ("left", "mid"):  # the left lung has two lobes
+            lobe = place(f"{'middle' if level == 'mid' else level} lobe", *(f"{name} lobe" for name in names))
+            places.append(replace(lobe, spellings=(*lobe.spellings, *(f"{name} {side} lobe" for name in names))))
     return places
 
 
@@ -57,7 +60,7 @@ def _both_sides() -> list[Place]:
     def place(nouns: str, *others: str, at: str = "in") -> Place:
         spellings = [f"both {nouns}"]
         spellings += [spelling for other in others for spelling in (f"bilateral {other}", f"both {other}")]
-        return Place(f"bilateral {nouns}", f"{at} the bilateral {nouns}", spellings=tuple(spellings))
+        return Place(f"bilateral {nouns}", f"{at} both {nouns}", spellings=tuple(spellings))
 
     places = [
         Place("bilateral", before="bilateral", spellings=("both sides", "bilaterally")),
@@ -82,15 +85,15 @@ _MIDLINE = [
     Place("lung bases", "at the lung bases", spellings=("bases", "basilar", "basal")),
     Place("lung apices", "at the lung apices", spellings=("apices", "apical")),
     Place("lingula", "in the lingula", spellings=("lingular",)),
-    Place("mediastinum", "in the mediastinum"),
-    Place("upper mediastinum", "in the upper mediastinum", spellings=("superior mediastinum",)),
+    Place("mediastinum", "in the mediastinum", lung=False),
+    Place("upper mediastinum", "in the upper mediastinum", spellings=("superior mediastinum",), lung=False),
     Place("retrocardiac region", "in the retrocardiac region", spellings=("retrocardiac area", "retrocardiac")),
-    Place("cardiac silhouette", "in the cardiac silhouette"),
-    Place("aortic arch", "in the aortic arch"),
-    Place("trachea", "in the trachea"),
-    Place("carina", "at the carina"),
-    Place("spine", "in the spine"),
-    Place("abdomen", "in the abdomen"),
+    Place("cardiac silhouette", "in the cardiac silhouette", lung=False),
+    Place("aortic arch", "in the aortic arch", lung=False),
+    Place("trachea", "in the trachea", lung=False),
+    Place("carina", "at the carina", lung=False),
+    Place("spine", "in the spine", lung=False),
+    Place("abdomen", "in the abdomen", lung=False),
 ]
 PLACES: dict[str, Place] = {place.name: place for place in (*_one_side("left"), *_one_side("right"), *_both_sides(), *_MIDLINE)}
 SPELLINGS: dict[str, str] = {

@@ -6,24 +6,28 @@ finding is what stands in the form's slot: as the lexicon names it, or else as t
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-from medattn.study.findings import NAMES, Term, capitalised, entry, fill, named, stands_alone, without_findings
-from medattn.study.places import ANY_PLACE, SPELLINGS
+from medattn.study.findings import (
+    LUNGS, NAMES, UNPLACED, Term, capitalised, entry, fill, named, stands_alone, without_findings,
+)  # fmt: skip
+from medattn.study.places import ANY_PLACE, PLACES, SPELLINGS
 
 _IMAGE = (
-    r"(?:this|the|that|these|the patient's|this patient's) (?:(?:given|displayed|current|chest|frontal|lateral|portable|ap|pa) )*"
-    r"(?:images?|pictures?|x-?rays?|x ray|radiographs?|films?|cxr|scan|study|exam|examination|radiography)(?: image)?"
+    r"(?:this|the|that|the patient's|this patient's) (?:(?:given|displayed|current|chest|portable) )*"
+    r"(?:image|picture|x-?ray|x ray|radiograph|film|cxr|scan|study|exam|examination|radiography)(?: image)?"
 )
-_SHOWS = r"(?:show|showing|demonstrate|reveal|display|depict|indicate|have|exhibit|contain|present)"
+_SHOWS = r"(?:show|showing|demonstrate|reveal|display|depict|indicate|have|exhibit|contain)"
 _SEEN = (
     r"(?:present|seen|visible|visuali[sz]ed|identified|detected|detectable|noted|shown|demonstrated|depicted|evident|observed|"
     r"apparent|found)"
 )
 _SIGNS = (
     r"(?:any )?(?:radiographic |radiological |radiologic |imaging |visible )?"
-    r"(?:evidence|signs?|indications?|indicators?|presence|appearance) of "
+    r"(?:evidence|signs?|indications?|indicators?|presence) of "
 )
 _YOU = r"(?:do|can) you (?:see|find|identify|detect|observe|notice) "
+_VERB = r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|should|will|would|what|where|which|when|how|why|if)"
 _SUBJECT = rf"(?:{_IMAGE}|(?:the|this) patient|\{{place\}})"
 # X: the finding. Slot: how it stands there (after "of" without article). A located form needs a place behind it.
 _FORMS = tuple(
@@ -40,7 +44,7 @@ _FORMS = tuple(
         (rf"can X be {_SEEN}", "{ax}", False),
         (rf"(?:is|are) (?!there |this |that |it |these )X {_SEEN}", "{ax}", False),
         (r"(?:is|are) (?=the )X(?: located)?", "{x}", True),
-        (r"(?!(?:is|are|do|does|can|was|were|has|have) )X present", "{x}", False),
+        (rf"(?!{_VERB} )X present", "{{x}}", False),
         (r"(?=any )X", "{x}", False),
     )
 )
@@ -70,6 +74,35 @@ OPERATORS = re.compile(
     r"free of|free from|negative|den(?:y|ies|ied)|unlikely)\b|n't\b",
     re.IGNORECASE,
 )
+SEVERITY = re.compile(
+    r"\b(?:mild\w*|moderate\w*|severe\w*|small|large|tiny|big|huge|trace|massive|minimal|minor|major|extensive|significant\w*|"
+    r"marked\w*|subtle|slight\w*|considerable|substantial|gross|diffuse|focal|multifocal|multiple|few|several|single|solitary|"
+    r"loculated|tension|complete|partial|suspicious|possible|probable|likely|definite)\b",
+    re.IGNORECASE,
+)
+TIME = re.compile(
+    r"\b(?:new\w*|old|acute\w*|subacute|chronic\w*|recent\w*|previous\w*|prior|past|worse\w*|improv\w*|increas\w*|decreas\w*|"
+    r"stable|unchanged|interval|persist\w*|resid\w*|resol\w*|progress\w*|develop\w*|still|again|now|yet|already|healed|healing)\b",
+    re.IGNORECASE,
+)
+# In a form's slot: more than one thing, more than one image, a view, or another question than whether it is there.
+_NO_FINDING = re.compile(
+    r"[?.,/]|\b(?:and|or|but|with|against|need\w*|only|mostly|hardly|these|those|images|pictures|x-?rays|x rays|radiographs|films|"
+    r"views?|projections?|frontal|lateral|ap|pa|posteroanterior|anteroposterior)\b",
+    re.IGNORECASE,
+)
+# "Is the tube in the left lung?" asks for its position, not for its presence.
+_DEVICE = re.compile(r"\b(?:devices?|tubes?|lines?|catheters?|pacemakers?|leads?|wires?|drains?|clips?|stents?|valves?|tips?)\b")
+# Free text, a semicolon for the finding: presence and nothing else, no word of change, grade or kind, no second thing.
+_PRESENCE = re.compile(
+    rf"(?:(?:(?:is|are) there|any|{_YOU.strip()}|(?:do|can|could|would) (?:you|we|one) (?:see|find|say there (?:is|are)|think there (?:is|are))|"
+    rf"do(?:es)? (?:{_SUBJECT}|it) (?:{_SHOWS}|suggest)) (?:{_SIGNS})?(?:(?:an?|any|the) )?;(?: {_SEEN})?|"
+    rf"(?:can|could) (?:(?:an?|any|the) )?; be {_SEEN}|(?:is|are) (?:(?:an?|any|the) )?; {_SEEN})"
+    rf"(?:,? (?:(?:in|on|from|within) {_IMAGE}|here))?[?. ]*",
+    re.IGNORECASE,
+)
+_LEVEL = re.compile(r"(?:^|[ -])(?:upper|mid|middle|lower)$")
+_OF_THE_LUNG = ("lung ", "pulmonary ")
 
 
 @dataclass(frozen=True)
@@ -94,7 +127,7 @@ class Asked:
 
     def naming(self, term: Term) -> str:
         """The same question, about the same place, with `term` as the name of the finding."""
-        return styled(fill(self.template, term.sided(self.before)).replace("{place}", self.at), self.case)
+        return styled(fill(self.template, placed(term, self.place, self.before)).replace("{place}", self.at), self.case)
 
     def ask(self, finding: str) -> str:
         """The question in this template about another finding of the whole image. Raises ValueError for an unknown one."""
@@ -111,8 +144,53 @@ def styled(text: str, case: str) -> str:
 
 
 def asked_name(asked: Asked) -> str:
-    """What the questions table calls it: the finding, after the place if there is one ("left lower lobe pneumonia")."""
+    """What the questions table calls it: the finding, after the place if there is one ("left lower lobe pneumonia").
+
+    A lung lesion in the left lung is a "left lung lesion", one on the left a "left-sided lung lesion".
+    """
+    first, _, rest = asked.finding.partition(" ")
+    if asked.place and rest:
+        if asked.place.endswith(f" {first}"):
+            return f"{asked.place} {rest}"
+        if f"{asked.place} {first}" in PLACES:
+            return f"{PLACES[asked.place].before} {asked.finding}"
     return f"{asked.place} {asked.finding}".strip()
+
+
+def placed(term: Term, place: str, before: str) -> Term:
+    """The term as it stands in a question about `place`, with `before` in front: one thing is not in two places."""
+    return term.sided(before) if before else term.on_both_sides if place.startswith("bilateral") else term
+
+
+@lru_cache(maxsize=100_000)
+def synonyms(finding: str, name: str, before: str) -> tuple[Term, ...]:
+    """The finding's names other than `name`, in its number, that can stand behind the place or side in front of it."""
+    own = NAMES[name][1]
+    terms = [term.in_plural if own.plural else term for term in entry(finding).terms]
+    return tuple(term for term in terms if term.text != own.text and (not before or _behind(before, own.text, term.text)))
+
+
+def _behind(before: str, own: str, name: str) -> bool:
+    """Whether `name` can stand where `own` stands.
+
+    Not where it becomes another name (left lung + nodule), says its own place (left + air in the pleural space), says lung
+    twice (left lung + pulmonary edema), or takes the noun off a level (left upper + lung nodule, left upper + nodule).
+    """
+    if not stands_alone(before, name) or " in the " in name or " of " in name:
+        return False
+    if name.startswith(_OF_THE_LUNG):
+        return "lung" not in before
+    return not (_LEVEL.search(before) and own.startswith(_OF_THE_LUNG))
+
+
+@lru_cache(maxsize=100_000)
+def _can_be_at(finding: str, place: str) -> bool:
+    """Whether the finding, by each of its names, can be asked about at the place; also not where it names the place itself."""
+    known = entry(finding)
+    if known.where == UNPLACED or known.where == LUNGS and not PLACES[place].lung:
+        return False
+    words = {word for term in known.terms for word in term.text.split()} - {"lung"}
+    return not words & set(place.split())
 
 
 def about(finding: str, template: str) -> Asked:
@@ -170,24 +248,35 @@ def _reading(front: str, core: str, tail: str, at: str, case: str) -> Asked | No
         return None
     start, end = found.span("x")
     article, rest = _ARTICLE.fullmatch(found["x"]).groups()
-    if not re.search(r"[A-Za-z]", rest):
+    said = without_findings(rest)
+    if not re.search(r"[A-Za-z]", rest) or any(words.search(said) for words in (_NO_FINDING, OPERATORS, TIME)):
         return None
-    head = core[:start]
+    if located and _DEVICE.search(rest.lower()):
+        return None
+    head, whole, own_slot = core[:start], core[:start], slot
     if article and article.lower() in ("any", "the"):
         head, slot = f"{head}{article} ", "{x}"
     if not front + head and rest[0].isupper():
         slot = "{X}"
-    head = _ARE.sub(lambda be: {"are": "is", "ARE": "IS"}.get(be[0], "Is"), head)  # `fill` makes it "are" for a plural
+    head = _ARE.sub(_singular, head)  # `fill` makes it "are" for a plural
     before, place, term = ("", SPELLINGS[_PREPOSITION.sub("", at).lower()], rest.lower()) if at else _before(rest.lower())
     template = f"{front}{head}{slot}{core[end:]}{tail}"
     bare = template.replace("{place}", "")
-    if located or "{place}" in core:
-        bare = "Is there {ax}?"
-    elif template.startswith("{place}"):
+    if located or "{place}" in core or article and (article.lower() == "the" or article.lower() == "any" and not whole):
+        bare = "Is there {ax}?"  # what is not known to be there is no "the"
+    elif article and article.lower() == "any":  # "any" goes with a plural, the other finding's name is none
+        whole = _ARE.sub(_singular, whole)
+        bare = f"{front}{whole}{own_slot}{core[end:]}{tail}".replace("{place}", "")
+    if template.startswith("{place}"):
         bare = capitalised(bare)
     finding, name = (NAMES[term][0], NAMES[term][1].text) if term in NAMES else (term, term)
     known = term in NAMES and (not before or stands_alone(before, term))
+    known = known and (not place or _can_be_at(finding, place)) and bool(synonyms(finding, name, before))
     return Asked(finding, place, known, template, bare, case, name, before, at)
+
+
+def _singular(be: re.Match) -> str:
+    return {"are": "is", "ARE": "IS"}.get(be[0], "Is")
 
 
 def _before(rest: str) -> tuple[str, str, str]:
@@ -202,8 +291,8 @@ def _before(rest: str) -> tuple[str, str, str]:
 
 
 def finding_in(text: str) -> str | None:
-    """The finding that free text names, by name or synonym, the longest match; None also where a word turns it round."""
+    """The finding that free text names, by name or synonym; None where it asks for more, or other, than its presence."""
     text = " ".join(text.split())
-    if OPERATORS.search(text) or _COMPARISON.search(without_findings(text)):
-        return None
-    return max(named(text), key=lambda found: found[2] - found[1], default=(None,))[0]
+    found = named(text)
+    asks = _PRESENCE.fullmatch(_cut_front(_IMAGE_FRONT, without_findings(text))[1])
+    return found[0][0] if asks and len(found) == 1 else None

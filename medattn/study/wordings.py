@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from medattn.seeding import choose
-from medattn.study.findings import LEXICON, NAMES, Term, entry, fill, stands_alone
+from medattn.study.findings import EMBEDDED, LEXICON, NAMES, Term, entry, fill
 from medattn.study.invariants import INVARIANTS, UNIQUE, plain, repeated, violations
 from medattn.study.places import PLACES
-from medattn.study.question_forms import Asked, about, styled
+from medattn.study.question_forms import Asked, about, placed, styled, synonyms
 from medattn.study.strategy_labels import BASELINE, STRATEGIES
 
 __all__ = [
@@ -112,9 +112,11 @@ def options(asked: Asked, baseline: str) -> dict[str, tuple[Wording, ...]]:
     made = {}
     for strategy in STRATEGIES:
         if strategy == "synonym":
-            texts = [asked.naming(synonym) for synonym in _synonyms(asked)]
+            texts = [asked.naming(synonym) for synonym in synonyms(asked.finding, asked.term, asked.before)]
         else:
             templates = (LOCATED if at else TEMPLATES)[strategy]
+            if term.countable and not term.plural and (asked.place or asked.finding not in EMBEDDED):
+                templates = tuple(template for template in templates if not template.startswith("Any {x}"))  # "any" goes with a plural
             texts = [styled(fill(template, term, at), asked.case) for template in templates]
         made[strategy] = tuple(Wording(strategy, text) for text in texts if plain(text) != plain(baseline))
         if not made[strategy]:
@@ -134,14 +136,4 @@ def _term(asked: Asked) -> tuple[Term, str]:
     if not asked.place:
         return term, ""
     place = PLACES[asked.place]
-    return term.sided(place.before), place.at
-
-
-def _synonyms(asked: Asked) -> list[Term]:
-    """The finding's other names, in the number of the question's own.
-
-    Not one that a place right in front of it turns into another name: left lung + nodule, left + lung nodule.
-    """
-    own = NAMES[asked.term][1]
-    terms = [term.in_plural if own.plural else term for term in entry(asked.finding).terms]
-    return [term for term in terms if term.text != own.text and stands_alone(asked.before, term.text)]
+    return placed(term, asked.place, place.before), place.at

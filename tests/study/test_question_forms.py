@@ -21,7 +21,7 @@ KNOWN = [
     ("is there evidence of atelectasis in the right base?", "right lung base atelectasis", "is there evidence of a support device?"),
     ("does the patient have an enlarged heart?", "cardiomegaly", "does the patient have a support device?"),
     ("are there nodules?", "nodule", "is there a support device?"),
-    ("are there any lung lesions?", "lung lesion", "is there any support device?"),
+    ("are there any lung lesions?", "lung lesion", "is there a support device?"),
     ("Is there evidence of a nodule in this image?", "nodule", "Is there evidence of a support device in this image?"),
     ("Is there cardiomegaly in this image?", "cardiomegaly", "Is there a support device in this image?"),
     ("is edema present in the left lung?", "left lung edema", "is a support device present?"),
@@ -50,7 +50,7 @@ KNOWN = [
     ("does the left lung show signs of pneumonia?", "left lung pneumonia", "is there a support device?"),
     ("is the left lung showing any signs of atelectasis?", "left lung atelectasis", "is there a support device?"),
     ("Pneumonia present?", "pneumonia", "Support device present?"),
-    ("any nodules?", "nodule", "any support device?"),
+    ("any nodules?", "nodule", "is there a support device?"),
     ("can you see any evidence of edema on this film?", "edema", "can you see any evidence of a support device on this film?"),
     ("Can a nodule be seen in this image?", "nodule", "Can a support device be seen in this image?"),
     ("is there pulmonary oedema?", "edema", "is there a support device?"),
@@ -93,14 +93,11 @@ def test_the_name_of_another_finding_takes_the_article_it_needs():
 
 
 @pytest.mark.parametrize("question, name", [
-    ("is there mild edema?", "mild edema"), ("is there a new nodule in this image?", "new nodule"),
+    ("is there mild edema?", "mild edema"),
     ("is there a large left pleural effusion?", "large left pleural effusion"),
-    ("is there worsening pneumonia in the left lung?", "left lung worsening pneumonia"),
-    ("is there evidence of acute pneumonia in this image?", "acute pneumonia"), ("is there infection?", "infection"),
+    ("is there infection?", "infection"),
     ("is there lung collapse?", "lung collapse"), ("is there a collapsed lung?", "collapsed lung"), ("is there opacity?", "opacity"),
-    ("is there pneumonia or edema?", "pneumonia or edema"), ("is there no pneumonia?", "no pneumonia"),
     ("are there any signs of abnormalities in the left lung?", "left lung abnormalities"), ("is the lung mass cavity bilateral?", "bilateral lung mass cavity"),
-    ("is there evidence of pulmonary edema/hazy opacity in the carina?", "carina pulmonary edema/hazy opacity"),
     ("is there pneumonia in the left toe?", "pneumonia in the left toe"), ("is there effusion?", "effusion"),
     ("is there a left pleural effusion in the right lung?", "right lung left pleural effusion"),
 ])  # fmt: skip
@@ -144,16 +141,60 @@ def test_overlapping_names_are_read_as_the_longest():
 
 
 @pytest.mark.parametrize("text, finding", [
-    ("Please tell me whether the film suggests a Pleural  Effusion.", "pleural effusion"), ("Lung nodules, anywhere?", "nodule"),
-    ("Would you say the enlarged heart is real?", "cardiomegaly"), ("Edema, or rather fluid in the pleural space?", "pleural effusion"),
-    ("Is it pleural thickening or scarring?", "pleural other"), ("Anything to worry about?", None), ("pneumonias and others", None),
+    ("Do we see a Pleural  Effusion here?", "pleural effusion"), ("Any lung nodule?", "nodule"), ("Can one see an enlarged heart?", "cardiomegaly"),
+    ("Does it show evidence of pleural thickening or scarring?", "pleural other"), ("Is the enlarged heart visible on this film?", "cardiomegaly"),
+    ("Does this film suggest pneumonia?", "pneumonia"), ("Anything to worry about?", None), ("pneumonias and others", None), ("", None),
+    # change, grade, kind, position, more than one finding, a place: not whether it is there
     ("Are the lungs clear of consolidation?", None), ("Can pneumonia be ruled out?", None), ("Is the edema worse than before?", None),
-    ("", None),
+    ("Is the pneumothorax resolved?", None), ("Has the edema improved?", None), ("Did the pneumothorax disappear?", None),
+    ("Is the pleural effusion larger?", None), ("Is the cardiomegaly mild?", None), ("Is the pleural effusion small or moderate?", None),
+    ("Is the pneumonia viral?", None), ("Is the nodule seen calcified?", None), ("Was there a pneumothorax?", None),
+    ("Should pneumonia be considered?", None), ("Does the patient need a chest tube for pneumothorax?", None),
+    ("Is the support device in the right position?", None), ("Is the opacity due to pneumonia or pleural effusion?", None),
+    ("Are pneumonia and edema both in the film?", None), ("Is lung opacity present in both the left lung and the right lung?", None),
+    ("Would you say the enlarged heart is real?", None), ("Edema, or rather fluid in the pleural space?", None),
 ])  # fmt: skip
-def test_free_text_is_searched_for_the_longest_name_unless_a_word_turns_it_round(text, finding):
+def test_free_text_names_a_finding_only_where_it_asks_for_its_presence_and_nothing_else(text, finding):
     assert finding_in(text) == finding
+
+
+@pytest.mark.parametrize("question", [
+    "is there a new nodule in this image?", "is there worsening pneumonia in the left lung?", "is there no pneumonia?", "is there pneumonia or edema?",
+    "is there evidence of pulmonary edema/hazy opacity in the carina?", "is there pneumonia? yes or no", "is there evidence against pneumonia?",
+    "is there a nodule in the lateral image?", "is there a pneumothorax on the ap film?", "is there a nodule in these images?",
+    "is the support device in the right lung?", "is the support device at the carina?", "does this image present pneumonia?",
+])  # fmt: skip
+def test_a_change_a_second_finding_a_view_or_a_position_is_not_read_as_presence(question):
+    assert parse(question) is None
+
+
+@pytest.mark.parametrize("question", [
+    "is there bilateral cardiomegaly?", "is the cardiomegaly bilateral?", "is there cardiomegaly in the left lung?", "is there scoliosis in the spine?",
+    "is there emphysema in the mediastinum?", "is there edema in the abdomen?", "is there an enlarged cardiac silhouette in the cardiac silhouette?",
+    "is there blunting of the costophrenic angle in the left costophrenic angle?", "is there pneumonia in the left middle lobe?",
+])  # fmt: skip
+def test_a_finding_where_it_cannot_be_asked_about_is_not_reworded(question):
+    asked = parse(question)
+    assert asked is None or not asked.known
+
+
+@pytest.mark.parametrize("question, control", [
+    ("is the nodule seen?", "is there a support device?"), ("is the pneumonia present?", "is there a support device?"),
+    ("are there any nodules in this image?", "is there a support device in this image?"),
+])  # fmt: skip
+def test_a_control_does_not_presuppose_its_finding(question, control):
+    assert parse(question).ask("support devices").lower() == control
+
+
+def test_different_questions_have_different_names():
+    assert asked_name(parse("is there a lung lesion in the left lung?")) == "left lung lesion"
+    assert asked_name(parse("is there a left lung lesion?")) != ""
+    names = {asked_name(about_place): about_place for about_place in map(parse, (
+        "is there a lung lesion in the left lung?", "is there a left-sided lung lesion?", "is there a lung lesion?", "is there a lung lesion in both lungs?",
+    ))}  # fmt: skip
+    assert len(names) == 4
 
 
 def test_every_finding_is_found_by_every_name():
     for finding, entry in LEXICON.items():
-        assert {finding_in(f"Look for {term.text} here") for term in (*entry.terms, *entry.spellings)} == {finding}
+        assert {finding_in(f"Is there {term.text} here?") for term in (*entry.terms, *entry.spellings)} == {finding}

@@ -25,28 +25,28 @@ ROOT = Path(__file__).parents[2]
 # --- an oracle of its own: what may be said of each finding, written down again ---------------------------------------------
 
 SAID = {
-    "atelectasis": "atelectasis|pulmonary atelectasis|atelectatic change",
+    "atelectasis": "atelectasis|pulmonary atelectasis|atelectatic changes?",
     "cardiomegaly": "cardiomegaly|enlarged hearts?|cardiac enlargement|enlargement of the heart|heart enlargement",
     "consolidation": "consolidations?|airspace consolidation|alveolar consolidation",
     "edema": "(?:pulmonary |lung )?o?edema",
     "enlarged cardiomediastinum": "enlarged cardiomediastin(?:um|a)|cardiomediastinal enlargement|enlarged cardiomediastinal silhouettes?",
-    "fracture": "(?:bone )?fractures?|fractured bones?",
+    "fracture": "(?:osseous |bone )?fractures?|fractured bones?",
     "lung lesion": "(?:lung|pulmonary) lesions?",
     "lung opacity": "(?:lung|pulmonary) opacit(?:y|ies)",
     "pleural effusion": "pleural effusions?|pleural fluid|fluid in the pleural space",
     "pleural other": "pleural thickening or scarring|thickening or scarring of the pleura|pleural scarring or thickening",
-    "pneumonia": "pneumonia|pneumonic process(?:es)?|pneumonic change",
+    "pneumonia": "pneumonia|pneumonic process(?:es)?|pneumonic changes?",
     "pneumothorax": "pneumothora(?:x|ces)|pleural air|air in the pleural space",
     "support devices": "(?:medical )?support devices?|supportive medical devices?",
     "nodule": "(?:lung |pulmonary )?nodules?",
     "blunting of the costophrenic angle": "blunting of the costophrenic angle|costophrenic angle blunting|blunted costophrenic angles?",
-    "emphysema": "(?:pulmonary )?emphysema|emphysematous change",
+    "emphysema": "(?:pulmonary )?emphysema|emphysematous changes?",
     "enlarged cardiac silhouette": "enlarged cardiac silhouettes?|enlargement of the cardiac silhouette|cardiac silhouette enlargement",
     "hiatal hernia": "hiat(?:al|us) hernias?",
     "lung mass": "(?:lung|pulmonary) mass(?:es)?",
     "pleural thickening": "pleural thickening|thickening of the pleura|thickened pleurae?",
     "pneumomediastinum": "pneumomediastinum|mediastinal air|air in the mediastinum",
-    "rib fracture": "rib fractures?|fractured ribs?|fractures? of (?:a rib|ribs)",
+    "rib fracture": "rib fractures?|fractured ribs?|fractures? of (?:a rib|ribs|the ribs)",
     "scoliosis": "scoliosis of the spine|(?:spinal )?scoliosis",
     "subcutaneous emphysema": "subcutaneous (?:emphysema|air)|air in the subcutaneous tissue",
     "tortuous aorta": "tortuous aortas?|aortic tortuosity|tortuosity of the aorta",
@@ -79,9 +79,26 @@ PREDICATES = ("is the {x} bilateral?", "is the {x} on the left side?", "is the {
               "is there right {x}?")  # fmt: skip
 
 
+# There is one of it, at a place of its own; and what is of the lung, with the places that are not.
+SINGLE = {
+    "cardiomegaly", "enlarged cardiomediastinum", "enlarged cardiac silhouette", "hiatal hernia", "pneumomediastinum", "scoliosis", "tortuous aorta",
+}  # fmt: skip
+OF_THE_LUNG = {
+    "atelectasis", "consolidation", "edema", "emphysema", "lung lesion", "lung mass", "lung opacity", "nodule", "pneumonia", "vascular congestion",
+}  # fmt: skip
+NOT_LUNG = {"clavicle", "mediastinum", "silhouette", "arch", "trachea", "carina", "spine", "abdomen"}
+
+
+def refused(finding: str, place: str) -> bool:
+    """Whether a question about the finding at the place must be left alone."""
+    words = set(place.split())
+    own = set(re.findall(r"[a-z]{4,}", SAID[finding])) - {"lung"}
+    return bool(place) and (finding in SINGLE or finding in OF_THE_LUNG and bool(words & NOT_LUNG) or bool(words & own))
+
+
 PLURALS = re.compile(
     r"(?:hearts|silhouettes|cardiomediastina|fractures|bones|lesions|opacities|effusions|pneumothoraces|devices|nodules|processes|angles|"
-    r"hernias|masses|pleurae|ribs|aortas|consolidations)$"
+    r"hernias|masses|pleurae|ribs|aortas|consolidations|changes)$"
 )
 
 
@@ -137,8 +154,10 @@ def check_all(cases: list[tuple[str, str, str]]) -> int:
     count = 0
     for question, finding, place in cases:
         asked = parse(question)
-        assert asked is not None and asked.known, question
-        assert (asked.finding, asked.place) == (finding, place), (question, asked)
+        assert asked is not None and (asked.finding, asked.place) == (finding, place), (question, asked)
+        assert asked.known != refused(finding, place), question
+        if not asked.known:
+            continue
         made = [wording.text for group in options(asked, question).values() for wording in group]
         held(question, finding, place, made)
         count += len(made)
@@ -161,13 +180,33 @@ def test_every_form_of_every_finding_without_and_with_a_side_keeps_every_invaria
 
 
 def test_every_place_of_every_finding_keeps_every_invariant():
-    assert check_all(baselines(("is there {a}{L}?",), list(PLACES))) > 20_000
+    assert check_all(baselines(("is there {a}{L}?",), list(PLACES))) > 14_000
 
 
 def test_every_way_to_say_a_side_keeps_it():
     for finding, known in LEXICON.items():
         for form, place in zip(PREDICATES, ("bilateral", "left", "right lower lobe", "bilateral", "left", "right"), strict=True):
-            check_all([(form.format(x=known.name.text, L=" in the right lower lobe"), finding, place)])
+            if finding != "support devices" or not form.startswith("is the "):  # asks for its position
+                check_all([(form.format(x=known.name.text, L=" in the right lower lobe"), finding, place)])
+
+
+@pytest.mark.parametrize("before", ["left", "right-sided", "bilateral", "left lower lobe", "right upper lung", "left lung", "bibasilar"])
+def test_a_place_in_front_of_the_finding_stays_with_it(before):
+    """No "left upper nodule", no "left lower lobe air in the pleural space", no "left lung pulmonary edema"."""
+    reworded = 0
+    for finding, known in LEXICON.items():
+        question = f"is there {before} {known.name.text}?"
+        asked = parse(question)
+        if asked is None or not asked.known:
+            continue
+        assert not refused(finding, asked.place), question
+        for group in options(asked, question).values():
+            for wording in group:
+                reworded += 1
+                if " of " not in question:
+                    assert not re.search(rf"{before} [\w ]+ (?:in the pleural|in the sub|of the|of a|of ribs)", wording.text), (question, wording.text)
+                assert not re.search(r"upper (?:nodule|lesion|mass|opacity)|lung (?:pulmonary|lung)", wording.text), (question, wording.text)
+    assert reworded > 60
 
 
 def test_every_synonym_and_plural_in_the_baseline_is_kept_by_the_other_strategies():
