@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
-from medattn.study.findings import any_of
+from medattn.study.findings import LUNGS, NAMES, UNPLACED, Term, any_of, entry, stands_alone
 
 SIDES = ("left", "right")
 _LEVELS = ("upper", "mid", "lower")
@@ -103,9 +103,47 @@ SPELLINGS |= {"bibasilar": "bilateral lung bases", "bibasal": "bilateral lung ba
 SPELLINGS |= {name: name for name in PLACES}
 ANY_PLACE = any_of(SPELLINGS)
 _PLACES = re.compile(ANY_PLACE, re.IGNORECASE)
+_LEVEL = re.compile(r"(?:^|[ -])(?:upper|mid|middle|lower)$")
+_OF_THE_LUNG = ("lung ", "pulmonary ")
 
 
 @lru_cache(maxsize=100_000)
 def places_in(text: str) -> frozenset[str]:
     """The places that a text names; of overlapping names the first and longest."""
     return frozenset(SPELLINGS[found.lower()] for found in _PLACES.findall(text))
+
+
+def placed(term: Term, place: str, before: str) -> Term:
+    """The term as it stands in a question about `place`, with `before` in front: one thing is not in two places."""
+    return term.sided(before) if before else term.on_both_sides if place.startswith("bilateral") else term
+
+
+@lru_cache(maxsize=100_000)
+def synonyms(finding: str, name: str, before: str) -> tuple[Term, ...]:
+    """The finding's names other than `name`, in its number, that can stand behind the place or side in front of it."""
+    own = NAMES[name][1]
+    terms = [term.in_plural if own.plural else term for term in entry(finding).terms]
+    return tuple(term for term in terms if term.text != own.text and (not before or _behind(before, own.text, term.text)))
+
+
+def _behind(before: str, own: str, name: str) -> bool:
+    """Whether `name` can stand where `own` stands.
+
+    Not where it becomes another name (left lung + nodule), says its own place (left + air in the pleural space), says lung
+    twice (left lung + pulmonary edema), or takes the noun off a level (left upper + lung nodule, left upper + nodule).
+    """
+    if not stands_alone(before, name) or " in the " in name or " of " in name:
+        return False
+    if name.startswith(_OF_THE_LUNG):
+        return "lung" not in before
+    return not (_LEVEL.search(before) and own.startswith(_OF_THE_LUNG))
+
+
+@lru_cache(maxsize=100_000)
+def can_be_at(finding: str, place: str) -> bool:
+    """Whether the finding, by each of its names, can be asked about at the place; also not where it names the place itself."""
+    known = entry(finding)
+    if known.where == UNPLACED or known.where == LUNGS and not PLACES[place].lung:
+        return False
+    words = {word for term in known.terms for word in term.text.split()} - {"lung"}
+    return not words & set(place.split())

@@ -6,12 +6,9 @@ finding is what stands in the form's slot: as the lexicon names it, or else as t
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
-from medattn.study.findings import (
-    LUNGS, NAMES, UNPLACED, Term, capitalised, entry, fill, named, stands_alone, without_findings,
-)  # fmt: skip
-from medattn.study.places import ANY_PLACE, PLACES, SPELLINGS
+from medattn.study.findings import NAMES, Term, capitalised, entry, fill, named, stands_alone, without_findings
+from medattn.study.places import ANY_PLACE, PLACES, SPELLINGS, can_be_at, placed, synonyms
 
 _IMAGE = (
     r"(?:this|the|that|the patient's|this patient's) (?:(?:given|displayed|current|chest|portable) )*"
@@ -101,8 +98,6 @@ _PRESENCE = re.compile(
     rf"(?:,? (?:(?:in|on|from|within) {_IMAGE}|here))?[?. ]*",
     re.IGNORECASE,
 )
-_LEVEL = re.compile(r"(?:^|[ -])(?:upper|mid|middle|lower)$")
-_OF_THE_LUNG = ("lung ", "pulmonary ")
 
 
 @dataclass(frozen=True)
@@ -155,42 +150,6 @@ def asked_name(asked: Asked) -> str:
         if f"{asked.place} {first}" in PLACES:
             return f"{PLACES[asked.place].before} {asked.finding}"
     return f"{asked.place} {asked.finding}".strip()
-
-
-def placed(term: Term, place: str, before: str) -> Term:
-    """The term as it stands in a question about `place`, with `before` in front: one thing is not in two places."""
-    return term.sided(before) if before else term.on_both_sides if place.startswith("bilateral") else term
-
-
-@lru_cache(maxsize=100_000)
-def synonyms(finding: str, name: str, before: str) -> tuple[Term, ...]:
-    """The finding's names other than `name`, in its number, that can stand behind the place or side in front of it."""
-    own = NAMES[name][1]
-    terms = [term.in_plural if own.plural else term for term in entry(finding).terms]
-    return tuple(term for term in terms if term.text != own.text and (not before or _behind(before, own.text, term.text)))
-
-
-def _behind(before: str, own: str, name: str) -> bool:
-    """Whether `name` can stand where `own` stands.
-
-    Not where it becomes another name (left lung + nodule), says its own place (left + air in the pleural space), says lung
-    twice (left lung + pulmonary edema), or takes the noun off a level (left upper + lung nodule, left upper + nodule).
-    """
-    if not stands_alone(before, name) or " in the " in name or " of " in name:
-        return False
-    if name.startswith(_OF_THE_LUNG):
-        return "lung" not in before
-    return not (_LEVEL.search(before) and own.startswith(_OF_THE_LUNG))
-
-
-@lru_cache(maxsize=100_000)
-def _can_be_at(finding: str, place: str) -> bool:
-    """Whether the finding, by each of its names, can be asked about at the place; also not where it names the place itself."""
-    known = entry(finding)
-    if known.where == UNPLACED or known.where == LUNGS and not PLACES[place].lung:
-        return False
-    words = {word for term in known.terms for word in term.text.split()} - {"lung"}
-    return not words & set(place.split())
 
 
 def about(finding: str, template: str) -> Asked:
@@ -247,31 +206,29 @@ def _reading(front: str, core: str, tail: str, at: str, case: str) -> Asked | No
     else:
         return None
     start, end = found.span("x")
-    article, rest = _ARTICLE.fullmatch(found["x"]).groups()
+    written, rest = _ARTICLE.fullmatch(found["x"]).groups()
+    article = (written or "").lower()
     said = without_findings(rest)
     if not re.search(r"[A-Za-z]", rest) or any(words.search(said) for words in (_NO_FINDING, OPERATORS, TIME)):
         return None
     if located and _DEVICE.search(rest.lower()):
         return None
-    head, whole, own_slot = core[:start], core[:start], slot
-    if article and article.lower() in ("any", "the"):
-        head, slot = f"{head}{article} ", "{x}"
+    head, after = _ARE.sub(_singular, core[:start]), core[end:]  # `fill` makes it "are" for a plural
+    bare = f"{front}{head}{slot}{after}{tail}"
+    if article in ("any", "the"):
+        head, slot = _ARE.sub(_singular, f"{core[:start]}{written} "), "{x}"
     if not front + head and rest[0].isupper():
-        slot = "{X}"
-    head = _ARE.sub(_singular, head)  # `fill` makes it "are" for a plural
+        bare, slot = bare.replace(slot, "{X}"), "{X}"
     before, place, term = ("", SPELLINGS[_PREPOSITION.sub("", at).lower()], rest.lower()) if at else _before(rest.lower())
-    template = f"{front}{head}{slot}{core[end:]}{tail}"
-    bare = template.replace("{place}", "")
-    if located or "{place}" in core or article and (article.lower() == "the" or article.lower() == "any" and not whole):
-        bare = "Is there {ax}?"  # what is not known to be there is no "the"
-    elif article and article.lower() == "any":  # "any" goes with a plural, the other finding's name is none
-        whole = _ARE.sub(_singular, whole)
-        bare = f"{front}{whole}{own_slot}{core[end:]}{tail}".replace("{place}", "")
-    if template.startswith("{place}"):
-        bare = capitalised(bare)
+    template = f"{front}{head}{slot}{after}{tail}"
+    if located or "{place}" in core or article == "the" or article == "any" and not core[:start]:
+        bare = "Is there {ax}?"  # not "the": of another finding it is not known that it is there
+    elif template.startswith("{place}"):
+        bare = capitalised(bare.replace("{place}", ""))
+    bare = bare.replace("{place}", "")
     finding, name = (NAMES[term][0], NAMES[term][1].text) if term in NAMES else (term, term)
     known = term in NAMES and (not before or stands_alone(before, term))
-    known = known and (not place or _can_be_at(finding, place)) and bool(synonyms(finding, name, before))
+    known = known and (not place or can_be_at(finding, place)) and bool(synonyms(finding, name, before))
     return Asked(finding, place, known, template, bare, case, name, before, at)
 
 

@@ -115,8 +115,8 @@ def options(asked: Asked, baseline: str) -> dict[str, tuple[Wording, ...]]:
             texts = [asked.naming(synonym) for synonym in synonyms(asked.finding, asked.term, asked.before)]
         else:
             templates = (LOCATED if at else TEMPLATES)[strategy]
-            if term.countable and not term.plural and (asked.place or asked.finding not in EMBEDDED):
-                templates = tuple(template for template in templates if not template.startswith("Any {x}"))  # "any" goes with a plural
+            if term.countable and not term.plural and (asked.place or asked.term != "nodule"):  # as the embedded study has it
+                templates = [template for template in templates if not template.startswith("Any")]  # "any" goes with a plural
             texts = [styled(fill(template, term, at), asked.case) for template in templates]
         made[strategy] = tuple(Wording(strategy, text) for text in texts if plain(text) != plain(baseline))
         if not made[strategy]:
