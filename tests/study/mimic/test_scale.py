@@ -3,7 +3,7 @@
 import csv
 import gzip
 import random
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -59,14 +59,24 @@ def write_tables(root: Path) -> None:
             labels.write(f"{10_000_000 + study % PATIENTS},{50_000_000 + study},{','.join(cells)},\n")
 
 
+# The command line, which prints its own peak at the end: what a parent is told of its children counts memory from before.
+MEASURED = """
+import atexit
+from medattn.cli import main
+atexit.register(lambda: print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))))
+main()
+"""
+
+
 def test_the_largest_question_set_is_assembled_within_minutes_and_two_gigabytes(tmp_path):
     root = tmp_path / "root"
     write_tables(root)
-    command = [sys.executable, "-m", "medattn", "study", "mimic-cxr", "--root", root, "--questions", root / "medical-cxr-vqa-questions.csv"]
+    command = [sys.executable, "-c", MEASURED, "study", "mimic-cxr", "--root", root, "--questions", root / "medical-cxr-vqa-questions.csv"]
     start = time.monotonic()
     done = subprocess.run([*command, "--out", tmp_path / "study", "--view", "all", "--trust-sums"], capture_output=True, text=True)
-    seconds, peak = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    print(done.stdout, f"{seconds:.0f} s, {peak / 1e9:.2f} GB, questions.csv {(tmp_path / 'study/questions.csv').stat().st_size / 1e6:.0f} MB")
+    seconds = time.monotonic() - start
     assert done.returncode == 0, done.stderr[-2000:]
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout)[1]) * 1024
+    print(done.stdout, f"{seconds:.0f} s, {peak / 1e9:.2f} GB, questions.csv {(tmp_path / 'study/questions.csv').stat().st_size / 1e6:.0f} MB")
     assert f"of {QUESTIONS:,}" in done.stdout
     assert seconds < SECONDS and peak < BYTES
