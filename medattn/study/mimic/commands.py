@@ -11,24 +11,46 @@ from medattn.study.mimic.model_names import MEDGEMMA, PUBLISHED
 VARIANTS = ("rules", "keep", "none")
 
 
+PATH = click.Path(path_type=Path)
+
+
 @click.command(name="mimic-cxr")
-@click.option("--root", type=click.Path(path_type=Path), required=True, help="MIMIC-CXR-JPG (or MIMIC-CXR's .dcm) as PhysioNet lays it out; only read.")
-@click.option("--questions", type=click.Path(path_type=Path), help="Question set: csv, json, or the folder of the jsons.  [default: presence questions from the CheXpert labels, as many yes as no]")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="New directory, for example studies/mimic-cxr.")
-@click.option("--variants", type=click.Choice(VARIANTS), help="Other wordings: five made by rule, the file's own, or none.  [default: keep for a file of hard positives, else rules]")
+@click.option("--root", type=PATH, required=True, help="MIMIC-CXR-JPG (or MIMIC-CXR's .dcm) as PhysioNet lays it out; only read.")
+@click.option(
+    "--questions", type=PATH,
+    help="Question set: csv, json, or the folder of the jsons.  [default: presence questions from the CheXpert labels, as many yes as no]",
+)
+@click.option("--out", type=PATH, required=True, help="New directory, for example studies/mimic-cxr.")
+@click.option(
+    "--variants", type=click.Choice(VARIANTS),
+    help="Other wordings: five made by rule, the file's own, or none.  [default: keep for a file of hard positives, else rules]",
+)
 @click.option("--limit", type=click.IntRange(1), help="Baseline questions in all, findings and answers in turn.")
 @click.option("--per-finding", type=click.IntRange(1), help="Baseline questions per finding.")
 @click.option("--view", default="PA,AP", show_default=True, help="View positions, joined by commas; all for every image.")
 @click.option("--split", type=click.Choice(["train", "validate", "test"]), help="MIMIC-CXR's own split.  [default: all]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides which questions are drawn, and the controls.")
-@click.option("--controls", type=click.IntRange(0, 5), default=2, show_default=True, help="Questions about other findings, per image.")
-@click.option("--regions", multiple=True, metavar="KIND:PATH", help="True regions: ms-cxr, imagenome or reflacx, and where it lies; several times.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides which questions are drawn, and the controls."
+)
+@click.option(
+    "--controls", type=click.IntRange(0, 5), default=2, show_default=True, help="Questions about other findings, per image."
+)
+@click.option(
+    "--regions", multiple=True, metavar="KIND:PATH",
+    help="True regions: ms-cxr, imagenome or reflacx, and where it lies; several times.",
+)
 @click.option("--model", default=MEDGEMMA.name, show_default=True, help="Hugging Face name, or a model's directory.")
 @click.option("--revision", help="Of a Hugging Face model.  [default: the pinned one, where one is known]")
 @click.option("--dtype", type=click.Choice(["bfloat16", "float32", "float64"]), default=MEDGEMMA.dtype, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default=MEDGEMMA.device, show_default=True)
-@click.option("--trust-sums", is_flag=True, help="Open no image now: hashes from SHA256SUMS.txt, sizes from the metadata. Later stages check every image.")
-def mimic_cxr(out: Path, root: Path, questions: Path | None, variants: str | None, view: str, regions, model, revision, dtype, device, **more) -> None:
+@click.option(
+    "--trust-sums", is_flag=True,
+    help="Open no image now: hashes from SHA256SUMS.txt, sizes from the metadata. Later stages check every image.",
+)
+def mimic_cxr(
+    out: Path, root: Path, questions: Path | None, variants: str | None, view: str, regions: tuple[str, ...],
+    model: str, revision: str | None, dtype: str, device: str, **more: object,
+) -> None:  # fmt: skip
     """Assemble a study from MIMIC-CXR; print what was used, what was not and why, and the digest to pin."""
     from medattn.study.mimic import questions as question_sets
     from medattn.study.mimic.assemble import Options, assemble
