@@ -10,7 +10,6 @@ from medattn.study.mimic.model_names import MEDGEMMA, PUBLISHED
 
 VARIANTS = ("rules", "keep", "none")
 
-
 PATH = click.Path(path_type=Path)
 
 
