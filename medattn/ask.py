@@ -126,11 +126,18 @@ def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
 @click.command(name="ask")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.argument("question")
-@click.option("--model", default=str(MODEL), show_default=True, help="Model directory, or Hugging Face name in the local cache, MedGemma at its pinned revision.")
+@click.option(
+    "--model",
+    default=str(MODEL),
+    show_default=True,
+    help="Model directory, or Hugging Face name in the local cache, MedGemma at its pinned revision.",
+)
 @click.option("--dtype", type=click.Choice(["float64", "float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--profile", default="decision", show_default=True, help="Of aggregate.profiles in params.yaml.")
-@click.option("--out", type=click.Path(path_type=Path), default=paths.RUN / "ask", show_default=True, help="Directory for the files.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=paths.RUN / "ask", show_default=True, help="Directory for the files."
+)
 def command(image: Path, question: str, model: str, dtype: str, device: str, profile: str, out: Path) -> None:
     """Answer QUESTION about IMAGE, and show where the model looked."""
     reply = ask(image, question, model, dtype, device, profile, load_params())

@@ -220,7 +220,9 @@ def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[in
 
 
 @click.command(name="bench")
-@click.option("--shape", "name", type=click.Choice(list(SHAPES)), default="phantom", show_default=True, help="Model to measure.")
+@click.option(
+    "--shape", "name", type=click.Choice(list(SHAPES)), default="phantom", show_default=True, help="Model to measure."
+)
 @click.option("--images", type=click.IntRange(min=1), help="Images, six wordings each.  [default: 16; medgemma-4b: 1]")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table here as JSON, too.")
@@ -235,7 +237,9 @@ def command(name: str, images: int | None, device: str, json_path: Path | None) 
     first = results[0]
     click.echo(f"{name} shape, {shape.dtype}, {device}, {torch.get_num_threads()} threads, {NEW_TOKENS} new tokens")
     click.echo(f"{first['samples']} samples an order; the usual way was asked {first['usual_samples']} of them")
-    click.echo(f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'same':>8}{'peak MB':>16}")
+    click.echo(
+        f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'same':>8}{'peak MB':>16}"
+    )
     for row in results:
         same = f"{row['same_answers']}/{row['usual_samples']}"
         click.echo(

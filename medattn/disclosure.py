@@ -108,7 +108,9 @@ class Population:
         return found
 
 
-def levels(cells: Sequence[Cell], partitions: Iterable[Sequence[int]], population: Population, least: int = LEAST) -> dict[int, Level]:
+def levels(
+    cells: Sequence[Cell], partitions: Iterable[Sequence[int]], population: Population, least: int = LEAST
+) -> dict[int, Level]:
     """Group -> what of it is withheld. partitions: groups that add up to the group of all their samples."""
     shown = {cell.group for cell in cells} - {0}
     counted = sorted({cell.group for cell in cells if cell.counts} - {0}, key=lambda group: (group.bit_count(), group))
@@ -201,7 +203,10 @@ def _cheapest(equations: Iterable[tuple[int, ...]], known: set[int]) -> int | No
 
 
 def withhold(
-    tables: Mapping[str, Sequence[Mapping[str, object]]], keys: Mapping[str, Sequence[str]], cells: Sequence[Cell], found: Mapping[int, Level]
+    tables: Mapping[str, Sequence[Mapping[str, object]]],
+    keys: Mapping[str, Sequence[str]],
+    cells: Sequence[Cell],
+    found: Mapping[int, Level],
 ) -> dict[str, list[dict[str, object]]]:
     """The tables with what `levels` found withheld; `keys` of a row stay. ValueError for a column that no cell speaks for."""
     made = {name: [dict(row) for row in rows] for name, rows in tables.items()}
@@ -218,7 +223,9 @@ def withhold(
     for name, rows in made.items():
         for row, covered in zip(rows, spoken[name], strict=True):
             if missing := sorted(set(row) - covered):
-                raise ValueError(f"table {name}: nothing says how many patients {missing[0]} stands for: add it to metrics/cells.py")
+                raise ValueError(
+                    f"table {name}: nothing says how many patients {missing[0]} stands for: add it to metrics/cells.py"
+                )
     return made
 
 
@@ -265,9 +272,7 @@ def divergence_edges(wording: np.ndarray, finding: np.ndarray, bins: int = 24) -
     return 10 ** steady_edges(np.log10(both), bins) if both.min() > 0 else steady_edges(both, bins)
 
 
-def merged_bins(
-    edges: np.ndarray, samples: Sequence[tuple[np.ndarray, Sequence[str]]], least: int = LEAST
-) -> list[Bin]:
+def merged_bins(edges: np.ndarray, samples: Sequence[tuple[np.ndarray, Sequence[str]]], least: int = LEAST) -> list[Bin]:
     """Bars between some of `edges` whose every count is nobody or at least `least` patients, in each sample of (values, patients).
 
     Neighbours are merged until that holds. Values beyond the edges count in the outermost bars, which are drawn one

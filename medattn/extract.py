@@ -20,8 +20,8 @@ from medattn import captures, paths
 from medattn.captures import Capture
 from medattn.conditions import REGIONAL, shown
 from medattn.errors import InputError
-from medattn.model.decode import Decoded, decode, image_features
 from medattn.model.checks import agrees_with_eager, cross_attention
+from medattn.model.decode import Decoded, decode, image_features
 from medattn.model.load import Loaded, load
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.params import Params

@@ -22,7 +22,11 @@ def _interval(low: str, high: str) -> str:
 
 def lines(root: Path = Path(".")) -> list[str]:
     """The headline table as lines of text. Raises InputError if the tables are not there."""
-    table, maps, numbers = root / paths.TABLES / "by_strategy.csv", root / paths.TABLES / "localisation.csv", root / paths.METRICS
+    table, maps, numbers = (
+        root / paths.TABLES / "by_strategy.csv",
+        root / paths.TABLES / "localisation.csv",
+        root / paths.METRICS,
+    )
     for path in (table, maps, numbers):
         if not path.exists():
             raise InputError(f"{path} not found: run `dvc repro` first")
@@ -41,18 +45,30 @@ def lines(root: Path = Path(".")) -> list[str]:
             for line in (COLUMNS, *rows)]  # fmt: skip
     made.insert(1, "─" * len(made[0]))
     with maps.open(newline="", encoding="utf-8") as file:
-        beside = [row for row in csv.DictReader(file) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"]
+        beside = [
+            row for row in csv.DictReader(file) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"
+        ]
     return [*made, "", *_sentences(json.loads(numbers.read_text(encoding="utf-8")), beside)]
 
 
 def _sentences(numbers: dict, maps: list[dict]) -> list[str]:
     said = []
     if numbers["accuracy_no_image"] is not None:
-        said.append(f"Without the image {_percent(str(numbers['accuracy_no_image']))} of the answers are right; what is neither yes nor no is wrong.")
+        said.append(
+            f"Without the image {_percent(str(numbers['accuracy_no_image']))} of the answers are right; what is neither yes nor no is wrong."
+        )
     if numbers["region_enrichment"] is not None:
-        best = max((row for row in maps if row["region_enrichment"]), key=lambda row: float(row["region_enrichment"]), default=None)
-        beside = f"; a map that knows less, {best['map'].replace('_', ' ')}, gets {float(best['region_enrichment']):.2f}" if best else ""
-        said.append(f"The true region gets {numbers['region_enrichment']:.2f} times its share of attention (1 = chance{beside}).")
+        best = max(
+            (row for row in maps if row["region_enrichment"]), key=lambda row: float(row["region_enrichment"]), default=None
+        )
+        beside = (
+            f"; a map that knows less, {best['map'].replace('_', ' ')}, gets {float(best['region_enrichment']):.2f}"
+            if best
+            else ""
+        )
+        said.append(
+            f"The true region gets {numbers['region_enrichment']:.2f} times its share of attention (1 = chance{beside})."
+        )
     if numbers["js_other_finding"] is not None and numbers["js_other_wording"] is not None:
         said.append(
             f"Attention differs by {numbers['js_other_finding']:.2g} bits (JS divergence) when another finding is asked, "

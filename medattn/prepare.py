@@ -121,7 +121,9 @@ def without_large_regions(rows: list[dict[str, str]], films: Films) -> tuple[lis
                 if body - np.count_nonzero(region & film.body) < np.count_nonzero(region):
                     too_large.add(row["question_id"])
     kept = [row for row in rows if row["condition"] not in REGIONAL or row["question_id"] not in too_large]
-    note = f"; not occluded, the region is as large as the rest of the body: {', '.join(sorted(too_large))}" if too_large else ""
+    note = (
+        f"; not occluded, the region is as large as the rest of the body: {', '.join(sorted(too_large))}" if too_large else ""
+    )
     return kept, note
 
 

@@ -8,7 +8,11 @@ from medattn.study.schema import Study
 
 OWNER_ONLY = 0o077  # umask: files 0600, directories 0700
 RESULTS = Path("results")
-HELD = (RESULTS, Path(".dvc/cache"), Path(".dvc/tmp"))  # DVC keeps copies of the results, and of the whole tree during experiments
+HELD = (
+    RESULTS,
+    Path(".dvc/cache"),
+    Path(".dvc/tmp"),
+)  # DVC keeps copies of the results, and of the whole tree during experiments
 
 
 def protect(study: Study, root: Path = Path(".")) -> None:

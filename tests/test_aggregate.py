@@ -145,7 +145,13 @@ def test_sinks_are_found_with_three_findings_and_zeroed_on_request(inputs, setti
 def test_the_sinks_that_are_zeroed_are_those_of_the_image_shown(settings, tmp_path, condition, shown, zeroed):
     owner = "i2" if condition == "shuffled_image" else shown
     rows = [row for row in manifest_rows() if row["condition"] == "clean"]
-    changed = rows[0] | {"sample_id": "x-v0", "condition": condition, "image_id": owner, "shown_image_id": shown, "role": "study"}
+    changed = rows[0] | {
+        "sample_id": "x-v0",
+        "condition": condition,
+        "image_id": owner,
+        "shown_image_id": shown,
+        "role": "study",
+    }
     manifest, directory = tmp_path / "manifest.csv", tmp_path / "captures"
     with manifest.open("w", newline="") as file:
         writer = csv.DictWriter(file, MANIFEST_COLUMNS)

@@ -130,7 +130,7 @@ def test_single_pixels_change_inside_the_body_also_where_the_picture_is_not_squa
     changed = (np.asarray(conditions.shown(one, "few_pixels", "4", "nodule", 64)) != plain).any(axis=-1)
     rows, columns = np.nonzero(changed)
     assert changed.sum() == 4 * 64 * 64 // 256
-    assert 16 <= rows.min() and rows.max() < 32 and 16 <= columns.min() and columns.max() < 48  # a quarter to a half; to three
+    assert rows.min() >= 16 and rows.max() < 32 and columns.min() >= 16 and columns.max() < 48  # a quarter to a half; to three
 
 
 def test_elsewhere_is_as_large_disjoint_connected_and_inside_the_body():

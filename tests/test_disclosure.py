@@ -53,7 +53,10 @@ def reduced(rows: list[dict], unknown: list) -> list[dict]:
             if row is pivot:
                 made.append(pivot_row | {"done": True})
             elif cell in row:
-                left = {other: row.get(other, 0) - row[cell] * pivot_row.get(other, 0) for other in (row.keys() | pivot_row.keys()) - {"done"}}
+                left = {
+                    other: row.get(other, 0) - row[cell] * pivot_row.get(other, 0)
+                    for other in (row.keys() | pivot_row.keys()) - {"done"}
+                }
                 left = {other: factor for other, factor in left.items() if factor}
                 made.append(left | {"done": True} if "done" in row else left)
             else:
@@ -92,7 +95,9 @@ def known_sums(tables: Tables) -> list[Equation]:
     answers = {row["answers"] for row in tables["flips"]}
     for total, parts in (("kept", ("yes→yes", "no→no")), ("flipped", ("yes→no", "no→yes"))):
         if total in answers:
-            found.append([*(cell(1, "flips", (one,), "n") for one in parts if one in answers), cell(-1, "flips", (total,), "n")])
+            found.append(
+                [*(cell(1, "flips", (one,), "n") for one in parts if one in answers), cell(-1, "flips", (total,), "n")]
+            )
     for row in tables["correct_incorrect"]:
         both = [cell(1, "correct_incorrect", (row["metric"],), column) for column in ("n_correct", "n_incorrect")]
         found.append([*both, cell(-1, "metric_summary", ("decision", row["metric"]), "n")])
@@ -105,13 +110,37 @@ def known_sums(tables: Tables) -> list[Equation]:
     return [equation(tables, terms) for terms in found]
 
 
-KEY_COLUMNS = ("finding", "sinks", "map", "layer", "head", "strategy", "condition", "strength", "wordings", "answers", "profile", "metric")
+KEY_COLUMNS = (
+    "finding",
+    "sinks",
+    "map",
+    "layer",
+    "head",
+    "strategy",
+    "condition",
+    "strength",
+    "wordings",
+    "answers",
+    "profile",
+    "metric",
+)
 
 
 def equation(tables: Tables, terms) -> Equation:
     factors, total = {}, Fraction(0)
     for factor, table, key, column in terms:
-        (row,) = [row for row in tables[table] if tuple(row[k] for k in KEY_COLUMNS if k in row and (k != "sinks" or table == "localisation") and not (table == "profiles" and k not in ("profile",)))[: len(key)] == key]
+        (row,) = [
+            row
+            for row in tables[table]
+            if tuple(
+                row[k]
+                for k in KEY_COLUMNS
+                if k in row
+                and (k != "sinks" or table == "localisation")
+                and not (table == "profiles" and k not in ("profile",))
+            )[: len(key)]
+            == key
+        ]
         if row[column] == WITHHELD:
             factors[table, "|".join(key), column] = factors.get((table, "|".join(key), column), 0) + factor
         else:
@@ -134,12 +163,21 @@ def planted_root(tmp_path, monkeypatch, licence: str = "credentialed"):
         for index in range(present + absent):
             there = index < present
             view = "LATERAL" if finding == "consolidation" and index in (0, 6) else "PA"
-            images[f"i{number}"] = (f"p{number:03}", view, finding, "yes" if there else "no", (16, 20, 14, 14) if there else None, False)
+            images[f"i{number}"] = (
+                f"p{number:03}",
+                view,
+                finding,
+                "yes" if there else "no",
+                (16, 20, 14, 14) if there else None,
+                False,
+            )
             said = YES if there else NO
             flips = finding == "pleural effusion" and (index < 2 or not there)
             wrong = finding == "consolidation" and index in (1, 2, 7)
             opposite = NO if there else YES
-            answers[f"q{number}"] = (opposite,) * 3 if wrong else (said, UNSURE if index == 9 else said, opposite if flips else said)
+            answers[f"q{number}"] = (
+                (opposite,) * 3 if wrong else (said, UNSURE if index == 9 else said, opposite if flips else said)
+            )
             number += 1
     other = dict(zip(PLANTED, [*list(PLANTED)[1:], next(iter(PLANTED))]))
     for name, value in (("IMAGES", images), ("ANSWERS", answers), ("OTHER", other)):
@@ -167,7 +205,10 @@ def test_small_cells_of_every_kind_are_withheld(planted):
     assert small["n"] == small["patients"] == WITHHELD and small["accuracy"] == small["few_patients"] == ""
     nodule = row_of(tables["by_finding"], finding="nodule")
     assert nodule["positives"] == nodule["region_patients"] == WITHHELD and nodule["region_enrichment"] == ""
-    assert row_of(tables["flips"], answers="yes→no")["n"] == WITHHELD and row_of(tables["flips"], answers="yes→no")["js_to_baseline"] == ""
+    assert (
+        row_of(tables["flips"], answers="yes→no")["n"] == WITHHELD
+        and row_of(tables["flips"], answers="yes→no")["js_to_baseline"] == ""
+    )
     assert row_of(tables["flips"], answers="no→yes")["n"] == WITHHELD and row_of(tables["flips"], answers="flipped")["n"] == "8"
     wrong = row_of(tables["correct_incorrect"], metric="region_enrichment")
     assert wrong["n_incorrect"] == wrong["n_correct"] == WITHHELD and wrong["mean_incorrect"] == wrong["mean_correct"] == ""
@@ -196,7 +237,12 @@ def test_small_cells_alone_would_follow_from_the_others(tmp_path, monkeypatch):
 
     monkeypatch.setattr(disclosure, "levels", only_small)
     found = recoverable(read_tables(planted_root(tmp_path, monkeypatch)))
-    wanted = {"by_finding pneumothorax n", "image_reliance pneumothorax n", "flips yes→no n", "correct_incorrect region_enrichment n_incorrect"}
+    wanted = {
+        "by_finding pneumothorax n",
+        "image_reliance pneumothorax n",
+        "flips yes→no n",
+        "correct_incorrect region_enrichment n_incorrect",
+    }
     assert wanted <= set(found)
 
 
@@ -311,7 +357,12 @@ def test_steps_are_round(value, step):
 def test_the_published_distribution_of_divergences_counts_every_image_of_five_patients_or_more():
     rng = np.random.default_rng(3)
     contrast = [
-        {"subject_id": f"p{index % 40}", "js_other_finding": finding, "js_other_wording": wording, "difference": finding - wording}
+        {
+            "subject_id": f"p{index % 40}",
+            "js_other_finding": finding,
+            "js_other_wording": wording,
+            "difference": finding - wording,
+        }
         for index, (finding, wording) in enumerate(np.round(rng.lognormal(-6, 1.5, (80, 2)), 7).tolist())
     ]
     table = groups.merged_js_distribution(contrast)
@@ -375,5 +426,8 @@ def test_a_directory_of_somebody_else_that_others_can_read_is_named(tmp_path, um
         raise PermissionError
 
     monkeypatch.setattr(type(study), "chmod", refuse)
-    with pytest.raises(InputError, match=r"results holds patients' data, others can read it \(mode 755\), and it belongs to somebody else: have its owner"):
+    with pytest.raises(
+        InputError,
+        match=r"results holds patients' data, others can read it \(mode 755\), and it belongs to somebody else: have its owner",
+    ):
         protect(SimpleNamespace(licence="credentialed", directory=study), tmp_path)

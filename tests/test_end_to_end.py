@@ -60,7 +60,16 @@ def test_the_results_are_complete(clone):
     assert len([row for row in study if row["condition"] == "no_image"]) == 600
     assert len(rows) - len(study) == 200
     asked = Counter(row["condition"] for row in study)
-    strengths = {"gaussian_noise": 3, "contrast": 3, "brightness": 2, "rotation": 2, "blur": 1, "few_pixels": 1, "blank": 1, "shuffled_image": 1}
+    strengths = {
+        "gaussian_noise": 3,
+        "contrast": 3,
+        "brightness": 2,
+        "rotation": 2,
+        "blur": 1,
+        "few_pixels": 1,
+        "blank": 1,
+        "shuffled_image": 1,
+    }
     assert all(asked[name] == 100 * count for name, count in strengths.items())
     assert asked["occlude_region"] == asked["occlude_elsewhere"] == 50
     grids = {path.name for path in (clone / "results/grids").iterdir()}
@@ -114,7 +123,11 @@ def test_experiments_are_shown_beside_each_other_by_what_changed(clone):
 
 def test_layers_that_look_support_the_hypothesis_and_random_weights_do_not(clone):
     """The same pipeline: trained weights in the layers that look, and the negative control in the same layers."""
-    clean_only = [f"conditions.{name}=null" for name in yaml.safe_load((clone / "params.yaml").read_text())["conditions"] if name != "clean"]
+    clean_only = [
+        f"conditions.{name}=null"
+        for name in yaml.safe_load((clone / "params.yaml").read_text())["conditions"]
+        if name != "clean"
+    ]
     settings = ["aggregate.profiles.decision.layers=[0,1]", *clean_only]
     verdicts = {}
     for name, more in (("trained", []), ("re-drawn", ["model.redraw_language=1"])):

@@ -42,14 +42,20 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def published(clone: Path) -> dict[str, bytes]:
-    return {path.relative_to(clone).as_posix(): path.read_bytes() for path in sorted((clone / "reports").rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(clone).as_posix(): path.read_bytes()
+        for path in sorted((clone / "reports").rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_the_planted_traps_are_left_out_and_the_rest_is_answered(clone):
     study = table(clone / STUDY / "questions.csv")
     rows = [row for row in table(clone / "results/evaluation_results.csv") if row["condition"] == "clean"]
     assert {row["question_id"] for row in rows} == {row["question_id"] for row in study} and len(rows) == len(study)
-    assert all(row["status"] == "ok" for row in rows) and all((clone / f"results/grids/{row['sample_id']}_grid.npy").exists() for row in rows)
+    assert all(row["status"] == "ok" for row in rows) and all(
+        (clone / f"results/grids/{row['sample_id']}_grid.npy").exists() for row in rows
+    )
     traps = json.loads((clone.parent / "fake/fake-traps.json").read_text())
     bad = str([traps[name] for name in ("image_missing_on_disk", "image_differs_from_sum", "image_without_sum")])
     used = {row["image_id"] for row in table(clone / STUDY / "images.csv")}
@@ -65,7 +71,11 @@ def test_what_is_derived_from_patients_is_the_owners_alone(clone):
 def test_reports_hold_no_identifier_no_text_and_no_radiograph(clone):
     questions, images = table(clone / STUDY / "questions.csv"), table(clone / STUDY / "images.csv")
     answers = {row["answer_text"] for row in table(clone / "results/answers.csv") if len(row["answer_text"].split()) > 3}
-    secret = {row[name] for row in questions for name in ("question_id", "image_id", "study_id", "subject_id", "question", "baseline_question")}
+    secret = {
+        row[name]
+        for row in questions
+        for name in ("question_id", "image_id", "study_id", "subject_id", "question", "baseline_question")
+    }
     secret |= {row["path"] for row in images} | answers
     files = published(clone)
     assert "reports/index.html" in files and "reports/figures/example.png" not in files
@@ -158,7 +168,10 @@ def test_the_store_and_the_hook_know_restricted_files(clone):
     run(clone, "git", "reset", "--quiet")
 
 
-@pytest.mark.parametrize("questions", [None, "medical-cxr-vqa-questions.csv", "mimic-ext", "mimic_pair_questions.csv", "hard_positives_ground_truth.csv"])
+@pytest.mark.parametrize(
+    "questions",
+    [None, "medical-cxr-vqa-questions.csv", "mimic-ext", "mimic_pair_questions.csv", "hard_positives_ground_truth.csv"],
+)
 def test_every_question_set_becomes_a_study_that_passes_the_check(clone, tmp_path, questions):
     fake = clone.parent / "fake"
     more = () if questions is None else ("--questions", fake / "questions" / questions)

@@ -315,7 +315,10 @@ def test_a_donor_is_neither_the_same_patient_nor_seen_from_another_side():
 def test_strengths_name_files_and_stay_apart():
     strengths = ["0.05", "0.5", "5", "-0.5", "1e-05"]
     question = asked_about("a", "yes") | {"variant_index": "0", "strategy": "baseline"}
-    names = [prepare.manifest_row(question, image_of("one") | {"image_id": "a"}, "brightness", strength)["sample_id"] for strength in strengths]
+    names = [
+        prepare.manifest_row(question, image_of("one") | {"image_id": "a"}, "brightness", strength)["sample_id"]
+        for strength in strengths
+    ]
     assert len(set(names)) == 5 and all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in names)
 
 

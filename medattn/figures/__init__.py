@@ -56,7 +56,12 @@ def run(params: Params, root: Path = Path(".")) -> list[str]:
         write_bytes(tex / "values.tex", latex.values(frames, results.headline).encode())
         model, _ = settings(study, params)
         about = contents.about(study.about, results.headline, model.id)
-        report = page.html(study.about.title, about, contents.headline(results.headline, results.tables["localisation"]), contents.sections(shown, results.tables))
+        report = page.html(
+            study.about.title,
+            about,
+            contents.headline(results.headline, results.tables["localisation"]),
+            contents.sections(shown, results.tables),
+        )
         pictures = gallery.pictures(results, films_of)
         browsed = gallery_page.html(study.about.title, GALLERY_NOTE, pictures, gallery.samples(results))
     write_bytes(root / paths.REPORT, report.encode())
@@ -66,7 +71,11 @@ def run(params: Params, root: Path = Path(".")) -> list[str]:
 
 def _chart(chart: Chart, results: Results, out: Path, dpi: int) -> page.Figure:
     """Draw a chart for print, and as the report shows it."""
-    caption, alt = (chart.private_caption or chart.caption, chart.private_alt or chart.alt) if results.in_private else (chart.caption, chart.alt)
+    caption, alt = (
+        (chart.private_caption or chart.caption, chart.private_alt or chart.alt)
+        if results.in_private
+        else (chart.caption, chart.alt)
+    )
     return _kept(chart.draw(results), out, dpi, chart.name, chart.title, caption, alt)
 
 
@@ -116,4 +125,6 @@ def command() -> None:
     notes = run(params)
     for note in notes:
         click.echo(f"note: {note}")
-    click.echo(f"figures -> {paths.FIGURES}, {paths.LATEX}, {paths.REPORT}, {paths.GALLERY}, {paths.OVERLAYS}, {paths.VISUALIZATIONS}")
+    click.echo(
+        f"figures -> {paths.FIGURES}, {paths.LATEX}, {paths.REPORT}, {paths.GALLERY}, {paths.OVERLAYS}, {paths.VISUALIZATIONS}"
+    )

@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 
 from medattn.disclosure import WITHHELD
 from medattn.figures import (
-    contrast, correctness, distributions, layers, localisation, margins, occlusion, reliance, robustness, sinks, strategies,
+    contrast,
+    correctness,
+    distributions,
+    layers,
+    localisation,
+    margins,
+    occlusion,
+    reliance,
+    robustness,
+    sinks,
+    strategies,
 )  # fmt: skip
 from medattn.figures.inputs import Results
 

@@ -36,9 +36,7 @@ def show_attention(axes: Axes, film: Film, grid: np.ndarray, top: float | None =
     """
     height, width = film.pixels.shape
     strength = np.clip((grid * CELLS - 1) / (max(top or highest(grid), LEAST_TOP) - 1), 0, 1)
-    axes.imshow(
-        strength, cmap=style.HEAT, vmin=0, vmax=1, alpha=STRONGEST * strength, extent=(0, width, height, 0)
-    )
+    axes.imshow(strength, cmap=style.HEAT, vmin=0, vmax=1, alpha=STRONGEST * strength, extent=(0, width, height, 0))
 
 
 def highest(grid: np.ndarray) -> float:

@@ -50,7 +50,9 @@ def draw(layer_head: pd.DataFrame, profiles: pd.DataFrame) -> Figure:
     bar = fig.colorbar(image, ax=axes, ticks=ticks, pad=0.02)
     bar.ax.set_yticklabels([f"{2.0**tick:g}" if tick >= 0 else f"1/{2.0**-tick:g}" for tick in ticks])
     bar.set_label("attention in the true region ÷ its area")
-    axes.set_title(f"questions: {layer_head.n.iloc[0]}, patients: {layer_head.patients.iloc[0]}; 1 = chance", loc="left", fontsize=7)
+    axes.set_title(
+        f"questions: {layer_head.n.iloc[0]}, patients: {layer_head.patients.iloc[0]}; 1 = chance", loc="left", fontsize=7
+    )
     return fig
 
 

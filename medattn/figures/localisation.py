@@ -45,7 +45,9 @@ def draw(localisation: pd.DataFrame) -> Figure:
         panel.grid(axis="x", linewidth=0.3, color="#DDDDDD")
         panel.set_xlabel(label)
     counts = table[table["map"] == "model"].set_index("finding")
-    axes[0].set_yticks(range(len(findings)), [f"{finding}\n(n = {counts.n[finding]}; {counts.n_region[finding]})" for finding in findings])
+    axes[0].set_yticks(
+        range(len(findings)), [f"{finding}\n(n = {counts.n[finding]}; {counts.n_region[finding]})" for finding in findings]
+    )
     axes[0].set_ylim(len(findings) - 0.5, -0.5)
     handles, names = axes[0].get_legend_handles_labels()
     fig.legend(handles[::-1], names[::-1], loc="outside lower center", ncols=6, handletextpad=0.1, columnspacing=0.6)

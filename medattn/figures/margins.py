@@ -79,4 +79,6 @@ def _merged_bars(panel: Axes, rows: pd.DataFrame, by_truth: bool) -> None:
 
 def _points(panel: Axes, x: np.ndarray, y: np.ndarray, flipped: np.ndarray) -> None:
     for some, colour, label in ((~flipped, style.GREY, "kept"), (flipped, style.VERMILLION, "flipped")):
-        panel.plot(x[some], y[some], "o", color=colour, markersize=2.8, alpha=0.55, markeredgewidth=0, label=f"{label} ({some.sum()})")
+        panel.plot(
+            x[some], y[some], "o", color=colour, markersize=2.8, alpha=0.55, markeredgewidth=0, label=f"{label} ({some.sum()})"
+        )

@@ -50,7 +50,9 @@ def draw(table: pd.DataFrame, pairs: pd.DataFrame, in_private: bool = False) -> 
 
 def _limit(left: Axes, table: pd.DataFrame) -> None:
     """Ends the axis where the points do: an arrow says that a wide interval of few patients goes on."""
-    shown = [numbers(table[name]) for name in ("drop_region", "drop_elsewhere", "region_low", "elsewhere_low", "elsewhere_high")]
+    shown = [
+        numbers(table[name]) for name in ("drop_region", "drop_elsewhere", "region_low", "elsewhere_low", "elsewhere_high")
+    ]
     highs = numbers(table.region_high)
     reach = 1.6 * max(values.abs().max() for values in shown[:2])
     least = min(min(values.min() for values in shown) - 0.1 * reach, -0.1 * reach)
@@ -66,5 +68,14 @@ def _points(right: Axes, pairs: pd.DataFrame) -> None:
     for index, finding in enumerate(sorted(set(pairs.finding))):
         some = pairs[pairs.finding == finding]
         marker, colour = style.MARKERS[index % len(style.MARKERS)], style.COLOURS[index % len(style.COLOURS)]
-        right.plot(numbers(some.region_mass), numbers(some.effect), marker, color=colour, markersize=4, alpha=0.8, markeredgewidth=0, label=finding)
+        right.plot(
+            numbers(some.region_mass),
+            numbers(some.effect),
+            marker,
+            color=colour,
+            markersize=4,
+            alpha=0.8,
+            markeredgewidth=0,
+            label=finding,
+        )
     right.legend(loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2)

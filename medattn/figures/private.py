@@ -42,7 +42,9 @@ def hexagons(
         return
     corners = back((np.array([centre for centre, _ in kept])[:, None, :] + CORNERS[None]) * steps)
     counts = np.array([count for _, count in kept])
-    drawn = PolyCollection(corners, array=counts, cmap="viridis_r", norm=Normalize(0, counts.max()), edgecolors="white", linewidths=0.4)
+    drawn = PolyCollection(
+        corners, array=counts, cmap="viridis_r", norm=Normalize(0, counts.max()), edgecolors="white", linewidths=0.4
+    )
     panel.add_collection(drawn)
     panel.update_datalim(corners.reshape(-1, 2))
     panel.autoscale_view()
@@ -66,7 +68,9 @@ def shown_hexagons(points: np.ndarray, patients: Sequence[str]) -> tuple[list[tu
     for index, (centre_x, centre_y) in enumerate(hexagon_of(points)):
         homes.setdefault((float(centre_x), float(centre_y)), []).append(index)
     owners = {centre: {patients[index] for index in inside} for centre, inside in homes.items()}
-    drawn = sorted((centre for centre in homes if len(owners[centre]) >= LEAST), key=lambda centre: (-len(owners[centre]), centre))
+    drawn = sorted(
+        (centre for centre in homes if len(owners[centre]) >= LEAST), key=lambda centre: (-len(owners[centre]), centre)
+    )
 
     def left() -> list[tuple[float, float]]:
         return [centre for centre in homes if centre not in drawn]
@@ -85,7 +89,9 @@ def hexagon_of(points: np.ndarray) -> np.ndarray:
     return np.where(nearer[:, None], one, other)
 
 
-def bars(panel: Axes, found: Sequence[Bin], colour: str, sample: int = 0, share: bool = False, label: str | None = None) -> None:
+def bars(
+    panel: Axes, found: Sequence[Bin], colour: str, sample: int = 0, share: bool = False, label: str | None = None
+) -> None:
     """A histogram of merged bins: a bar's area is what it counts, so that a bar across two steps is half as high."""
     counts = np.array([bar.counts[sample] / bar.steps for bar in found])
     heights = counts / sum(bar.counts[sample] for bar in found) if share else counts
@@ -94,7 +100,15 @@ def bars(panel: Axes, found: Sequence[Bin], colour: str, sample: int = 0, share:
     panel.stairs(heights, edges, color=colour, label=label)
 
 
-def histogram(panel: Axes, values: np.ndarray, patients: Sequence[str], edges: np.ndarray, colour: str, share: bool = False, label: str | None = None) -> bool:
+def histogram(
+    panel: Axes,
+    values: np.ndarray,
+    patients: Sequence[str],
+    edges: np.ndarray,
+    colour: str,
+    share: bool = False,
+    label: str | None = None,
+) -> bool:
     """Bars of one sample of values, if it has enough patients for two; whether it had."""
     found = merged_bins(edges, [(values, patients)])
     if found:

@@ -23,7 +23,9 @@ def draw(questions: pd.DataFrame, table: pd.DataFrame, in_private: bool = False)
             panel.text(0.5, 0.5, "no question was asked\nwith and without its image", transform=panel.transAxes, ha="center")
         return fig
     if in_private:
-        private.hexagons(plane, reliance[there].to_numpy(), consistency[there].to_numpy(), list(questions.subject_id[there]), "questions")
+        private.hexagons(
+            plane, reliance[there].to_numpy(), consistency[there].to_numpy(), list(questions.subject_id[there]), "questions"
+        )
     else:
         _points(plane, questions, reliance, consistency, there)
     plane.axvline(0, color=style.GREY, linewidth=0.8, linestyle="--")

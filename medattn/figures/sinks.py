@@ -33,7 +33,9 @@ def draw(images: pd.DataFrame, table: pd.DataFrame, in_private: bool = False) ->
             panel.text(0.5, 0.5, "no image was asked about\nthree findings", transform=panel.transAxes, ha="center")
         return fig
     if in_private:
-        found = merged_bins(np.arange(-0.5, counts.quantile(0.9) + 2), [(counts.to_numpy(), list(images.subject_id[counts.index]))])
+        found = merged_bins(
+            np.arange(-0.5, counts.quantile(0.9) + 2), [(counts.to_numpy(), list(images.subject_id[counts.index]))]
+        )
         (private.bars(left, found, style.BLUE) if found else private.no_bars(left))
     else:
         _bars(left, images, counts)
@@ -44,7 +46,9 @@ def draw(images: pd.DataFrame, table: pd.DataFrame, in_private: bool = False) ->
     mass = numbers(table.set_index("metric").with_sinks)["mean_mass"]
     if pd.notna(mass):
         left.set_title(f"they draw {100 * mass:.1f} % of the attention", loc="right", fontsize=7, color=style.GREY)
-    some = table[table.metric.isin(METRICS)].set_index("metric").reindex([name for name in METRICS if name in set(table.metric)])
+    some = (
+        table[table.metric.isin(METRICS)].set_index("metric").reindex([name for name in METRICS if name in set(table.metric)])
+    )
     before = numbers(some.with_sinks)
     dots.draw(right, *(100 * numbers(some[name]) / before for name in ("difference", "low", "high")), style.BLUE)
     dots.rows(right, [METRICS[name] for name in some.index])

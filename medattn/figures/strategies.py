@@ -47,4 +47,3 @@ def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
 def _power(most: float) -> int:
     """The power of ten that axis numbers are given in: 0 unless they are small."""
     return math.floor(math.log10(most)) if 0 < most < 0.01 else 0
-

@@ -48,7 +48,9 @@ NORMAL: dict[str, str] = {
 }
 
 VERB = r"is|are|was|were|be|has|have|can|appears?|shows?|demonstrates?|reveals?|remains?|seems?|suggests?|indicates?|asks?"
-SEEN = r"present|seen|visible|visualized|visualised|identified|detected|evident|observed|noted|found|apparent|shown|demonstrated"
+SEEN = (
+    r"present|seen|visible|visualized|visualised|identified|detected|evident|observed|noted|found|apparent|shown|demonstrated"
+)
 
 # Rewritten before anything is decided.
 REWRITES = (

@@ -23,7 +23,9 @@ def rotate_image(image: np.ndarray, degrees: float) -> np.ndarray:
     """uint8 [H, W] or [H, W, channel] of the same shape: bilinear, the edge's values continued outwards."""
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
-        raise ValueError(f"image is {image.dtype} {list(image.shape)}, expected uint8 [height, width] or [height, width, channel]")
+        raise ValueError(
+            f"image is {image.dtype} {list(image.shape)}, expected uint8 [height, width] or [height, width, channel]"
+        )
     if image.ndim == 3:
         return np.stack([rotate_image(image[..., channel], degrees) for channel in range(image.shape[2])], axis=-1)
     return np.rint(np.round(_sampled(image.astype(np.float64), degrees), 6)).astype(np.uint8)
@@ -61,7 +63,7 @@ def rotate_grid(grid: np.ndarray, width: float, height: float, degrees: float) -
 def common_support(cells: int, width: float, height: float, degrees: float) -> np.ndarray:
     """Cells of the upright image that the rotated one still shows: bool [cells, cells]."""
     places = (np.round(axis, 6) for axis in _sources(cells, width, height, -degrees))
-    return np.logical_and.reduce([(-0.5 <= place) & (place <= cells - 0.5) for place in places])
+    return np.logical_and.reduce([(place >= -0.5) & (place <= cells - 0.5) for place in places])
 
 
 def comparable_pair(

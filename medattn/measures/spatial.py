@@ -41,9 +41,7 @@ def check_coverage(coverage: np.ndarray, shape: tuple[int, ...] | None = None, n
     if shape is not None and coverage.shape != shape:
         raise ValueError(f"{name} has shape {coverage.shape}, expected that of the grid, {shape}")
     if not np.isfinite(coverage).all() or coverage.min() < -1e-12 or coverage.max() > 1 + 1e-12:
-        raise ValueError(
-            f"{name} lies in [{coverage.min()!r}, {coverage.max()!r}], expected area fractions between 0 and 1"
-        )
+        raise ValueError(f"{name} lies in [{coverage.min()!r}, {coverage.max()!r}], expected area fractions between 0 and 1")
     if not (coverage > 0).any():
         raise ValueError(f"{name} is zero in every cell, expected a region that covers some of the image")
     return np.clip(coverage, 0.0, 1.0)
@@ -129,9 +127,7 @@ def border_fraction(p: np.ndarray) -> float:
 def _shares(p: np.ndarray, boxes: list[tuple[float, float, float, float]]) -> list[float]:
     """Mass of p in each box ÷ their total, a straddling cell split by area."""
     cells = p.shape[0]
-    masses = [
-        math.fsum((p * np.outer(overlap(y0, y1, cells), overlap(x0, x1, cells))).ravel()) for x0, y0, x1, y1 in boxes
-    ]
+    masses = [math.fsum((p * np.outer(overlap(y0, y1, cells), overlap(x0, x1, cells))).ravel()) for x0, y0, x1, y1 in boxes]
     total = math.fsum(masses)
     if total <= 0:
         raise ValueError("the grid has no mass inside the body box, expected some: its parts have no shares")

@@ -135,9 +135,7 @@ def _check_draws(draws: int, least: int) -> int:
     return int(draws)
 
 
-def proportion_interval(
-    correct: np.ndarray, patients: np.ndarray, draws: int, rng: np.random.Generator
-) -> Interval:
+def proportion_interval(correct: np.ndarray, patients: np.ndarray, draws: int, rng: np.random.Generator) -> Interval:
     """Interval for the share of true entries in correct [n] (0 or 1) when rows of one patient are not independent.
 
     Studentised bootstrap by patient, cut to [0, 1]. With fewer than 10 events or non-events, counted as independent

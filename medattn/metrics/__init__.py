@@ -10,8 +10,21 @@ from medattn import params as parameters
 from medattn import paths
 from medattn.disclosure import least_patients
 from medattn.metrics import (
-    agreement, correctness, export, groups, hypotheses, inputs, occlusion, protected, published, references, reliance, robustness,
-    sink_tables, strategies, summaries,
+    agreement,
+    correctness,
+    export,
+    groups,
+    hypotheses,
+    inputs,
+    occlusion,
+    protected,
+    published,
+    references,
+    reliance,
+    robustness,
+    sink_tables,
+    strategies,
+    summaries,
 )  # fmt: skip
 from medattn.metrics.inputs import Store
 from medattn.metrics.places import Places
@@ -99,7 +112,9 @@ def tables_of(
     headline = summaries.headline(rows, questions, contrast)
     plain = {name: table for name, (_, table) in tables.items()}
     if least_patients(study.licence) > 1:
-        sources = protected.Sources(rows, questions, contrast, relied, occluded, sunk, {"keep": located, "zero": unsunk}, store, place_of)
+        sources = protected.Sources(
+            rows, questions, contrast, relied, occluded, sunk, {"keep": located, "zero": unsunk}, store, place_of
+        )
         plain, headline = protected.protected(plain, headline, sources)
         tables = {name: (names, plain[name]) for name, (names, _) in tables.items()}
         rows = rows if protected.shows(plain["metric_summary"], published.MEANS) else []

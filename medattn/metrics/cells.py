@@ -88,7 +88,10 @@ HEADLINE: Mapping[str, tuple[str, Holds]] = {
 
 def localisation(one: str) -> Spec:
     """Of the map `one`."""
-    both = {kind: (lambda row, kind=kind: None not in (row[f"model_{kind}_enrichment"], row[f"{one}_{kind}_enrichment"])) for kind in ("zone", "region")}
+    both = {
+        kind: (lambda row, kind=kind: None not in (row[f"model_{kind}_enrichment"], row[f"{one}_{kind}_enrichment"]))
+        for kind in ("zone", "region")
+    }
     return (
         (N, None), (("n_region", "region_patients", "region_enrichment"), f"{one}_region_enrichment"),
         *(((name,), f"{one}_{name}") for name in ("zone_enrichment", "region_mass", "region_auroc", "pointing_game", "rank_accuracy", "iou_top10")),
@@ -122,7 +125,14 @@ class Cells:
         return self.population.group(sample for row in rows for sample in self._of_image[row["image_id"]])
 
     def add(
-        self, table: str, at: int | Sequence[int], spec: Spec, rows: Sequence[Row], group: Group, whole: bool = True, metric: str = ""
+        self,
+        table: str,
+        at: int | Sequence[int],
+        spec: Spec,
+        rows: Sequence[Row],
+        group: Group,
+        whole: bool = True,
+        metric: str = "",
     ) -> list[int]:
         """Cells of the table's row(s) `at`; with `whole`, spec[0] is what the row is about. The groups."""
         found = []

@@ -60,9 +60,7 @@ def correct_incorrect(rows: Sequence[Row], params: Metrics) -> list[Row]:
                 **intervals.ranks_of_patients(pairs, contrasts.cliffs_delta, metric, "cliffs_delta", "delta"),
                 "verdict": "too few",
                 "same_wording_patients": len(alike),
-                **intervals.of_patients(
-                    alike[:, :1] - alike[:, 1:], metric, "same_wording_difference", "same_wording"
-                ),
+                **intervals.of_patients(alike[:, :1] - alike[:, 1:], metric, "same_wording_difference", "same_wording"),
                 "few_patients": len(pairs) < FEW_PATIENTS,
             }
         )

@@ -33,9 +33,7 @@ def column(variant: str, metric: str) -> str:
 
 
 def _rounded(values: Mapping[str, float | bool | None]) -> dict[str, float | bool | None]:
-    return {
-        name: value if value is None or isinstance(value, bool) else round_number(value) for name, value in values.items()
-    }
+    return {name: value if value is None or isinstance(value, bool) else round_number(value) for name, value in values.items()}
 
 
 def spatial_values(p: np.ndarray, place: Place) -> dict[str, float | None]:

@@ -148,12 +148,18 @@ def js_distribution(contrast: Sequence[Row], bins: int = 20) -> list[Row]:
 def merged_js_distribution(contrast: Sequence[Row]) -> list[Row]:
     """DISTRIBUTION for a credentialed study: over the images with both values, in intervals of enough patients each."""
     both = [row for row in contrast if row["difference"] is not None]
-    wording, finding = (np.array([row[kind] for row in both], dtype=np.float64) for kind in ("js_other_wording", "js_other_finding"))
+    wording, finding = (
+        np.array([row[kind] for row in both], dtype=np.float64) for kind in ("js_other_wording", "js_other_finding")
+    )
     if not both:
         return []
     patients = [row["subject_id"] for row in both]
     bars = merged_bins(divergence_edges(wording, finding), [(finding, patients), (wording, patients)])
     return [
-        {"divergence": (bar.low + bar.high) / 2, "js_other_finding": bar.counts[0] / len(both), "js_other_wording": bar.counts[1] / len(both)}
+        {
+            "divergence": (bar.low + bar.high) / 2,
+            "js_other_finding": bar.counts[0] / len(both),
+            "js_other_wording": bar.counts[1] / len(both),
+        }
         for bar in bars
     ]

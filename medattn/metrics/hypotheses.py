@@ -25,7 +25,9 @@ BY_RULE = "supported: adjusted p ≤ 0.05 and effect ≥ minimum; not supported:
 CHECKED = "a check of the loaded model, not a test"
 
 
-def hypotheses(located: Sequence[Row], contrast: Sequence[Row], rows: Sequence[Row], store: Store, params: Metrics) -> list[Row]:
+def hypotheses(
+    located: Sequence[Row], contrast: Sequence[Row], rows: Sequence[Row], store: Store, params: Metrics
+) -> list[Row]:
     """COLUMNS: H1a, H1b, H2, H3a, H3b, H4. p-values of H1, H2 and H3b are adjusted together (Holm)."""
     intervals = Intervals(params, "hypotheses")
     table = [
@@ -68,8 +70,13 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
     needed = [f"{one}_{metric}" for one in MAPS]
     for column in needed:
         if all(row[column] is None for row in located):
-            why = {"other_patients": "no other patient was asked about the same finding", "other_finding": "no control questions"}
-            reason = why.get(column.removesuffix(f"_{metric}"), "no true regions" if kind == "region" else "no zone in a frontal view")
+            why = {
+                "other_patients": "no other patient was asked about the same finding",
+                "other_finding": "no control questions",
+            }
+            reason = why.get(
+                column.removesuffix(f"_{metric}"), "no true regions" if kind == "region" else "no zone in a frontal view"
+            )
             return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, verdict="not applicable", note=reason)
     patients, means = by_patient(located, *needed)
     if len(patients) < LEAST_PATIENTS:
@@ -95,10 +102,20 @@ def upward(numbers: np.ndarray, key: str, intervals: Intervals) -> float:
 
 
 def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
-    claim, statistic = "Wordings of one question share a pattern of attention", "JS(other finding, same wording) − JS(same finding, other wording), bits"
+    claim, statistic = (
+        "Wordings of one question share a pattern of attention",
+        "JS(other finding, same wording) − JS(same finding, other wording), bits",
+    )
     some = present(contrast, "difference")
     if not some:
-        return _row("H2", claim, statistic, minimum_effect=LEAST_DIVERGENCE, verdict="not applicable", note="no control questions or no other wordings")
+        return _row(
+            "H2",
+            claim,
+            statistic,
+            minimum_effect=LEAST_DIVERGENCE,
+            verdict="not applicable",
+            note="no control questions or no other wordings",
+        )
     patients, means = by_patient(some, "difference")
     if len(patients) < LEAST_PATIENTS:
         return _row("H2", claim, statistic, minimum_effect=LEAST_DIVERGENCE, patients=len(patients), verdict="too few")

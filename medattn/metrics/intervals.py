@@ -58,7 +58,9 @@ class Intervals:
         found = contrasts.studentised(patients, self.params.bootstrap_draws, self._rng(key, name)) if len(patients) else None
         return _found(patients, contrasts.mean_or_ratio(patients), found, "bootstrap-t", name, short or name)
 
-    def ranks_of_patients(self, patients: np.ndarray, statistic: contrasts.Statistic, key: str, name: str, short: str = "") -> Cells:
+    def ranks_of_patients(
+        self, patients: np.ndarray, statistic: contrasts.Statistic, key: str, name: str, short: str = ""
+    ) -> Cells:
         """Likewise of a rank measure of patients [patient, 2]; from LEAST_FOR_RANKS patients on."""
         enough = len(patients) >= LEAST_FOR_RANKS
         found = contrasts.bca(patients, statistic, self.params.bootstrap_draws, self._rng(key, name)) if enough else None
@@ -66,13 +68,19 @@ class Intervals:
 
     def smallest_p(self, patients: int) -> float:
         """The smallest two-sided p-value that this many non-zero patients allow."""
-        return min(1.0, 2.0 ** (1 - patients)) if patients <= statistics.EXACT_PATIENTS else 1 / (self.params.permutation_draws + 1)
+        return (
+            min(1.0, 2.0 ** (1 - patients))
+            if patients <= statistics.EXACT_PATIENTS
+            else 1 / (self.params.permutation_draws + 1)
+        )
 
     def sign_flip(self, numbers: np.ndarray, key: str) -> float | None:
         """p-value that one number per patient is 0 up to chance; None without a patient."""
         if not len(numbers):
             return None
-        return statistics.sign_flip(numbers, generator(self.params.seed, "sign-flip", self.table, key), self.params.permutation_draws)
+        return statistics.sign_flip(
+            numbers, generator(self.params.seed, "sign-flip", self.table, key), self.params.permutation_draws
+        )
 
 
 def _found(

@@ -10,7 +10,6 @@ from medattn.measures.rotation import rotate_mask
 from medattn.study.films import Films
 
 
-
 @dataclass(frozen=True)
 class Region:
     """Where a finding truly is."""

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from medattn import disclosure
 from medattn.measures import contrasts
 from medattn.metrics.cells import (
-    BY_FINDING, BY_STRATEGY, CONSISTENCY, FLIPS, HEADLINE, IMAGE_RELIANCE, KEYS, OCCLUSION, ROBUSTNESS, Cells, D, holding, interval,
+    BY_FINDING,
+    BY_STRATEGY,
+    CONSISTENCY,
+    FLIPS,
+    HEADLINE,
+    IMAGE_RELIANCE,
+    KEYS,
+    OCCLUSION,
+    ROBUSTNESS,
+    Cells,
+    D,
+    holding,
+    interval,
     localisation,
 )  # fmt: skip
 from medattn.metrics.grid_metrics import column
@@ -90,13 +102,17 @@ def _strategy_tests(made: Cells, clean: Sequence[Row]) -> None:
         sums = defaultdict(int)
         for one in pairs:
             sums[one["subject_id"]] += int(one["correct"]) - int(baseline[one["question_id"]]["correct"])
-        made.add("by_strategy", index, [(interval("accuracy_difference", "difference"), None)], pairs, made.samples, whole=False)
+        made.add(
+            "by_strategy", index, [(interval("accuracy_difference", "difference"), None)], pairs, made.samples, whole=False
+        )
         test = (("differing_patients", "smallest_p", "p", "p_adjusted"), lambda one, sums=sums: sums[one["subject_id"]] != 0)
         made.add("by_strategy", index, [test], pairs, made.samples, whole=False)
     for index, row in enumerate(made.tables["exposure_order"]):
         less, more = of_strategy[row["less_exposed"]], of_strategy[row["more_exposed"]]
         both = [one for question, one in less.items() if question in more]  # none for the row "all"
-        made.add("exposure_order", index, [((*interval("flip_difference", "difference"), "verdict"), "flip")], both, made.samples)
+        made.add(
+            "exposure_order", index, [((*interval("flip_difference", "difference"), "verdict"), "flip")], both, made.samples
+        )
 
 
 def _localisation_cells(made: Cells, located: Mapping[str, Sequence[Row]]) -> None:
@@ -138,7 +154,13 @@ def _condition_cells(made: Cells, of: Sources, clean: Sequence[Row]) -> None:
         made.add("robustness", index, [(("js_other_finding",), "js_other_finding")], of.contrast, made.images, whole=False)
     for index, row in enumerate(made.tables["consistency"]):
         if row["grouping"] == "text":
-            made.add("consistency", index, [(tuple(name for name in row if name not in KEYS["consistency"]), None)], clean, made.samples)
+            made.add(
+                "consistency",
+                index,
+                [(tuple(name for name in row if name not in KEYS["consistency"]), None)],
+                clean,
+                made.samples,
+            )
             continue
         some = [one for one in of.questions if (one["condition"], one["strength"]) == (row["condition"], row["strength"])]
         made.add("consistency", index, CONSISTENCY, some, made.questions)
@@ -148,17 +170,28 @@ def _flip_cells(made: Cells, clean: Sequence[Row]) -> None:
     before = {row["question_id"]: row for row in clean if row["variant_index"] == 0}
     decided = [row for row in clean if row["flip"] is not None and row[D["js_to_baseline"]] is not None]
     kinds = {f"{one}→{other}": (one, other) for one in ("yes", "no") for other in ("yes", "no")}
-    became = {name: [row for row in decided if (before[row["question_id"]]["parsed_answer"], row["parsed_answer"]) == kind] for name, kind in kinds.items()}
+    became = {
+        name: [row for row in decided if (before[row["question_id"]]["parsed_answer"], row["parsed_answer"]) == kind]
+        for name, kind in kinds.items()
+    }
     became |= {"kept": [row for row in decided if not row["flip"]], "flipped": [row for row in decided if row["flip"]]}
     valid = lambda row: bool(row["margin_valid"] and before[row["question_id"]]["margin_valid"])  # noqa: E731
     contrast = ("informative_patients", *interval("js_contrast", "contrast"))
     for index, row in enumerate(made.tables["flips"]):
-        made.add("flips", index, (*FLIPS, (("margin_shift",), valid)), became[row["answers"]], made.samples, metric=D["js_to_baseline"])
+        made.add(
+            "flips",
+            index,
+            (*FLIPS, (("margin_shift",), valid)),
+            became[row["answers"]],
+            made.samples,
+            metric=D["js_to_baseline"],
+        )
         names = _holding_both(decided, D["js_to_baseline"], "flip", "ground_truth") if row["answers"] == "flipped" else ()
         informative = (contrast, lambda one, names=names: one["subject_id"] in names)
         made.add("flips", index, [informative], became["flipped"], made.samples, whole=False)
     made.partitions += [
-        [made.samples(became[name]) for name in parts] for parts in (("yes→yes", "no→no"), ("yes→no", "no→yes"), ("kept", "flipped"))
+        [made.samples(became[name]) for name in parts]
+        for parts in (("yes→yes", "no→no"), ("yes→no", "no→yes"), ("kept", "flipped"))
     ]
 
 
@@ -208,7 +241,10 @@ def _summary_cells(made: Cells, clean: Sequence[Row], of: Sources) -> None:
         name = column(row["profile"], row["metric"])
         made.add("metric_summary", index, [(columns, name)], clean, made.samples, metric=name)
     for index, row in enumerate(made.tables["profiles"]):
-        spec = [(("n",), column(row["profile"], "entropy")), *(((name,), column(row["profile"], name)) for name in ("gated", *MAIN))]
+        spec = [
+            (("n",), column(row["profile"], "entropy")),
+            *(((name,), column(row["profile"], name)) for name in ("gated", *MAIN)),
+        ]
         made.add("profiles", index, spec, clean, made.samples)
         of_images = [((name,), name) for name in ("js_other_finding", "js_other_wording")]
         made.add("profiles", index, of_images, of.contrast, made.images, whole=False)
@@ -244,4 +280,4 @@ def _withhold_differences(differences: Sequence[Row], by_strategy: Sequence[Row]
     withheld = {row["strategy"] for row in by_strategy if row["flip_rate"] is None}
     for row in differences:
         if {row["less_exposed"], row["more_exposed"]} & withheld:
-            row |= {name: None for name in ("flip_difference", "difference_low", "difference_high", "difference_method", "verdict")}
+            row |= dict.fromkeys(("flip_difference", "difference_low", "difference_high", "difference_method", "verdict"))

@@ -12,7 +12,12 @@ from medattn.study.schema import read_table
 COLUMNS = ("quantity", "unit", "published", "ours", "difference", "comparable", "reason", "source")
 SOURCE_COLUMNS = ("quantity", "study", "published", "unit", "source", "comparable", "reason", "ours")
 MEANS = ("focus", "inside_body_ratio", "entropy")  # of the profile `original`
-TRANSITIONS = {"js_distance_yes_no": "yes→no", "js_distance_no_yes": "no→yes", "js_distance_yes_yes": "yes→yes", "js_distance_no_no": "no→no"}
+TRANSITIONS = {
+    "js_distance_yes_no": "yes→no",
+    "js_distance_no_yes": "no→yes",
+    "js_distance_yes_yes": "yes→yes",
+    "js_distance_no_no": "no→no",
+}
 
 
 def published(path: Path, study: str, rows: Sequence[Row], tables: Mapping[str, Sequence[Row]], headline: Row) -> list[Row]:
@@ -23,7 +28,9 @@ def published(path: Path, study: str, rows: Sequence[Row], tables: Mapping[str, 
     ours, table = our_numbers(rows, tables, headline), []
     for number, row in enumerate(read_table(path, SOURCE_COLUMNS), start=2):
         if row["ours"] and row["ours"] not in ours:
-            raise InputError(f"{path}, row {number}: ours is {row['ours']!r}, expected one of {', '.join(sorted(ours))}: mend it")
+            raise InputError(
+                f"{path}, row {number}: ours is {row['ours']!r}, expected one of {', '.join(sorted(ours))}: mend it"
+            )
         if row["study"] != study:
             continue
         value, known = ours.get(row["ours"]), float(row["published"])

@@ -38,7 +38,9 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
     groups = {key: some for key, some in groups.items() if key[2] == "baseline" or any(row["variant_index"] for row in some)}
     clean = {(row["question_id"], row["variant_index"]): row for row in study_rows(rows)}
     scale, table = mean_of(contrast, "js_other_finding"), []
-    for condition, strength, wordings in sorted(groups, key=lambda key: (ORDER.index(key[0]), float(key[1] or 0), key[2] == "all")):
+    for condition, strength, wordings in sorted(
+        groups, key=lambda key: (ORDER.index(key[0]), float(key[1] or 0), key[2] == "all")
+    ):
         some, key = groups[condition, strength, wordings], f"{condition}|{strength}|{wordings}"
         pairs = [
             (row, before)

@@ -28,7 +28,7 @@ def sink_images(rows: Sequence[Row], store: Store) -> list[Row]:
     table = []
     for image_id, some in sorted(by_image.items()):
         found = store.sinks.get(image_id)
-        cells = {name: None for name in SINK_IMAGES[3:]}
+        cells = dict.fromkeys(SINK_IMAGES[3:])
         if found and found["computed"]:
             position = found["position"]
             masses = [math.fsum(store.grid(PROFILE, row["sample_id"]).ravel()[found["cells"]]) for row in some]
@@ -58,7 +58,12 @@ def sinks(rows: Sequence[Row], images: Sequence[Row], store: Store, place_of: Pl
     pairs = compared(rows, store, place_of)
     for name in METRICS:
         some = [
-            {"subject_id": row["subject_id"], "with": before[name], "without": after[name], "change": after[name] - before[name]}
+            {
+                "subject_id": row["subject_id"],
+                "with": before[name],
+                "without": after[name],
+                "change": after[name] - before[name],
+            }
             for row, before, after in pairs
             if before[name] is not None and after[name] is not None
         ]

@@ -110,12 +110,18 @@ def exposure_order(rows: Sequence[Row], exposure: Mapping[str, float], params: M
         verdict = "undecided" if low is None or low <= 0 <= high else "as exposed" if low > 0 else "contradicts"
         table.append(
             {
-                "less_exposed": less, "more_exposed": more, "less_exposure": exposure[less],
-                "more_exposure": exposure[more], **cells, "verdict": verdict,
+                "less_exposed": less,
+                "more_exposed": more,
+                "less_exposure": exposure[less],
+                "more_exposure": exposure[more],
+                **cells,
+                "verdict": verdict,
             }  # fmt: skip
         )
     if table:
         verdicts = {row["verdict"] for row in table}
         recovered = "as exposed" in verdicts and "contradicts" not in verdicts
-        table.append(dict.fromkeys(EXPOSURE_ORDER) | {"less_exposed": "all", "verdict": "recovered" if recovered else "not recovered"})
+        table.append(
+            dict.fromkeys(EXPOSURE_ORDER) | {"less_exposed": "all", "verdict": "recovered" if recovered else "not recovered"}
+        )
     return table

@@ -36,9 +36,7 @@ class Recorder:
 _active: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 
 
-def last_row_weights(
-    query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, scaling: float
-) -> torch.Tensor:
+def last_row_weights(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, scaling: float) -> torch.Tensor:
     """Weights of the last query position, [batch, head, key], sum 1.
 
     query [batch, head, position, dim], key [batch, key/value head, key, dim]; mask bool or additive [batch, 1,
@@ -88,7 +86,9 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 def use_capture(model: torch.nn.Module) -> None:
     """Route the language model's attention through this module; the vision tower keeps SDPA."""
     if getattr(model.config.text_config, "attn_logit_softcapping", None) is not None:
-        raise InputError("the model caps its attention logits, which capture does not reproduce: set model.id to a Gemma 3 model")
+        raise InputError(
+            "the model caps its attention logits, which capture does not reproduce: set model.id to a Gemma 3 model"
+        )
     model.set_attn_implementation({"text_config": NAME, "vision_config": "sdpa"})
 
 

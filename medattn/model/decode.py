@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from medattn.captures import TOTALS
 from medattn.errors import InputError
 from medattn.model.cache import buffered_cache
 from medattn.model.capture import Recorder, recording

@@ -1,6 +1,5 @@
 """The last decoder layer, computed at the last position only: nothing reads what it makes of the others."""
 
-import torch
 from torch import nn
 from transformers.models.gemma3.modeling_gemma3 import apply_rotary_pos_emb
 

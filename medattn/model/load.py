@@ -11,9 +11,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from medattn.errors import InputError
 from medattn.model.capture import use_capture
 from medattn.model.last_position import use_last_position
-from medattn.study.model_files import local_directory
 from medattn.model.precision import use_full_precision
 from medattn.seeding import generator
+from medattn.study.model_files import local_directory
 
 IMAGE_TOKENS = 256
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -81,9 +81,7 @@ def redraw_language(model: torch.nn.Module, seed: int) -> None:
             tensor.copy_(tensor.flatten()[order.to(tensor.device)].view_as(tensor))
 
 
-def load(
-    location: str | Path, dtype: str, device: str, revision: str | None = None, redraw_seed: int | None = None
-) -> Loaded:
+def load(location: str | Path, dtype: str, device: str, revision: str | None = None, redraw_seed: int | None = None) -> Loaded:
     """Load from a local directory or, by name, from the local Hugging Face cache; no network, no remote code.
 
     redraw_seed: see `redraw_language`; None keeps the weights. Raises InputError for a model that is not here, not

@@ -28,7 +28,7 @@ from medattn.model import phantom
 from medattn.seeding import generator
 from medattn.study.anatomy import FINDINGS
 from medattn.study.phantom import EXPOSURE, make_case, thumbnail
-from medattn.study.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, STRATEGIES, TEMPLATES, fill
+from medattn.study.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
 
 TRAINING_SEED = 1_000
 LABEL_NOISE = 0.06

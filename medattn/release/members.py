@@ -14,8 +14,8 @@ from medattn import disclosure, paths
 from medattn.errors import InputError
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import TABLES
-from medattn.release.git_files import contents, last_commit
 from medattn.release.content import kind
+from medattn.release.git_files import contents, last_commit
 from medattn.release.scan import ROW_LEVEL
 from medattn.report.layouts import LAYOUTS
 
@@ -103,7 +103,11 @@ def not_recorded(root: Path, stages: Mapping[str, Mapping], found: Mapping[str, 
             elif md5(found[output]).hexdigest() != recorded[output]:
                 problems.append(f"{output}: differs from what dvc.lock records: {_REPAIR}")
         else:
-            now = {name.removeprefix(f"{output}/"): md5(content).hexdigest() for name, content in found.items() if name.startswith(f"{output}/")}
+            now = {
+                name.removeprefix(f"{output}/"): md5(content).hexdigest()
+                for name, content in found.items()
+                if name.startswith(f"{output}/")
+            }
             if directory_hash(now) != recorded[output]:
                 problems += _differing(root, output, now, recorded[output])
     return problems
@@ -116,7 +120,9 @@ def _differing(root: Path, output: str, now: Mapping[str, str], recorded: str) -
     if directory_hash(then) != recorded:
         return [f"{output}: its files are not those that dvc.lock records: {_REPAIR}"]
     names = sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
-    return [f"{output}/{name}: {'differs from what dvc.lock records' if name in now else 'is absent'}: {_REPAIR}" for name in names]
+    return [
+        f"{output}/{name}: {'differs from what dvc.lock records' if name in now else 'is absent'}: {_REPAIR}" for name in names
+    ]
 
 
 def stale(root: Path, stages: Mapping[str, Mapping], params: Mapping) -> list[str]:

@@ -55,9 +55,14 @@ def collect(root: Path) -> Release:
     plain = {name: members.read_plain(root, name) for name in PLAIN}
     stages = members.stages_of(plain["dvc.lock"])
     found, problems = members.read(root, study.licence)
-    made = {"code.json": provenance.code(root), "environment.json": provenance.environment(root, settings(study, params)[0].device)}
+    made = {
+        "code.json": provenance.code(root),
+        "environment.json": provenance.environment(root, settings(study, params)[0].device),
+    }
     known = members.allowed(study.licence)
-    files = plain | {name: _json(value) for name, value in made.items()} | {name: found[name] for name in found if name in known}
+    files = (
+        plain | {name: _json(value) for name, value in made.items()} | {name: found[name] for name in found if name in known}
+    )
     restricted = restricted_of(study, root)
     if 0 < restricted.patients < disclosure.LEAST:
         problems.append(
@@ -126,7 +131,10 @@ def _run_recorded(root: Path, stages: Mapping[str, Mapping]) -> Iterator[str]:
 def pack(files: Mapping[str, bytes]) -> bytes:
     """A tar.gz of path -> content: sorted, without owner or time."""
     buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
         for name, content in sorted(files.items()):
             about = tarfile.TarInfo(name)
             about.size, about.mode, about.mtime = len(content), 0o644, 0
@@ -136,7 +144,10 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 def manifest(study: Study, files: Mapping[str, bytes]) -> dict[str, object]:
     """What MANIFEST.json says."""
-    listed = [{"path": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in sorted(files.items())]
+    listed = [
+        {"path": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in sorted(files.items())
+    ]
     return {"format": FORMAT, "study": study.about.name, "licence": study.licence, "members": listed}
 
 
@@ -160,11 +171,17 @@ def run(out: Path, root: Path = Path(".")) -> list[str]:
     files["MANIFEST.json"] = _json(manifest(study, files))
     content = pack(files)
     write_bytes(out, content)
-    return [*_described(study, files, restricted), f"{out}: {len(content):,} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}"]
+    return [
+        *_described(study, files, restricted),
+        f"{out}: {len(content):,} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}",
+    ]
 
 
 def _described(study: Study, files: Mapping[str, bytes], restricted: Restricted) -> list[str]:
-    lines = [f"{len(content):>12,} bytes  {hashlib.sha256(content).hexdigest()[:12]}  {name}" for name, content in sorted(files.items())]
+    lines = [
+        f"{len(content):>12,} bytes  {hashlib.sha256(content).hexdigest()[:12]}  {name}"
+        for name, content in sorted(files.items())
+    ]
     code = json.loads(files["code.json"])
     if code["tree"] == "dirty":
         lines.append(
@@ -178,7 +195,10 @@ def _described(study: Study, files: Mapping[str, bytes], restricted: Restricted)
         if restricted.too_short
         else ""
     )
-    return [*lines, f"looked for {len(restricted.identifiers):,} identifiers and {restricted.text_count:,} texts of study {study.about.name}{short}"]
+    return [
+        *lines,
+        f"looked for {len(restricted.identifiers):,} identifiers and {restricted.text_count:,} texts of study {study.about.name}{short}",
+    ]
 
 
 @click.command(name="release")

@@ -104,7 +104,9 @@ def _shown(part: bytes, fonts: dict[bytes, Characters], all_maps: Sequence[Chara
             maps = [fonts[operator["font"]]] if operator["font"] in fonts else all_maps
         elif operator["shown"] is not None:
             codes = b"".join(_bytes(piece[0]) for piece in _STRING.finditer(operator["shown"]))
-            readings = dict.fromkeys([*(_decoded(codes, characters) for characters in maps), *([] if len(maps) == 1 else [_plain(codes)])])
+            readings = dict.fromkeys(
+                [*(_decoded(codes, characters) for characters in maps), *([] if len(maps) == 1 else [_plain(codes)])]
+            )
             said += ["\n".join(readings), gap]
         elif operator["line"] is not None or float(operator["down"]) != 0:
             said.append("\n")
@@ -131,7 +133,11 @@ def _fonts(content: bytes) -> tuple[dict[bytes, Characters], list[Characters]]:
                 continue
             if found is not None:
                 maps[number] = found
-    uses = {number: use[1] for number, body in _OBJECT.findall(content) if (use := re.search(rb"/ToUnicode\s+(\d+)", _STREAM.sub(b"", body)))}
+    uses = {
+        number: use[1]
+        for number, body in _OBJECT.findall(content)
+        if (use := re.search(rb"/ToUnicode\s+(\d+)", _STREAM.sub(b"", body)))
+    }
     fonts: dict[bytes, Characters] = {}
     unclear = set()
     for name, number in re.findall(rb"/([^\s/<>\[\]()]+)\s+(\d+)\s+\d+\s+R\b", _STREAM.sub(rb"\1", content)):
@@ -158,7 +164,9 @@ def _single(part: bytes) -> Iterator[tuple[int, str]]:
 
 def _ranges(part: bytes) -> Iterator[tuple[int, str]]:
     for block in re.findall(rb"beginbfrange(.*?)endbfrange", part, re.DOTALL):
-        for first, last, several, one in re.findall(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*(?:\[([^\]]*)\]|<([0-9A-Fa-f]+)>)", block):
+        for first, last, several, one in re.findall(
+            rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*(?:\[([^\]]*)\]|<([0-9A-Fa-f]+)>)", block
+        ):
             codes = range(int(first, 16), min(int(last, 16), int(first, 16) + 65535) + 1)
             if not one:
                 yield from zip(codes, map(_utf16, re.findall(rb"<([0-9A-Fa-f]+)>", several)))

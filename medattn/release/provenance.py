@@ -20,7 +20,10 @@ def code(root: Path) -> dict[str, object]:
     sha256: over "{path} {SHA-256 of its bytes}" lines, sorted; a file that was deleted counts as absent.
     """
     tracked = sorted(names(git(root, "ls-files", "-z", "--", *CODE)))
-    lines = [f"{name} {hashlib.sha256((root / name).read_bytes()).hexdigest() if (root / name).is_file() else 'absent'}\n" for name in tracked]
+    lines = [
+        f"{name} {hashlib.sha256((root / name).read_bytes()).hexdigest() if (root / name).is_file() else 'absent'}\n"
+        for name in tracked
+    ]
     changed = sorted(names(git(root, "diff", "--name-only", "--no-renames", "-z", "HEAD")))
     untracked = sorted(names(git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *CODE)))
     return {
@@ -44,9 +47,14 @@ def environment(root: Path, device: str) -> dict[str, object]:
     cuda = torch.cuda.is_available() and device != "cpu"
     return {
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
-        "platform": {"system": platform.system(), "machine": platform.machine(), "libc": " ".join(platform.libc_ver()).strip() or None},
+        "platform": {
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "libc": " ".join(platform.libc_ver()).strip() or None,
+        },
         "packages": {
-            name: {"pinned": pinned.get(name), "installed": _installed(name)} for name in sorted(pinned.keys() | {"torch"}, key=str.lower)
+            name: {"pinned": pinned.get(name), "installed": _installed(name)}
+            for name in sorted(pinned.keys() | {"torch"}, key=str.lower)
         },
         "torch": {
             "version": torch.__version__,
@@ -70,7 +78,11 @@ def _driver() -> str | None:
     """The NVIDIA driver's version; None where its own tool does not tell."""
     try:
         done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], capture_output=True, text=True, check=True, timeout=30
+            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
         )
     except (OSError, subprocess.SubprocessError):
         return None

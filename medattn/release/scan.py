@@ -28,7 +28,17 @@ _DECIMAL = re.compile(r"(?<![\w.])\d*\.\d+(?:[eE][-+]?\d+)?(?![\w.])")
 STUDY_IDS = ("question_id", "image_id", "study_id", "subject_id")
 SAMPLE_IDS = ("sample_id", *STUDY_IDS, "shown_image_id")
 # Columns of tables whose rows are about single patients; no aggregate table has one.
-ROW_LEVEL = {*SAMPLE_IDS, "dicom_id", "patient_id", "question", "baseline_question", "answer", "answer_text", "image_path", "path"}
+ROW_LEVEL = {
+    *SAMPLE_IDS,
+    "dicom_id",
+    "patient_id",
+    "question",
+    "baseline_question",
+    "answer",
+    "answer_text",
+    "image_path",
+    "path",
+}
 Words = tuple[str, ...]
 
 

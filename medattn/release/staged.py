@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from medattn.errors import InputError
-from medattn.release.git_files import contents, git, index, names
 from medattn.release.content import kind
+from medattn.release.git_files import contents, git, index, names
 from medattn.release.scan import ROW_LEVEL, of_mimic_form
 
 FOLDERS = ("results", "studies", "data", ".dvc/cache", ".dvc/tmp")
@@ -18,7 +18,24 @@ ARRAYS = {".dcm", ".dicom", ".npy", ".npz", ".safetensors", ".pt", ".pth", ".bin
           ".feather", ".nii", ".mat", ".sqlite", ".db"}  # fmt: skip
 PACKED = {".gz", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"}
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
-DATA = {".csv", ".tsv", ".json", ".jsonl", ".txt", ".html", ".tex", ".yaml", ".yml", ".lock", ".md", ".ipynb", ".log", ".xml", ".svg", ".dvc"}
+DATA = {
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".txt",
+    ".html",
+    ".tex",
+    ".yaml",
+    ".yml",
+    ".lock",
+    ".md",
+    ".ipynb",
+    ".log",
+    ".xml",
+    ".svg",
+    ".dvc",
+}
 STORE, REPORTS, TESTS = "dvc-store/", "reports/", "tests/"
 
 
@@ -68,7 +85,9 @@ def by_content(path: str, content: bytes) -> Iterator[str]:
         yield f"holds {what}"
     if suffix in (".csv", ".tsv") and not path.startswith(TESTS):
         header = next(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else ","), [])
-        yield from (f"has a column {name!r}: its rows are about single patients" for name in header if name.strip().lower() in ROW_LEVEL)
+        yield from (
+            f"has a column {name!r}: its rows are about single patients" for name in header if name.strip().lower() in ROW_LEVEL
+        )
     if suffix == ".ipynb" and '"image/' in text:
         yield "is a notebook with pictures in its outputs: clear them"
 

@@ -42,7 +42,9 @@ def expected(pointer: bytes, read: Callable[[str], bytes | None]) -> tuple[dict[
             continue
         listing = read(object_path(hash))
         if listing is None or md5(listing).hexdigest() + ".dir" != hash:
-            problems.append(f"{object_path(hash)}: the list of {name}'s files is absent or damaged, so no other object can be told: {_RESTORE}")
+            problems.append(
+                f"{object_path(hash)}: the list of {name}'s files is absent or damaged, so no other object can be told: {_RESTORE}"
+            )
             continue
         wanted |= {object_path(entry["md5"]): f"{name}/{entry['relpath']}" for entry in json.loads(listing)}
     return wanted, problems
@@ -63,7 +65,9 @@ def compare(pointer: bytes, hashes: Mapping[str, str], read: Callable[[str], byt
         elif path not in wanted:
             problems.append(f"{path}: extra, it is nothing of data.dvc: remove it (`git rm --cached {path}` if it is tracked)")
         elif hashes[path] != name:
-            problems.append(f"{path}: wrong bytes (MD5 {hashes[path] or 'none, it is a link'}), it should be {wanted[path]}: {_RESTORE}")
+            problems.append(
+                f"{path}: wrong bytes (MD5 {hashes[path] or 'none, it is a link'}), it should be {wanted[path]}: {_RESTORE}"
+            )
     return problems
 
 
@@ -71,7 +75,9 @@ def differences(root: Path = Path(".")) -> list[str]:
     """compare for the files of the working tree. Raises InputError if data.dvc or the store is not there."""
     if not (root / POINTER).is_file() or not (root / STORE).is_dir():
         raise InputError(f"{root / POINTER} or {root / STORE} not found: run this from the repository's root")
-    files = {path.relative_to(root).as_posix(): path for path in (root / STORE).rglob("*") if path.is_symlink() or not path.is_dir()}
+    files = {
+        path.relative_to(root).as_posix(): path for path in (root / STORE).rglob("*") if path.is_symlink() or not path.is_dir()
+    }
     hashes = {name: "" if path.is_symlink() else md5(path.read_bytes()).hexdigest() for name, path in files.items()}
     return compare((root / POINTER).read_bytes(), hashes, lambda name: files[name].read_bytes() if name in files else None)
 

@@ -61,9 +61,16 @@ def headline(numbers: Mapping[str, float | None], localisation: pd.DataFrame) ->
     """The numbers at the top of the page, attention to the region beside the best map that knows less; empty ones left out."""
     maps = [row for row in rows_of(localisation) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"]
     best = max((row for row in maps if row["region_enrichment"]), key=lambda row: float(row["region_enrichment"]), default=None)
-    beside = f"; best of the maps that know less: {best['map'].replace('_', ' ')}, {cell(best['region_enrichment'], 'number')}" if best else ""
+    beside = (
+        f"; best of the maps that know less: {best['map'].replace('_', ' ')}, {cell(best['region_enrichment'], 'number')}"
+        if best
+        else ""
+    )
     return [
-        Number(cell(str(numbers[name]), kind) + (" %" if kind == "share" else ""), meaning + (beside if name == "region_enrichment" else ""))
+        Number(
+            cell(str(numbers[name]), kind) + (" %" if kind == "share" else ""),
+            meaning + (beside if name == "region_enrichment" else ""),
+        )
         for name, (kind, meaning) in HEADLINE.items()
         if numbers[name] is not None
     ]
@@ -123,7 +130,9 @@ def exposure(frame: pd.DataFrame) -> tuple[list[str], list[Table]]:
         return [], []
     pairs, recovered = frame.iloc[:-1], frame.verdict.iloc[-1] == "recovered"
     counts = ", ".join(
-        f"{number} {verdict}" for verdict in ("as exposed", "undecided", "contradicts") if (number := (pairs.verdict == verdict).sum())
+        f"{number} {verdict}"
+        for verdict in ("as exposed", "undecided", "contradicts")
+        if (number := (pairs.verdict == verdict).sum())
     )
     sentence = (
         "This model's training is known: it saw some wording strategies less than others, and should flip more on those. The order was"
@@ -147,7 +156,11 @@ def sections(figures: Sequence[Figure], frames: Frames) -> list[Section]:
         " the minimum; not supported, an interval wholly below the minimum. Not supported can go with a small p: an effect is there, but below"
         " the minimum."
     )
-    made = [Section("What was expected, and what was found", (rule, *_notes(frames["hypotheses"])), (), (table("hypotheses", frames),))]
+    made = [
+        Section(
+            "What was expected, and what was found", (rule, *_notes(frames["hypotheses"])), (), (table("hypotheses", frames),)
+        )
+    ]
     for title, (text, charts, tables) in SECTIONS.items():
         sentences, more = exposure(frames["exposure_order"]) if "by_strategy" in tables else ([], [])
         made.append(
@@ -162,7 +175,14 @@ def sections(figures: Sequence[Figure], frames: Frames) -> list[Section]:
         kinds = {"quantity": "text", "unit": "text", "published": "number", "ours": "number", "comparable": "text", "reason": "text",
                  "source": "text"}  # fmt: skip
         explained = "Numbers that others have published about this kind of question, and whether they can be compared."
-        made.append(Section("Beside published numbers", (), (), (_plain("published", "Published numbers", explained, frames["published"], kinds),)))
+        made.append(
+            Section(
+                "Beside published numbers",
+                (),
+                (),
+                (_plain("published", "Published numbers", explained, frames["published"], kinds),),
+            )
+        )
     return made
 
 

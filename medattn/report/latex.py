@@ -52,7 +52,9 @@ def _cell(row: Mapping[str, str], column: Column) -> str:
 def table(rows: Rows, layout: Layout) -> str:
     """A booktabs tabular with its caption, to be \\input; needs the package booktabs."""
     rows, numeric = kept(rows, layout), {"count", "share", "number", "p"}
-    alignment = "".join("r" if column.kind in numeric else "p{5cm}" if column.name == "claim" else "l" for column in layout.columns)
+    alignment = "".join(
+        "r" if column.kind in numeric else "p{5cm}" if column.name == "claim" else "l" for column in layout.columns
+    )
     titles = [escaped(column.title) + (r" (\%)" if column.kind == "share" else "") for column in layout.columns]
     lines = [
         r"% needs \usepackage{booktabs}",
@@ -63,7 +65,10 @@ def table(rows: Rows, layout: Layout) -> str:
         r"\toprule",
         " & ".join(titles) + r" \\",
         r"\midrule",
-        *(" & ".join(_cell(row, column) + escaped(mark(row, column, layout)) for column in layout.columns) + r" \\" for row in rows),
+        *(
+            " & ".join(_cell(row, column) + escaped(mark(row, column, layout)) for column in layout.columns) + r" \\"
+            for row in rows
+        ),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table*}",
@@ -96,7 +101,10 @@ def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None
     for name, value in headline.items():
         if value is not None:
             share = not name.startswith(("n_", "js_", "region_"))
-            define(macro_name("medattn", name.replace("_", " ")), shown(str(value), "count" if isinstance(value, int) else "share" if share else "number"))
+            define(
+                macro_name("medattn", name.replace("_", " ")),
+                shown(str(value), "count" if isinstance(value, int) else "share" if share else "number"),
+            )
     for name, layout in LAYOUTS.items():
         for row in kept(tables[name], layout):
             keys = [row[key].replace("_", " ") for key in layout.keys]

@@ -74,7 +74,12 @@ def html(title: str, about: Sequence[str], headline: Sequence[Number], sections:
 
 def _figure(figure: Figure) -> dict:
     width, height = png_size(figure)
-    return {"about": figure, "width": width // figure.density, "height": height // figure.density, "base64": base64_text(figure.png)}
+    return {
+        "about": figure,
+        "width": width // figure.density,
+        "height": height // figure.density,
+        "base64": base64_text(figure.png),
+    }
 
 
 def png_size(figure: Figure) -> tuple[int, int]:

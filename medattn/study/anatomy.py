@@ -34,9 +34,21 @@ BACKGROUND = 0.035  # grey of bare film, of 1
 
 # What differs between patients, and between two films of one patient: name -> (lowest, highest), drawn uniformly.
 HABITUS = {
-    "chest_width": (0.93, 1.04), "chest_height": (0.95, 1.04), "wall": (11, 24), "neck": (27, 36), "shoulder_drop": (-8, 10),
-    "heart_ratio": (0.40, 0.50), "bone": (0.8, 1.2), "rib_spacing": (21, 24.5), "spine_bend": (-5, 5), "knob": (4, 11),
-    "dome_gap": (4, 13), "dome_curve": (26, 38), "vessels": (0.8, 1.25), "breast": (-0.28, 0.26), "bubble": (-0.2, 0.4),
+    "chest_width": (0.93, 1.04),
+    "chest_height": (0.95, 1.04),
+    "wall": (11, 24),
+    "neck": (27, 36),
+    "shoulder_drop": (-8, 10),
+    "heart_ratio": (0.40, 0.50),
+    "bone": (0.8, 1.2),
+    "rib_spacing": (21, 24.5),
+    "spine_bend": (-5, 5),
+    "knob": (4, 11),
+    "dome_gap": (4, 13),
+    "dome_curve": (26, 38),
+    "vessels": (0.8, 1.25),
+    "breast": (-0.28, 0.26),
+    "bubble": (-0.2, 0.4),
 }
 EXPOSURE = {
     "shift_u": (-8, 8), "shift_v": (-7, 7), "tilt": (-0.045, 0.045), "scale": (0.95, 1.04), "inspiration": (-12, 9),
@@ -184,7 +196,9 @@ def _chest(habitus: SimpleNamespace, film: SimpleNamespace, enlargement: float) 
     entry = _entry(c.v)
 
     c.depth = _body_half_width(entry, habitus) - c.a
-    c.outer = _along(entry, (62, 34), (65, 50), (71, 61), (84, 75), (108, 91), (150, 104), (200, 112), (250, 116.5), (330, CHEST))
+    c.outer = _along(
+        entry, (62, 34), (65, 50), (71, 61), (84, 75), (108, 91), (150, 104), (200, 112), (250, 116.5), (330, CHEST)
+    )
     c.inner = _along(entry, (62, 48), (65, 34), (71, 24), (84, 14), (110, 10))
     t = (np.maximum(c.a, 14) - 48) / 66
     c.dome = 284 + film.inspiration + habitus.dome_gap * _ramp(c.u, 60) + (habitus.dome_curve + 9 * t * t) * t * t
@@ -404,7 +418,12 @@ def _skin_fold(c: SimpleNamespace, stream: np.random.Generator) -> np.ndarray:
 
 def _calcified_node(c: SimpleNamespace, stream: np.random.Generator) -> np.ndarray:
     """A tiny, sharp, very bright spot near a hilum."""
-    sign, du, dv, radius = 1 - 2 * int(stream.integers(2)), stream.uniform(4, 18), stream.uniform(-16, 18), stream.uniform(2.4, 3.6)
+    sign, du, dv, radius = (
+        1 - 2 * int(stream.integers(2)),
+        stream.uniform(4, 18),
+        stream.uniform(-16, 18),
+        stream.uniform(2.4, 3.6),
+    )
     return 0.8 * _ramp(radius - np.sqrt((c.u * sign - HILUM_U - du) ** 2 + (c.v - HILUM_V - dv) ** 2), 1.5)
 
 

@@ -117,7 +117,11 @@ def read_reference(path: Path) -> dict:
         raise InputError(f"{path}: {key}: {first['msg']}: restore it") from None
     for name in TABLES:
         table = found.tables.get(name)
-        if table is None or len(table.groups) & (len(table.groups) - 1) or sum(g.rows for g in table.groups) != (table.rows or 0):
+        if (
+            table is None
+            or len(table.groups) & (len(table.groups) - 1)
+            or sum(g.rows for g in table.groups) != (table.rows or 0)
+        ):
             raise InputError(f"{path}: tables.{name}: its groups are not complete: restore it")
     return found.model_dump(mode="json")
 
@@ -145,7 +149,9 @@ def _compare_table(name: str, ours: Mapping, reference: Mapping) -> tuple[str, b
             return f"{name}: not compared, here as in the reference a few of fewer than {FEWEST} patients", True
         return f"{name}: different, {ours['rows']} here, a few of fewer than {FEWEST} patients in the reference", False
     if len(ours["groups"]) != len(reference["groups"]):
-        raise ValueError(f"{name} have {len(ours['groups'])} groups, the reference {len(reference['groups'])}: make them like it")
+        raise ValueError(
+            f"{name} have {len(ours['groups'])} groups, the reference {len(reference['groups'])}: make them like it"
+        )
     pairs = list(zip(ours["groups"], reference["groups"], strict=True))
     differing = [(here, there) for here, there in pairs if here != there]
     here, there = (sum(group["rows"] for group in groups) for groups in (ours["groups"], reference["groups"]))
@@ -165,4 +171,7 @@ def _compare_table(name: str, ours: Mapping, reference: Mapping) -> tuple[str, b
         if n and m:
             exact["missing"] = exact["extra"] = False
     said = ", ".join(f"{'' if exact[kind] else 'at least '}{least} {kind}" for kind, least in bounds.items() if least)
-    return f"{name}: different, {here} here, {there} in the reference: {said} (in {len(differing)} of {len(pairs)} groups)", False
+    return (
+        f"{name}: different, {here} here, {there} in the reference: {said} (in {len(differing)} of {len(pairs)} groups)",
+        False,
+    )

@@ -67,7 +67,9 @@ def digest(directory: Path, out: Path | None) -> None:
 
 @command.command()
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--against", type=click.Path(path_type=Path), required=True, help="Reference written by `medattn study digest --json`.")
+@click.option(
+    "--against", type=click.Path(path_type=Path), required=True, help="Reference written by `medattn study digest --json`."
+)
 def attest(directory: Path, against: Path) -> None:
     """Is this the study of a published reference? Exit code 1 and counts of what is missing, extra or changed if not."""
     from medattn.study import attest as attestation

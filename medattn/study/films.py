@@ -14,7 +14,6 @@ from medattn.measures.body import body_mask
 from medattn.study.image_files import BadFile, open_image
 from medattn.study.schema import Study
 
-
 FRONTAL = ("PA", "AP")
 
 
@@ -86,7 +85,9 @@ class Films:
         mask = np.asarray(open_image(self._study.directory, region["mask"], region["mask_sha256"], ("L",))) > 0
         name = self._study.directory / region["mask"]
         if mask.shape != shape:
-            raise BadFile(f"mask {name} is {mask.shape[1]} x {mask.shape[0]} pixels, its image {shape[1]} x {shape[0]}: mend it")
+            raise BadFile(
+                f"mask {name} is {mask.shape[1]} x {mask.shape[0]} pixels, its image {shape[1]} x {shape[0]}: mend it"
+            )
         if not mask.any():
             raise BadFile(f"mask {name} is empty: remove its row from regions.csv, or mend the mask")
         return mask

@@ -11,8 +11,8 @@ import yaml
 from tqdm import tqdm
 
 from medattn.errors import InputError
-from medattn.study.model_files import local_directory
 from medattn.params import load as load_params
+from medattn.study.model_files import local_directory
 from medattn.study.schema import ModelPins, files_below, read_study
 from medattn.tables import write_bytes
 

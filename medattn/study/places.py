@@ -143,7 +143,7 @@ def _behind(before: str, own: str, name: str) -> bool:
 def can_be_at(finding: str, place: str) -> bool:
     """Whether the finding, by each of its names, can be asked about at the place; also not where it names the place itself."""
     known = entry(finding)
-    if known.where == UNPLACED or known.where == LUNGS and not PLACES[place].lung:
+    if known.where == UNPLACED or (known.where == LUNGS and not PLACES[place].lung):
         return False
     words = {word for term in known.terms for word in term.text.split()} - {"lung"}
     return not words & set(place.split())

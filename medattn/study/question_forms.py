@@ -24,7 +24,9 @@ _SIGNS = (
     r"(?:evidence|signs?|indications?|indicators?|presence) of "
 )
 _YOU = r"(?:do|can) you (?:see|find|identify|detect|observe|notice) "
-_VERB = r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|should|will|would|what|where|which|when|how|why|if)"
+_VERB = (
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|should|will|would|what|where|which|when|how|why|if)"
+)
 _SUBJECT = rf"(?:{_IMAGE}|(?:the|this) patient|\{{place\}})"
 # X: the finding. Slot: how it stands there (after "of" without article). A located form needs a place behind it.
 _FORMS = tuple(
@@ -89,7 +91,9 @@ _NO_FINDING = re.compile(
     re.IGNORECASE,
 )
 # "Is the tube in the left lung?" asks for its position, not for its presence.
-_DEVICE = re.compile(r"\b(?:devices?|tubes?|lines?|catheters?|pacemakers?|leads?|wires?|drains?|clips?|stents?|valves?|tips?)\b")
+_DEVICE = re.compile(
+    r"\b(?:devices?|tubes?|lines?|catheters?|pacemakers?|leads?|wires?|drains?|clips?|stents?|valves?|tips?)\b"
+)
 # Free text, a semicolon for the finding: presence and nothing else, no word of change, grade or kind, no second thing.
 _PRESENCE = re.compile(
     rf"(?:(?:(?:is|are) there|any|{_YOU.strip()}|(?:do|can|could|would) (?:you|we|one) (?:see|find|say there (?:is|are)|think there (?:is|are))|"
@@ -221,7 +225,7 @@ def _reading(front: str, core: str, tail: str, at: str, case: str) -> Asked | No
         bare, slot = bare.replace(slot, "{X}"), "{X}"
     before, place, term = ("", SPELLINGS[_PREPOSITION.sub("", at).lower()], rest.lower()) if at else _before(rest.lower())
     template = f"{front}{head}{slot}{after}{tail}"
-    if located or "{place}" in core or article == "the" or article == "any" and not core[:start]:
+    if located or "{place}" in core or article == "the" or (article == "any" and not core[:start]):
         bare = "Is there {ax}?"  # not "the": of another finding it is not known that it is there
     elif template.startswith("{place}"):
         bare = capitalised(bare.replace("{place}", ""))

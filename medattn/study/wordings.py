@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from medattn.seeding import choose
-from medattn.study.findings import EMBEDDED, LEXICON, NAMES, Term, entry, fill
+from medattn.study.findings import LEXICON, NAMES, Term, entry, fill
 from medattn.study.invariants import INVARIANTS, UNIQUE, plain, repeated, violations
 from medattn.study.places import PLACES
 from medattn.study.question_forms import Asked, about, placed, styled, synonyms

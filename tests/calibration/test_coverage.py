@@ -130,7 +130,9 @@ def test_ratios_of_means():
     """Enrichment ratio 1.2 against the constant 1 (the uniform map) and against a map as variable as the model's."""
     cells, ratio = [], 1.2
     for (shape, against), icc, patients, rng in settings(
-        *[(shape, against) for shape in ("skewed", "heavy") for against in ("uniform", "map")], counts=FROM_SIX, correlations=(0.5,)
+        *[(shape, against) for shape in ("skewed", "heavy") for against in ("uniform", "map")],
+        counts=FROM_SIX,
+        correlations=(0.5,),
     ):
         model, reference = (worlds.rows(shape, icc, DRAWS, patients, rng) for _ in range(2))
         below = np.ones((DRAWS, patients)) if against == "uniform" else worlds.Rows(reference.values, model.present).means()

@@ -36,7 +36,11 @@ def check():
 def test_a_better_wording_is_found(check):
     rng = worlds.seed("power", "wording")
     sums = worlds.changes(0.25, 0.5, 0.8, DRAWS, PATIENTS, rng).sums()
-    check("wording strategy against the baseline", "25 % of the questions change, 80 % of them upward, ICC 0.5: +15 points", power(sums, rng))
+    check(
+        "wording strategy against the baseline",
+        "25 % of the questions change, 80 % of them upward, ICC 0.5: +15 points",
+        power(sums, rng),
+    )
 
 
 def test_a_metric_that_follows_correctness_is_found(check):
@@ -45,7 +49,11 @@ def test_a_metric_that_follows_correctness_is_found(check):
     right, truth = (worlds.binary(rate, icc, DRAWS, PATIENTS, rng).values for rate, icc in ((0.8, 0.0), (0.4, 0.0)))
     raised = worlds.Rows(values.values + 0.6 * right, values.present)
     pairs = worlds.right_and_wrong(raised, right, truth)
-    check("right against wrong answers", "right answers 0.6 standard deviations higher, ICC 0.5", power(pairs[..., 0] - pairs[..., 1], rng))
+    check(
+        "right against wrong answers",
+        "right answers 0.6 standard deviations higher, ICC 0.5",
+        power(pairs[..., 0] - pairs[..., 1], rng),
+    )
 
 
 def enrichments(ratio: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -83,4 +91,8 @@ def test_heads_of_one_group_that_look_alike_are_found(check):
     rng = worlds.seed("power", "H3b")
     models = worlds.divergences(worlds.maps(DRAWS, 6, 8, 0.2, rng))
     found = [contrasts.head_groups(one, 4, DEALS, rng).p <= LEVEL for one in models]
-    check("H3b, 8 heads in 4 groups, 6 layers", "heads of a group share 20 % of the variance of their maps' logarithms", float(np.mean(found)))
+    check(
+        "H3b, 8 heads in 4 groups, 6 layers",
+        "heads of a group share 20 % of the variance of their maps' logarithms",
+        float(np.mean(found)),
+    )

@@ -162,7 +162,9 @@ def test_the_largest_of_five_pvalues_rejects_at_most_as_often_as_one():
 def test_sign_flip_is_mcnemars_exact_test_when_every_patient_has_one_question(changed):
     for up in range(changed + 1):
         sums = np.repeat([1.0, -1.0, 0.0], [up, changed - up, 7])
-        assert statistics.sign_flip(sums, worlds.seed("mcnemar")) == pytest.approx(stats.binomtest(up, changed).pvalue, rel=1e-12)
+        assert statistics.sign_flip(sums, worlds.seed("mcnemar")) == pytest.approx(
+            stats.binomtest(up, changed).pvalue, rel=1e-12
+        )
 
 
 def test_drawn_signs_agree_with_mcnemars_exact_test_up_to_chance():

@@ -112,7 +112,9 @@ def right_and_wrong(values: Rows, right: np.ndarray, truth: np.ndarray) -> np.nd
         return np.where(usable, both, 0.0).sum(axis=0) / usable.sum(axis=0)
 
 
-def maps(draws: int, layers: int, heads: int, shared: float, rng: np.random.Generator, groups: int = 4, odd: bool = False) -> np.ndarray:
+def maps(
+    draws: int, layers: int, heads: int, shared: float, rng: np.random.Generator, groups: int = 4, odd: bool = False
+) -> np.ndarray:
     """Attention maps of heads over 16 cells, float [draw, layer, head, cell], sum 1.
 
     `shared` is the share of a head's variance that its group has in common (0: heads are exchangeable). odd: the last

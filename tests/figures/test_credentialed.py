@@ -20,6 +20,7 @@ from tests.test_disclosure import planted_root
 
 pytestmark = pytest.mark.slow
 
+
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
@@ -123,7 +124,18 @@ def _table(**columns) -> pd.DataFrame:
     return pd.DataFrame({name: [value] for name, value in columns.items()})
 
 
-EMPTY = dict.fromkeys(("region_low", "region_high", "elsewhere_low", "elsewhere_high", "correlation_low", "correlation_high", "correlation_with_region_mass"), "")
+EMPTY = dict.fromkeys(
+    (
+        "region_low",
+        "region_high",
+        "elsewhere_low",
+        "elsewhere_high",
+        "correlation_low",
+        "correlation_high",
+        "correlation_with_region_mass",
+    ),
+    "",
+)
 DRAWN = {
     "margins": lambda values, who: margins.draw(rows_of(values, who), True),
     "contrast": lambda values, who: contrast.draw(
@@ -166,7 +178,11 @@ def test_withheld_cells_are_a_word_or_a_dash_in_tables_and_no_command_in_values(
     (row,) = [row for row in shown.rows if row[0].startswith("pneumothorax")]
     assert row[1:] == (WITHHELD, "—", "—", "—")
     frames = {name: contents.rows_of(frame) for name, frame in results.tables.items()}
-    (line,) = [line for line in latex.table(frames["by_finding"], LAYOUTS["by_finding"]).splitlines() if line.startswith("pneumothorax")]
+    (line,) = [
+        line
+        for line in latex.table(frames["by_finding"], LAYOUTS["by_finding"]).splitlines()
+        if line.startswith("pneumothorax")
+    ]
     assert line == rf"pneumothorax & {WITHHELD} & --- & --- & --- \\"
     values = latex.values(frames, results.headline)
     assert WITHHELD not in values and "ByFindingPneumothorax" not in values and "ByFindingAll" in values

@@ -128,7 +128,14 @@ def test_expected_consistency_is_the_mean_over_every_outcome(counts):
 def test_expected_consistency_of_answers_that_are_all_alike_is_one_and_of_none_an_error():
     assert con.expected_consistency({"no": 9}, 6) == 1 and con.expected_consistency({"unparsed": 9}, 6) == 0
     assert con.expected_consistency({"yes": 1, "no": 1}, 6) == pytest.approx((2 * 6 + 12 * 5 + 30 * 4 + 20 * 3) / 6 / 64)
-    for counts, n in (({}, 3), ({"yes": 0}, 3), ({"yes": -1, "no": 3}, 3), ({"maybe": 2}, 3), ({"yes": 2}, 0), ({"yes": 2}, 2.5)):
+    for counts, n in (
+        ({}, 3),
+        ({"yes": 0}, 3),
+        ({"yes": -1, "no": 3}, 3),
+        ({"maybe": 2}, 3),
+        ({"yes": 2}, 0),
+        ({"yes": 2}, 2.5),
+    ):
         with pytest.raises(ValueError):
             con.expected_consistency(counts, n)
 

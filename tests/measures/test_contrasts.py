@@ -31,7 +31,9 @@ def test_no_interval_where_the_patients_cannot_give_one():
     rng = generator("none")
     assert contrasts.bca(np.ones((10, 1)), contrasts.mean, 500, rng) is None
     assert contrasts.bca(np.array([[1.0], [2.0]]), contrasts.mean, 500, rng) is None
-    assert contrasts.bca(np.array([[1.0, 0], [2, 0], [3, 1]]), contrasts.ratio_of_means, 500, rng) is None  # some draws divide by 0
+    assert (
+        contrasts.bca(np.array([[1.0, 0], [2, 0], [3, 1]]), contrasts.ratio_of_means, 500, rng) is None
+    )  # some draws divide by 0
     with pytest.raises(ValueError, match="finite"):
         contrasts.bca(np.array([[np.nan], [1], [2]]), contrasts.mean, 500, rng)
 
@@ -104,7 +106,9 @@ def test_neither_the_order_of_the_groups_nor_of_the_heads_inside_one_matters():
     random = np.random.default_rng(5).random((2, 8, 8))
     divergences = (random + random.transpose(0, 2, 1)) * ~np.eye(8, dtype=bool)
     order = np.array([5, 4, 0, 1, 7, 6, 2, 3])  # groups of two dealt anew, two of them turned round
-    first, second = (contrasts.head_groups(one, 4, 4000, generator("o")) for one in (divergences, divergences[:, order][:, :, order]))
+    first, second = (
+        contrasts.head_groups(one, 4, 4000, generator("o")) for one in (divergences, divergences[:, order][:, :, order])
+    )
     assert first.statistic == pytest.approx(second.statistic) and first.p == pytest.approx(second.p, abs=0.03)
     mixed = divergences[:, [0, 2, 1, 3, 4, 5, 6, 7]][:, :, [0, 2, 1, 3, 4, 5, 6, 7]]
     assert contrasts.head_groups(mixed, 4, 200, generator("o")).statistic != pytest.approx(first.statistic)

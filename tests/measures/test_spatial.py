@@ -146,7 +146,9 @@ def test_mass_outside_the_box_has_no_side():
         spatial.left_right(one_cell(0, 0), (0.5, 0.5, 1, 1))
 
 
-@pytest.mark.parametrize("box", [(0, 0, 0, 1), (0, 0.5, 1, 0.4), (-0.1, 0, 1, 1), (0, 0, 1, 1.1), (0, 0, math.nan, 1), (1, 2), None])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 0, 1), (0, 0.5, 1, 0.4), (-0.1, 0, 1, 1), (0, 0, 1, 1.1), (0, 0, math.nan, 1), (1, 2), None]
+)
 def test_a_box_that_is_no_box_is_refused(box):
     with pytest.raises(ValueError, match="body box"):
         spatial.left_right(UNIFORM, box)

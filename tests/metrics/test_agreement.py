@@ -68,7 +68,9 @@ def test_every_strength_stands_alone_and_expects_what_its_own_answers_do():
     rows = wordings(0, "yes", "yes")
     rows += wordings(0, "yes", "no", condition="blur", strength="2") + wordings(0, "no", "no", condition="blur", strength="10")
     table = agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS)
-    found = [(line["strength"], line["consistency"], line["expected_consistency"]) for line in table if line["condition"] == "blur"]
+    found = [
+        (line["strength"], line["consistency"], line["expected_consistency"]) for line in table if line["condition"] == "blur"
+    ]
     assert found == [("2", 0.5, pytest.approx(0.75)), ("10", 1, pytest.approx(1))]  # two coins agree half of the time
 
 
@@ -79,13 +81,24 @@ def test_without_answers_there_is_no_table():
 def test_every_transition_has_its_own_row_and_hedges_belong_to_none():
     js = column("decision", "js_to_baseline")
     rows = []
-    for patient, (before, after) in enumerate([("yes", "yes"), ("yes", "no"), ("no", "yes"), ("no", "no"), ("no", "uncertain")]):
+    for patient, (before, after) in enumerate(
+        [("yes", "yes"), ("yes", "no"), ("no", "yes"), ("no", "no"), ("no", "uncertain")]
+    ):
         first, second = wordings(patient, before, after, margin=1.0)
         second |= {js: 0.1 * (patient + 1), "margin": 3.0}
         rows += [first, second]
     found = {line["answers"]: line for line in agreement.flips(rows, PARAMS)}
-    assert {name: line["n"] for name, line in found.items()} == {"yes→yes": 1, "yes→no": 1, "no→yes": 1, "no→no": 1, "kept": 2, "flipped": 2}
-    assert found["no→yes"]["js_to_baseline"] == pytest.approx(0.3) and found["kept"]["js_to_baseline"] == pytest.approx((0.1 + 0.4) / 2)
+    assert {name: line["n"] for name, line in found.items()} == {
+        "yes→yes": 1,
+        "yes→no": 1,
+        "no→yes": 1,
+        "no→no": 1,
+        "kept": 2,
+        "flipped": 2,
+    }
+    assert found["no→yes"]["js_to_baseline"] == pytest.approx(0.3) and found["kept"]["js_to_baseline"] == pytest.approx(
+        (0.1 + 0.4) / 2
+    )
     assert found["flipped"]["informative_patients"] == 0 and found["flipped"]["js_contrast"] is None
     assert found["flipped"]["margin_shift"] == 2
 

@@ -38,7 +38,11 @@ def test_the_p_values_of_the_metrics_are_one_family():
 def test_the_smallest_p_is_that_of_all_signs_up_to_twenty_patients_and_of_the_draws_beyond():
     intervals = Intervals(PARAMS, "smallest")
     assert [intervals.smallest_p(count) for count in (0, 1, 2, 6, 20)] == [1, 1, 0.5, 2 / 64, 2 / 2**20]
-    assert intervals.smallest_p(21) == intervals.sign_flip(np.arange(1.0, 22.0), "all one way") == 1 / (PARAMS.permutation_draws + 1)
+    assert (
+        intervals.smallest_p(21)
+        == intervals.sign_flip(np.arange(1.0, 22.0), "all one way")
+        == 1 / (PARAMS.permutation_draws + 1)
+    )
 
 
 def test_ranks_of_fewer_than_ten_patients_have_no_interval():
@@ -64,10 +68,14 @@ def test_a_wording_that_is_mostly_wrong_is_told_from_answers_that_are():
     rows = pairs_of("focus", [0.5 + 0.01 * index for index in range(8)])
     found = {line["metric"]: line for line in correctness.correct_incorrect(rows, PARAMS)}["focus"]
     assert found["verdict"] == "differs" and found["same_wording_patients"] == 0 and found["same_wording_difference"] is None
-    second = [one | {"question_id": "other", "parsed_answer": "no", "correct": False, name: 0.25} for one in rows if one["correct"]]
+    second = [
+        one | {"question_id": "other", "parsed_answer": "no", "correct": False, name: 0.25} for one in rows if one["correct"]
+    ]
     found = {line["metric"]: line for line in correctness.correct_incorrect(rows + second, PARAMS)}["focus"]
     assert found["same_wording_patients"] == 8 and found["same_wording_difference"] == pytest.approx(0.75 + 0.5 + 0.035)
-    absent = [one | {"ground_truth": "no", "parsed_answer": "yes"} for one in second]  # wrong in that wording, about absent findings
+    absent = [
+        one | {"ground_truth": "no", "parsed_answer": "yes"} for one in second
+    ]  # wrong in that wording, about absent findings
     found = {line["metric"]: line for line in correctness.correct_incorrect(rows + absent, PARAMS)}["focus"]
     assert found["same_wording_patients"] == 0
 
@@ -88,14 +96,20 @@ def test_each_truth_is_compared_apart():
 def asked(patient: int, finding: str, clean: float, without: float, blank: float | None = None) -> list[dict]:
     """One yes with the image, its margins; no when the margin without it is negative."""
     rows = [row(patient, "yes", margin=clean, finding=finding)]
-    rows.append(row(patient, "yes" if without > 0 else "no", margin=without, finding=finding, condition="no_image", status="no_grid"))
+    rows.append(
+        row(patient, "yes" if without > 0 else "no", margin=without, finding=finding, condition="no_image", status="no_grid")
+    )
     if blank is not None:
         rows.append(row(patient, "yes" if blank > 0 else "no", margin=blank, finding=finding, condition="blank"))
     return rows
 
 
 def relied(rows: list[dict]) -> list[dict]:
-    questions = [{"question_id": one["question_id"], "condition": "clean", "consistency": 1.0} for one in rows if one["condition"] == "clean"]
+    questions = [
+        {"question_id": one["question_id"], "condition": "clean", "consistency": 1.0}
+        for one in rows
+        if one["condition"] == "clean"
+    ]
     return reliance.reliance_rows(rows, questions)
 
 
@@ -142,7 +156,10 @@ def test_conditions_stand_in_order_and_strengths_as_numbers():
     changed = [("rotation", "10"), ("gaussian_noise", "0.2"), ("rotation", "-10"), ("gaussian_noise", "0.05"), ("no_image", ""), ("blank", ""),
                ("few_pixels", "16"), ("few_pixels", "4")]  # fmt: skip
     js = {column("decision", "js_to_clean"): 0.1}
-    rows = [row(0), *(row(0, condition=name, strength=strength or None, flip_to_clean=False, **js) for name, strength in changed)]
+    rows = [
+        row(0),
+        *(row(0, condition=name, strength=strength or None, flip_to_clean=False, **js) for name, strength in changed),
+    ]
     found = [(line["condition"], line["strength"]) for line in robustness.robustness(rows, [], PARAMS)]
     assert found == [
         ("clean", None), ("no_image", None), ("blank", None), ("rotation", "-10"), ("rotation", "10"),
@@ -178,8 +195,13 @@ def test_what_nobody_knows_the_truth_of_has_no_accuracy():
 def test_another_findings_divergence_is_no_scale_for_grids_that_were_turned_back():
     changed = ("blank", ""), ("rotation", "10"), ("contrast", "0.4")
     js = {column("decision", "js_to_clean"): 0.1}
-    rows = [row(0), *(row(0, condition=name, strength=strength or None, flip_to_clean=False, **js) for name, strength in changed)]
-    found = {line["condition"]: line["js_other_finding"] for line in robustness.robustness(rows, [{"js_other_finding": 0.3}], PARAMS)}
+    rows = [
+        row(0),
+        *(row(0, condition=name, strength=strength or None, flip_to_clean=False, **js) for name, strength in changed),
+    ]
+    found = {
+        line["condition"]: line["js_other_finding"] for line in robustness.robustness(rows, [{"js_other_finding": 0.3}], PARAMS)
+    }
     assert found == {"clean": None, "blank": 0.3, "rotation": None, "contrast": 0.3}
 
 
@@ -197,8 +219,15 @@ def hidden(patient: int, mass: float, effect: float, finding: str = "nodule") ->
 
 
 def test_the_cost_of_a_hidden_region_is_compared_with_where_the_model_looked():
-    masses, effects = [0.1, 0.4, 0.2, 0.8, 0.3, 0.6, 0.5, 0.7, 0.05, 0.9, 0.15, 0.35], [0, 2, 1, 4, 3, 5, 2.5, 1.5, 0.5, 6, 0.2, 2.2]
-    rows = [one for patient in range(12) for one in hidden(patient, masses[patient], effects[patient], "nodule" if patient else "edema")]
+    masses, effects = (
+        [0.1, 0.4, 0.2, 0.8, 0.3, 0.6, 0.5, 0.7, 0.05, 0.9, 0.15, 0.35],
+        [0, 2, 1, 4, 3, 5, 2.5, 1.5, 0.5, 6, 0.2, 2.2],
+    )
+    rows = [
+        one
+        for patient in range(12)
+        for one in hidden(patient, masses[patient], effects[patient], "nodule" if patient else "edema")
+    ]
     table = {line["finding"]: line for line in occlusion.occlusion(occlusion.occlusion_pairs(rows), PARAMS)}
     assert list(table) == ["edema", "nodule", "all"] and table["edema"]["n"] == 1
     found = table["all"]

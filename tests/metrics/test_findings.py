@@ -7,7 +7,17 @@ import pytest
 
 from medattn import paths
 from medattn.errors import InputError
-from medattn.metrics import agreement, correctness, hypotheses, occlusion, published, references, reliance, robustness, strategies
+from medattn.metrics import (
+    agreement,
+    correctness,
+    hypotheses,
+    occlusion,
+    published,
+    references,
+    reliance,
+    robustness,
+    strategies,
+)
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.hypotheses import verdict
 from medattn.metrics.inputs import Store
@@ -49,7 +59,9 @@ def test_an_order_of_exposure_is_neither_told_by_equals_nor_recovered_from_too_l
     assert strategies.exposure_order(rows, {"phrasing": 0.5, "synonym": 0.5}, PARAMS) == []
     near = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5}, PARAMS)
     assert [line["verdict"] for line in near] == ["undecided", "not recovered"]
-    found = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5, "clause": 0.1, "voice": 0.7}, PARAMS)  # voice: not asked
+    found = strategies.exposure_order(
+        rows, {"phrasing": 1.0, "synonym": 0.5, "clause": 0.1, "voice": 0.7}, PARAMS
+    )  # voice: not asked
     assert [(line["less_exposed"], line["verdict"]) for line in found] == [
         ("synonym", "undecided"), ("clause", "as exposed"), ("clause", "as exposed"), ("all", "recovered"),
     ]  # fmt: skip
@@ -62,7 +74,10 @@ def test_the_test_of_a_strategy_sums_over_the_questions_of_a_patient():
         for question in ("a", "b"):
             about = {"question_id": f"{question}{patient}", "flip": False}
             gains, loses = patient == 7, patient < 7 and question == "a"
-            rows += [row(patient, "no" if gains else "yes", **about), row(patient, "no" if loses else "yes", wording=1, **about)]
+            rows += [
+                row(patient, "no" if gains else "yes", **about),
+                row(patient, "no" if loses else "yes", wording=1, **about),
+            ]
     found = {line["strategy"]: line for line in strategies.by_strategy(rows, PARAMS)}["phrasing"]
     sums = np.array([-1] * 7 + [2])
     signs = np.array(list(itertools.product((-1, 1), repeat=8)))
@@ -210,7 +225,10 @@ def decided(rows: list[dict], made: Store, contrast: list[dict] = ()) -> dict[st
 def test_attention_that_follows_the_question_is_supported_only_beyond_every_reference():
     rng = np.random.default_rng(0)
     rows, made = asked(12, {"study": HERE, "control": THERE})
-    weak = {name: 0.2 * grid + 0.8 * rng.dirichlet(np.ones(256)).reshape(16, 16) for name, grid in zip(made.samples, made.grids["decision"])}
+    weak = {
+        name: 0.2 * grid + 0.8 * rng.dirichlet(np.ones(256)).reshape(16, 16)
+        for name, grid in zip(made.samples, made.grids["decision"])
+    }
     found = decided(rows, store({name: weak[name] if name.startswith("control") else made.grids["decision"][index].astype(float)
                                  for index, name in enumerate(made.samples)}))["H1b"]  # fmt: skip
     # other patients asked the same look there as well: the mean map is as good, so the region alone is not enough
@@ -249,7 +267,9 @@ def test_without_controls_regions_or_patients_the_verdict_says_so():
 
 def test_wordings_that_share_a_pattern_are_told_by_the_mean_difference():
     rows, made = asked(12, {"study": HERE, "control": THERE})
-    contrast = [{"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(12)]
+    contrast = [
+        {"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(12)
+    ]
     found = decided(rows, made, contrast)["H2"]
     assert found["verdict"] == "supported" and found["effect"] == pytest.approx(0.1055)
     small = decided(rows, made, [one | {"difference": one["difference"] / 100} for one in contrast])["H2"]
@@ -309,7 +329,9 @@ def test_every_number_that_may_be_named_is_taken_from_its_table():
     }
     ours = published.our_numbers(rows, tables, HEADLINE)
     assert [ours[f"any_flip_{k}"] for k in (3, 4, 5)] == [0.3, 0.4, None]
-    assert ours["consistency_by_text"] == 0.9 and ours["fully_consistent_by_text"] == 31.5 and ours["text_only_agreement"] == 0.6
+    assert (
+        ours["consistency_by_text"] == 0.9 and ours["fully_consistent_by_text"] == 31.5 and ours["text_only_agreement"] == 0.6
+    )
     assert ours["js_distance_yes_no"] == 0.125 and ours["js_distance_no_no"] is None and ours["focus"] == 0.25
     assert ours["flip_rate"] == 0.25
 

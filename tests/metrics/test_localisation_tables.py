@@ -94,7 +94,9 @@ def test_ratios_are_of_means_over_patients_and_the_model_has_none_to_itself():
     ratio = found["uniform"]["region_ratio"]
     assert ratio == pytest.approx(np.mean(shares) / AREA, rel=1e-5)
     assert found["uniform"]["region_ratio_low"] < ratio < found["uniform"]["region_ratio_high"]
-    assert found["model"]["region_ratio"] is None and found["model"]["region_mass"] == pytest.approx(np.mean(0.3 + 0.05 * np.arange(8)), rel=1e-5)
+    assert found["model"]["region_ratio"] is None and found["model"]["region_mass"] == pytest.approx(
+        np.mean(0.3 + 0.05 * np.arange(8)), rel=1e-5
+    )
     assert (found["model"]["n"], found["model"]["patients"], found["model"]["n_region"]) == (8, 7, 8)
 
 
@@ -108,7 +110,10 @@ def test_without_sinks_the_maps_are_compared_without_them():
     assert [one["sample_id"] for one in without] == ["study0"]  # the others' sinks are not known
     assert without[0]["model_region_enrichment"] == pytest.approx(256 / 255, rel=1e-5)
     table = references.localisation_table(kept, without, PARAMS)
-    assert [(line["sinks"], line["n"]) for line in table if line["map"] == "model" and line["finding"] == "all"] == [("keep", 3), ("zero", 1)]
+    assert [(line["sinks"], line["n"]) for line in table if line["map"] == "model" and line["finding"] == "all"] == [
+        ("keep", 3),
+        ("zero", 1),
+    ]
 
 
 def test_seen_from_the_side_there_is_no_zone_but_a_region():
@@ -129,7 +134,9 @@ def test_each_heads_mass_is_taken_from_its_own_layer_and_the_controls_from_the_s
     found = {(line["layer"], line["head"]): line for line in table if line["finding"] == "all"}
     assert len(table) == 16 and [line["key_value_group"] for line in table[:4]] == [0, 0, 1, 1]
     assert found[1, 2]["region_mass"] == pytest.approx(0.4) and found[1, 2]["region_enrichment"] == pytest.approx(0.4 * 256)
-    assert found[0, 3]["region_enrichment"] == pytest.approx(1) and found[0, 3]["other_finding_enrichment"] == pytest.approx(0.8 * 256)
+    assert found[0, 3]["region_enrichment"] == pytest.approx(1) and found[0, 3]["other_finding_enrichment"] == pytest.approx(
+        0.8 * 256
+    )
     assert found[1, 2]["other_finding_enrichment"] == pytest.approx(1)
 
 
@@ -143,7 +150,9 @@ def test_heads_of_questions_without_a_true_region_do_not_count():
 # --- hypotheses -------------------------------------------------------------------------------------------------------
 
 
-def decided(rows: list[dict], grids: dict, where=own_place, heads: dict | None = None, contrast: list[dict] = ()) -> dict[str, dict]:
+def decided(
+    rows: list[dict], grids: dict, where=own_place, heads: dict | None = None, contrast: list[dict] = ()
+) -> dict[str, dict]:
     made = store(grids, heads)
     found = references.located(rows, made, where, without_sinks=False)
     return {line["hypothesis"]: line for line in hypotheses.hypotheses(found, contrast, rows, made, PARAMS)}
@@ -186,9 +195,13 @@ def test_six_patients_are_the_fewest_that_decide(patients, verdict):
 
 def test_less_attention_than_a_reference_never_gets_a_small_p():
     """Every patient looks away from the region, whose p-value against most maps would be the smallest if it had no side."""
-    away = decided(*asked(12, lambda patient: 0.999 * spot((0, 0), 1.0) + 0.001 * nearly_uniform(patient), nearly_uniform))["H1b"]
+    away = decided(*asked(12, lambda patient: 0.999 * spot((0, 0), 1.0) + 0.001 * nearly_uniform(patient), nearly_uniform))[
+        "H1b"
+    ]
     assert away["p"] == 1 and away["verdict"] == "not supported" and away["effect"] < 0.01
-    contrast = [{"subject_id": f"p{index:02d}", "difference": -0.1 - 0.001 * index, "js_other_finding": 0.2} for index in range(12)]
+    contrast = [
+        {"subject_id": f"p{index:02d}", "difference": -0.1 - 0.001 * index, "js_other_finding": 0.2} for index in range(12)
+    ]
     apart = decided(*asked(12, own_spot), contrast=contrast)["H2"]
     assert apart["p"] == 1 and apart["verdict"] == "not supported"
 
@@ -213,7 +226,9 @@ def test_findings_that_one_patient_alone_was_asked_about_have_no_map_of_others()
     rows, grids = asked(8, own_spot)
     for one in rows:
         one["finding"] = f"{one['finding']} {one['subject_id']}"
-    found = decided(rows, grids, where=lambda one: dataclasses.replace(place(one), regions={one["finding"]: place(one).regions["nodule"]}))
+    found = decided(
+        rows, grids, where=lambda one: dataclasses.replace(place(one), regions={one["finding"]: place(one).regions["nodule"]})
+    )
     assert found["H1b"]["note"] == "no other patient was asked about the same finding"
 
 
@@ -222,7 +237,9 @@ def heads_of(rows: list[dict], alike: bool) -> dict[str, np.ndarray]:
     rng, heads = np.random.default_rng(7), {}
     spots = [(2, 2), (2, 2), (12, 12), (12, 12)] if alike else [(2, 2), (2, 12), (12, 2), (12, 12)]
     for one in rows:
-        maps = np.array([[0.5 * spot(cell).ravel() + 0.5 * rng.dirichlet(np.full(256, 50.0)) for cell in spots] for _ in range(12)])
+        maps = np.array(
+            [[0.5 * spot(cell).ravel() + 0.5 * rng.dirichlet(np.full(256, 50.0)) for cell in spots] for _ in range(12)]
+        )
         heads[one["sample_id"]] = maps
     return heads
 
@@ -257,7 +274,9 @@ def test_heads_are_averaged_over_findings_after_they_were_compared():
 
 def test_confirmatory_p_values_are_adjusted_together():
     rows, grids = asked(8, own_spot)
-    contrast = [{"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(8)]
+    contrast = [
+        {"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(8)
+    ]
     found = decided(rows, grids, heads=heads_of(rows, True), contrast=contrast)
     tested = {name: line["p"] for name, line in found.items() if line["p"] is not None}
     assert set(tested) == {"H1a", "H1b", "H2", "H3b"}

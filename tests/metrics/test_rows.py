@@ -9,19 +9,83 @@ from scipy.stats import entropy, pearsonr, spearmanr
 
 from medattn import paths
 
-CONTRACT = (
-    "sample_id question_id role condition strength image_id shown_image_id study_id subject_id view split finding zone "
-    "baseline_question question question_variant variant_index strategy strategies answer ground_truth parsed_answer correct status "
-    "margin forms_probability margin_valid margin_agrees flip hedge_shift flip_to_clean margin_change"
-).split()
-GRID = (
-    "gate_count gated image_mass entropy entropy_normalised entropy_body focus inside_body_ratio inside_body_enrichment "
-    "border_fraction left_fraction right_fraction apical_fraction middle_fraction basal_fraction sparseness zone_mass "
-    "zone_enrichment region_mass region_enrichment pointing_game rank_accuracy region_auroc iou_top10 region_fallback "
-    "js_to_baseline js_distance_to_baseline pearson_to_baseline spearman_to_baseline cosine_to_baseline l2_to_baseline "
-    "js_to_clean"
-).split()
-LOCALISED = "left_fraction right_fraction apical_fraction middle_fraction basal_fraction zone_mass zone_enrichment".split()
+CONTRACT = [
+    "sample_id",
+    "question_id",
+    "role",
+    "condition",
+    "strength",
+    "image_id",
+    "shown_image_id",
+    "study_id",
+    "subject_id",
+    "view",
+    "split",
+    "finding",
+    "zone",
+    "baseline_question",
+    "question",
+    "question_variant",
+    "variant_index",
+    "strategy",
+    "strategies",
+    "answer",
+    "ground_truth",
+    "parsed_answer",
+    "correct",
+    "status",
+    "margin",
+    "forms_probability",
+    "margin_valid",
+    "margin_agrees",
+    "flip",
+    "hedge_shift",
+    "flip_to_clean",
+    "margin_change",
+]
+GRID = [
+    "gate_count",
+    "gated",
+    "image_mass",
+    "entropy",
+    "entropy_normalised",
+    "entropy_body",
+    "focus",
+    "inside_body_ratio",
+    "inside_body_enrichment",
+    "border_fraction",
+    "left_fraction",
+    "right_fraction",
+    "apical_fraction",
+    "middle_fraction",
+    "basal_fraction",
+    "sparseness",
+    "zone_mass",
+    "zone_enrichment",
+    "region_mass",
+    "region_enrichment",
+    "pointing_game",
+    "rank_accuracy",
+    "region_auroc",
+    "iou_top10",
+    "region_fallback",
+    "js_to_baseline",
+    "js_distance_to_baseline",
+    "pearson_to_baseline",
+    "spearman_to_baseline",
+    "cosine_to_baseline",
+    "l2_to_baseline",
+    "js_to_clean",
+]
+LOCALISED = [
+    "left_fraction",
+    "right_fraction",
+    "apical_fraction",
+    "middle_fraction",
+    "basal_fraction",
+    "zone_mass",
+    "zone_enrichment",
+]
 REGION = [name for name in GRID if name.startswith(("region", "pointing", "rank", "iou"))]
 SIMILARITY = [name for name in GRID if name.endswith("_to_baseline")]
 

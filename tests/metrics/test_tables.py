@@ -62,7 +62,8 @@ def test_expected_consistency_uses_the_answers_of_the_whole_condition(done):
     # clean: five yes, five no, one uncertain, one unparsed of twelve
     shares = {"yes": 5 / 12, "no": 5 / 12, "uncertain": 1 / 12, "unparsed": 1 / 12}
     expected = sum(
-        np.prod([shares[answer] for answer in outcome]) * consistency(outcome) for outcome in itertools.product(shares, repeat=3)
+        np.prod([shares[answer] for answer in outcome]) * consistency(outcome)
+        for outcome in itertools.product(shares, repeat=3)
     )
     assert question(done, "q1")["expected_consistency"] == pytest.approx(expected, rel=1e-5)
     assert question(done, "q1", "no_image")["expected_consistency"] == 1

@@ -66,7 +66,9 @@ def test_tokens_are_those_of_the_librarys_generate(order, with_image, dtype, req
     prompter, prompts = prompts_for(loaded, order, with_image)
     decoded = answers_of(loaded, prompts, image_features(loaded, [film]) if with_image else None)
     for question, answer in zip(QUESTIONS, decoded, strict=True):
-        ids = stock_answer(request.getfixturevalue(f"stock_{dtype}"), loaded.processor, prompter.messages(question, with_image), film, NEW)
+        ids = stock_answer(
+            request.getfixturevalue(f"stock_{dtype}"), loaded.processor, prompter.messages(question, with_image), film, NEW
+        )
         ends = set(loaded.model.generation_config.eos_token_id)
         assert [token for token in ids if token not in ends] == list(answer.ids)
     use_capture(loaded.model)

@@ -14,7 +14,9 @@ from medattn.study.phantom import make_case
 
 
 def asked(loaded):
-    prompter = Prompter(loaded.processor, PromptSettings("", "{question}", "question_first"), loaded.model.config.image_token_id, 256)
+    prompter = Prompter(
+        loaded.processor, PromptSettings("", "{question}", "question_first"), loaded.model.config.image_token_id, 256
+    )
     image = Image.fromarray(make_case(1, 0, 0).radiograph.image).convert("RGB")
     return prompter("Is there a nodule in this image?"), image
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from medattn.errors import InputError
 from medattn.model import phantom
 from medattn.model.load import load, prepare_model
-from medattn.study.model_files import local_directory, missing_files
 from medattn.study.mimic.model_names import MEDGEMMA, MEDGEMMA_1_5
+from medattn.study.model_files import local_directory, missing_files
 from tests.import_closure import ROOT
 
 # Imported by every Python that finds it: refuses every connection and look-up, and leaves a trace.
@@ -125,7 +125,9 @@ def test_another_revision_than_the_cached_one_is_not_taken_for_it(model, tmp_pat
 
 
 def test_a_name_that_is_none_is_an_error():
-    with pytest.raises(InputError, match=r"^model a/b/c is neither a directory nor a Hugging Face name \(owner/name\): mend it$"):
+    with pytest.raises(
+        InputError, match=r"^model a/b/c is neither a directory nor a Hugging Face name \(owner/name\): mend it$"
+    ):
         local_directory("a/b/c", None)
 
 

@@ -25,9 +25,9 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from medattn import cli
-from medattn.release import pack as release
 from medattn.errors import InputError
 from medattn.figures import style
+from medattn.release import pack as release
 from medattn.release.content import look
 from medattn.release.members import allowed
 from medattn.release.scan import FEWEST_WORDS, make, of_mimic_form, of_study
@@ -79,7 +79,11 @@ def environment(tmp: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     who = {f"GIT_{role}_{what}": "nobody@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return clean | who | {"PATH": path, "DVC_SITE_CACHE_DIR": str(tmp / "site"), "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    return (
+        clean
+        | who
+        | {"PATH": path, "DVC_SITE_CACHE_DIR": str(tmp / "site"), "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    )
 
 
 def study_tables(patients: int = PATIENTS) -> dict[str, str]:
@@ -87,11 +91,17 @@ def study_tables(patients: int = PATIENTS) -> dict[str, str]:
     questions, images, samples, answers = [header], ["image_id,path,sha256,width,height,subject_id,study_id,view,split"], [], []
     for number in range(1, patients + 1):
         image, study, subject = f"{IMAGE[:-1]}{number}", f"{STUDY[:-1]}{number}", f"{SUBJECT[:-1]}{number}"
-        questions.append(f"{image}-effusion,study,{image},{study},{subject},effusion,effusion,{QUESTION},{QUESTION},yes,original,0,baseline")
+        questions.append(
+            f"{image}-effusion,study,{image},{study},{subject},effusion,effusion,{QUESTION},{QUESTION},yes,original,0,baseline"
+        )
         images.append(f"{image},{image}.jpg,{'0' * 64},10,10,{subject},{study},PA,test")
-        samples.append(f"{image}-effusion-v0-clean,{image}-effusion,{image},{image},{study},{subject},effusion,effusion,{QUESTION},{QUESTION},yes")
+        samples.append(
+            f"{image}-effusion-v0-clean,{image}-effusion,{image},{image},{study},{subject},effusion,effusion,{QUESTION},{QUESTION},yes"
+        )
         answers.append(f'{image}-effusion-v0-clean,ok,"{ANSWER if number == 3 else "Yes."}"')
-    manifest = "sample_id,question_id,image_id,shown_image_id,study_id,subject_id,finding,zone,baseline_question,question,answer"
+    manifest = (
+        "sample_id,question_id,image_id,shown_image_id,study_id,subject_id,finding,zone,baseline_question,question,answer"
+    )
     return {
         "studies/tiny/questions.csv": "\n".join([*questions, ""]),
         "studies/tiny/images.csv": "\n".join([*images, ""]),
@@ -207,7 +217,9 @@ def test_a_clean_run_is_packed_and_the_same_run_gives_the_same_bytes(repository)
     listed = json.loads(members["MANIFEST.json"])
     assert (listed["study"], listed["licence"]) == ("tiny", "credentialed")
     assert {entry["path"]: (entry["size"], entry["sha256"]) for entry in listed["members"]} == {
-        name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in members.items() if name != "MANIFEST.json"
+        name: (len(content), hashlib.sha256(content).hexdigest())
+        for name, content in members.items()
+        if name != "MANIFEST.json"
     }
     assert [line.split()[-1] for line in lines[:-2]] == list(members)
 
@@ -228,16 +240,21 @@ def test_the_code_digest_follows_the_files_and_says_whether_the_tree_is_clean(re
         return json.loads(release.collect(repository).files["code.json"])
 
     before = code()
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, capture_output=True, text=True, check=True).stdout.strip()
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=repository, capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert before["commit"] == head and before["tree"] == "clean" and before["changed"] == []
     lines = "".join(
-        f"{name} {hashlib.sha256((repository / name).read_bytes()).hexdigest()}\n" for name in ("dvc.yaml", "medattn/make.py", "requirements/locked.txt")
+        f"{name} {hashlib.sha256((repository / name).read_bytes()).hexdigest()}\n"
+        for name in ("dvc.yaml", "medattn/make.py", "requirements/locked.txt")
     )
     assert before["sha256"] == hashlib.sha256(lines.encode()).hexdigest()
     added(repository, "medattn/make.py", "# changed\n")
     write(repository / "medattn/more.py", "")
     after = code()
-    assert after["tree"] == "dirty" and after["changed"] == ["medattn/make.py"] and after["untracked_code"] == ["medattn/more.py"]
+    assert (
+        after["tree"] == "dirty" and after["changed"] == ["medattn/make.py"] and after["untracked_code"] == ["medattn/more.py"]
+    )
     assert after["sha256"] != before["sha256"] and after["commit"] == head
 
 
@@ -279,7 +296,9 @@ def test_a_file_that_no_stage_writes_is_refused_even_if_dvc_records_it(repositor
     assert refusal(repository) == [f"{name}: {said}"]
 
 
-@pytest.mark.parametrize(("link", "target"), [("reports/results", "../results"), ("reports/tables/by_strategy.csv", "../../results/answers.csv")])
+@pytest.mark.parametrize(
+    ("link", "target"), [("reports/results", "../results"), ("reports/tables/by_strategy.csv", "../../results/answers.csv")]
+)
 def test_a_link_is_refused_wherever_it_leads(repository, link, target):
     (repository / link).symlink_to(target)
     assert f"{link}: is a link to {target}: a release holds no links" in refusal(repository)
@@ -294,7 +313,9 @@ def test_what_is_packed_may_not_be_a_link_itself(repository, name):
 
 
 def test_the_names_are_those_that_the_pipeline_writes():
-    tracked = subprocess.run(["git", "ls-files", "reports"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files", "reports"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     assert set(tracked) <= allowed("open")
     assert allowed("open") - allowed("credentialed") == {"reports/figures/example.png", "reports/figures/example.pdf"}
 
@@ -367,10 +388,26 @@ AN_ANSWER = f"{'yes a small effusion is visible on the left'!r}, a question or a
     ("name", "text", "said"),
     [
         ("reports/tables/by_finding.csv", f"{SUBJECT},60,6,30,0.5\n", f"line 4: holds {A_PATIENT}"),
-        ("reports/tables/by_finding.csv", f"effusion {IMAGE.upper()},60,6,30,0.5\n", f"line 4: holds {AN_IMAGE.replace(IMAGE, IMAGE.upper())}"),
-        ("reports/latex/by_finding.tex", f"% s{STUDY}\n", f"line 3: holds 's{STUDY}', which has the form of a radiology study of MIMIC-CXR"),
-        ("reports/latex/by_finding.tex", f"% files/p12/p{SUBJECT}\n", f"line 3: holds 'p{SUBJECT}', which has the form of a patient of MIMIC-CXR"),
-        ("reports/latex/by_finding.tex", "% " + QUESTION_ID.replace("-effusion", "\\_effusion"), f"line 3: holds {QUESTION_ID!r}, an identifier of the study"),
+        (
+            "reports/tables/by_finding.csv",
+            f"effusion {IMAGE.upper()},60,6,30,0.5\n",
+            f"line 4: holds {AN_IMAGE.replace(IMAGE, IMAGE.upper())}",
+        ),
+        (
+            "reports/latex/by_finding.tex",
+            f"% s{STUDY}\n",
+            f"line 3: holds 's{STUDY}', which has the form of a radiology study of MIMIC-CXR",
+        ),
+        (
+            "reports/latex/by_finding.tex",
+            f"% files/p12/p{SUBJECT}\n",
+            f"line 3: holds 'p{SUBJECT}', which has the form of a patient of MIMIC-CXR",
+        ),
+        (
+            "reports/latex/by_finding.tex",
+            "% " + QUESTION_ID.replace("-effusion", "\\_effusion"),
+            f"line 3: holds {QUESTION_ID!r}, an identifier of the study",
+        ),
         ("reports/latex/by_finding.tex", f"% {QUESTION.upper()}\n", f"line 3: holds {A_QUESTION}"),
         ("reports/latex/by_finding.tex", "% yes, a  small effusion is\n% visible on the LEFT\n", f"line 3: holds {AN_ANSWER}"),
         ("reports/index.html", f"<!-- {SUBJECT} -->", f"holds {A_PATIENT}"),
@@ -409,9 +446,14 @@ def test_a_table_with_a_row_per_patient_is_refused(repository):
 
 
 def test_numbers_are_numbers(repository):
-    write(repository / "reports/metrics.json", json.dumps({"accuracy_all": 0.5, "n_failed": 2, "worst": "yes", "n_samples": None}))
+    write(
+        repository / "reports/metrics.json", json.dumps({"accuracy_all": 0.5, "n_failed": 2, "worst": "yes", "n_samples": None})
+    )
     record(repository)
-    assert refusal(repository) == ["reports/metrics.json: worst: 'yes' is no number", "reports/metrics.json: n_failed is 2, fewer than 5"]
+    assert refusal(repository) == [
+        "reports/metrics.json: worst: 'yes' is no number",
+        "reports/metrics.json: n_failed is 2, fewer than 5",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -455,7 +497,9 @@ def drawn(path: Path, text: str, compressed: bool, fonttype: int, **metadata: st
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("fonttype", [3, 42])
-@pytest.mark.parametrize(("text", "said"), [(f"patient {SUBJECT} → yes", A_PATIENT), (QUESTION, A_QUESTION), (f"… {IMAGE}", AN_IMAGE)])
+@pytest.mark.parametrize(
+    ("text", "said"), [(f"patient {SUBJECT} → yes", A_PATIENT), (QUESTION, A_QUESTION), (f"… {IMAGE}", AN_IMAGE)]
+)
 def test_words_drawn_in_a_pdf_are_read(repository, text, said, compressed, fonttype):
     drawn(repository / "reports/figures/sinks.pdf", text, compressed, fonttype)
     record(repository)
@@ -475,7 +519,8 @@ def test_words_of_a_font_with_codes_of_its_own_are_read_through_its_map():
     characters = "\n".join(f"<{number:04x}> <{ord(letter):04x}>" for letter, number in codes.items())
     streams = [f"BT /F1 9 Tf [<{shown[:12]}> -3 <{shown[12:]}>] TJ ET", f"{len(codes)} beginbfchar\n{characters}\nendbfchar"]
     content = b"%PDF-1.4\n" + b"".join(
-        b"1 0 obj\n<< /Filter /FlateDecode >>\nstream\n" + zlib.compress(stream.encode()) + b"\nendstream\nendobj\n" for stream in streams
+        b"1 0 obj\n<< /Filter /FlateDecode >>\nstream\n" + zlib.compress(stream.encode()) + b"\nendstream\nendobj\n"
+        for stream in streams
     )
     assert any(SUBJECT in text for text in look("x.pdf", content, set()).texts)
 
@@ -483,7 +528,10 @@ def test_words_of_a_font_with_codes_of_its_own_are_read_through_its_map():
 @pytest.mark.parametrize(
     ("part", "said"),
     [
-        (b"1 0 obj\n<< /Filter /DCTDecode >>\nstream\n\xff\xd8\xff\nendstream\nendobj\n", "has a part packed as DCTDecode, which no chart has (DCTDecode is a JPEG)"),
+        (
+            b"1 0 obj\n<< /Filter /DCTDecode >>\nstream\n\xff\xd8\xff\nendstream\nendobj\n",
+            "has a part packed as DCTDecode, which no chart has (DCTDecode is a JPEG)",
+        ),
         (b"1 0 obj\n<< /Filter [/FlateDecode] >>\nstream\nxx\nendstream\nendobj\n", "has a part that cannot be unpacked"),
         (b"1 0 obj\n<< /Type /EmbeddedFile >>\nendobj\n", "has a file inside"),
     ],
@@ -522,7 +570,10 @@ def test_a_run_of_fewer_than_five_patients_is_not_released(repository):
 
 def test_without_the_runs_answers_nobody_can_tell_so_nothing_is_released(repository):
     (repository / "results/answers.csv").unlink()
-    with pytest.raises(InputError, match="results/answers.csv not found, so nobody can tell whether its rows are in the reports: run `dvc repro`"):
+    with pytest.raises(
+        InputError,
+        match="results/answers.csv not found, so nobody can tell whether its rows are in the reports: run `dvc repro`",
+    ):
         release.run(repository.parent / "release.tar.gz", repository)
 
 
@@ -547,10 +598,14 @@ def test_the_command_exits_with_2_and_says_what_was_found(repository, monkeypatc
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2 and not (repository / "out").exists()
-    assert re.fullmatch(rf"medattn: nothing was written:\nparams.yaml: line \d+: holds {re.escape(A_PATIENT)}\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        rf"medattn: nothing was written:\nparams.yaml: line \d+: holds {re.escape(A_PATIENT)}\n", capsys.readouterr().err
+    )
 
 
-@pytest.mark.parametrize(("out", "said"), [("release.zip", "the file is a .tar.gz"), ("reports/release.tar.gz", "not inside reports/")])
+@pytest.mark.parametrize(
+    ("out", "said"), [("release.zip", "the file is a .tar.gz"), ("reports/release.tar.gz", "not inside reports/")]
+)
 def test_the_file_has_the_right_type_and_lies_outside_of_what_is_packed(repository, out, said):
     with pytest.raises(InputError, match=said):
         release.run(repository / out, repository)
@@ -573,12 +628,17 @@ def test_a_text_that_is_a_findings_name_is_published_with_its_table():
     assert found("left lower lobe pneumonia", texts=["Left lower lobe pneumonia"], harmless=["left lower lobe pneumonia"]) == []
 
 
-@pytest.mark.parametrize("text", ["a12-0007x", "xa12-0007", "a12-00071", "a12 0007", "a120007", "0.12345003", "1.12345003e-05", "12345003.5", "123450031"])
+@pytest.mark.parametrize(
+    "text",
+    ["a12-0007x", "xa12-0007", "a12-00071", "a12 0007", "a120007", "0.12345003", "1.12345003e-05", "12345003.5", "123450031"],
+)
 def test_a_longer_word_or_a_decimal_number_is_no_identifier(text):
     assert found(text, identifiers=["a12-0007", SUBJECT]) == []
 
 
-@pytest.mark.parametrize("text", ["A12-0007", "x-a12-0007-y", "a12_0007.png", "dir/a12-0007", "(a12-0007)", "a12-0007,5", "id=a12-0007;"])
+@pytest.mark.parametrize(
+    "text", ["A12-0007", "x-a12-0007-y", "a12_0007.png", "dir/a12-0007", "(a12-0007)", "a12-0007,5", "id=a12-0007;"]
+)
 def test_an_identifier_is_found_in_any_spelling_and_inside_longer_names(text):
     assert found(text, identifiers=["a12-0007"]) == ["'a12-0007', an identifier of the study"]
 
@@ -593,7 +653,9 @@ def test_only_the_published_forms_count_as_mimics():
 
 
 def test_thousands_of_identifiers_cost_no_more_than_one():
-    known = make((f"1{number:07d}" for number in range(5000)), (f"is there a very small thing number {number}" for number in range(5000)))
+    known = make(
+        (f"1{number:07d}" for number in range(5000)), (f"is there a very small thing number {number}" for number in range(5000))
+    )
     text = "accuracy,0.803333,0.752321,n,600,patients,64\n" * 40_000
     start = time.perf_counter()
     assert not list(of_study(text, known))

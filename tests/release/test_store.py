@@ -25,7 +25,13 @@ def environment(tmp: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     who = {f"GIT_{role}_{what}": "nobody@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    more = {"PATH": path, "PYTHONPATH": str(ROOT), "DVC_SITE_CACHE_DIR": str(tmp / "site"), "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    more = {
+        "PATH": path,
+        "PYTHONPATH": str(ROOT),
+        "DVC_SITE_CACHE_DIR": str(tmp / "site"),
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
     return clean | who | more
 
 
@@ -154,7 +160,9 @@ def test_a_store_without_data_dvc_is_an_error(repository):
 
 def test_the_command_exits_with_1_if_the_store_differs(repository):
     def check() -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, "-m", "medattn", "store", "check"], cwd=repository, capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, "-m", "medattn", "store", "check"], cwd=repository, capture_output=True, text=True
+        )
 
     assert (check().returncode, check().stdout) == (0, "dvc-store: exactly the objects of data.dvc, each with its bytes\n")
     name = stored(repository, b"more")
@@ -165,7 +173,11 @@ def test_the_command_exits_with_1_if_the_store_differs(repository):
 
 
 def test_a_clean_commit_passes_the_hook(repository):
-    done = commit(repository, put(repository, "notes.md", "nothing special"), put(repository, "reference/x.csv", "finding,n\neffusion,7\n"))
+    done = commit(
+        repository,
+        put(repository, "notes.md", "nothing special"),
+        put(repository, "reference/x.csv", "finding,n\neffusion,7\n"),
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert git(repository, "status", "--porcelain").stdout == ""
 
@@ -188,7 +200,9 @@ def test_the_hook_refuses_an_extra_object_in_the_store(repository):
     name = stored(repository, b"captures of patients")
     done = commit(repository, name)
     assert done.returncode == 1 and f"{name}: extra, it is nothing of data.dvc" in done.stderr
-    assert done.stderr.endswith("The commit was refused (docs/data-use.md). `git restore --staged FILE` takes a file out of it.\n")
+    assert done.stderr.endswith(
+        "The commit was refused (docs/data-use.md). `git restore --staged FILE` takes a file out of it.\n"
+    )
     git(repository, "restore", "--staged", name)
     assert commit(repository, put(repository, "notes.md", "x")).returncode == 0
 
@@ -243,7 +257,9 @@ def test_without_its_packages_the_hook_refuses_rather_than_passes(repository, tm
     path = f"{fake.parent}{os.pathsep}{os.environ['PATH']}"
     put(repository, "notes.md", "x")
     git(repository, "add", "notes.md")
-    done = subprocess.run(["git", "commit", "-m", "x"], cwd=repository, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", "commit", "-m", "x"], cwd=repository, env=os.environ | {"PATH": path}, capture_output=True, text=True
+    )
     assert done.returncode == 1 and "lacks medattn's packages, so the commit cannot be checked" in done.stderr
 
 

@@ -182,8 +182,10 @@ def test_the_overlay_is_the_grid_above_uniform_on_the_questions_common_scale(rea
     samples = [sample for sample in make_samples() if sample.question_id == "question-000" and sample.condition == "clean"]
     top = max(2, max(256 * sample.grid.max() for sample in samples))
     for number, sample in enumerate(samples):
-        alpha = window.locator(".card canvas").nth(number).evaluate(
-            "one => [...one.getContext('2d').getImageData(0, 0, 16, 16).data].filter((_, at) => at % 4 === 3)"
+        alpha = (
+            window.locator(".card canvas")
+            .nth(number)
+            .evaluate("one => [...one.getContext('2d').getImageData(0, 0, 16, 16).data].filter((_, at) => at % 4 === 3)")
         )
         expected = np.clip((256 * sample.grid - 1) / (top - 1), 0, 1)
         assert np.abs(np.reshape(alpha, (16, 16)) / 255 - expected).max() < 0.01

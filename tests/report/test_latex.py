@@ -9,7 +9,12 @@ from medattn.report.layouts import LAYOUTS, Column, Layout
 
 LAYOUT = Layout(
     ("strategy",),
-    (Column("Strategy", "strategy"), Column("n", "n", "count"), Column("Accuracy", "accuracy", "share", "low", "high"), Column("p", "p", "p")),
+    (
+        Column("Strategy", "strategy"),
+        Column("n", "n", "count"),
+        Column("Accuracy", "accuracy", "share", "low", "high"),
+        Column("p", "p", "p"),
+    ),
     "Costs 5 % & more.",
 )
 ROWS = [
@@ -62,7 +67,17 @@ def test_two_numbers_of_one_name_are_an_error(monkeypatch):
 
 
 def test_every_layout_names_columns_that_the_tables_have():
-    from medattn.metrics import agreement, correctness, hypotheses, occlusion, references, reliance, robustness, strategies, summaries
+    from medattn.metrics import (
+        agreement,
+        correctness,
+        hypotheses,
+        occlusion,
+        references,
+        reliance,
+        robustness,
+        strategies,
+        summaries,
+    )
 
     columns = {
         "by_strategy": strategies.BY_STRATEGY, "by_finding": summaries.BY_FINDING, "robustness": robustness.ROBUSTNESS,

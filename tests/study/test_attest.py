@@ -47,7 +47,9 @@ def make(directory: Path, patients: int, regions: int | None = None) -> Path:
                                                 "voice" if variant else "original"), strict=True))
                 )  # fmt: skip
             if regions is None or len(found) < regions:
-                found.append(dict(zip(REGION_COLUMNS, (image, "edema", "", "", 100 + patient, 20, 30, 40, "", ""), strict=True)))
+                found.append(
+                    dict(zip(REGION_COLUMNS, (image, "edema", "", "", 100 + patient, 20, 30, 40, "", ""), strict=True))
+                )
     directory.mkdir()
     (directory / "study.yaml").write_text(STUDY_YAML)
     for name, columns, rows in (
@@ -127,13 +129,17 @@ def test_a_removed_row_is_missing(study):
 
 
 def test_an_added_row_is_extra(study):
-    found = differs(study, lambda rows: rows.append({**rows[1], "question_variant": "hard_positive_strategy-2", "variant_index": "2"}))
+    found = differs(
+        study, lambda rows: rows.append({**rows[1], "question_variant": "hard_positive_strategy-2", "variant_index": "2"})
+    )
     assert found == ["wordings: different, 261 here, 260 in the reference: at least 1 extra (in 1 of 2 groups)"]
 
 
 def test_another_row_instead_is_missing_and_extra(study):
     found = differs(study, lambda rows: rows[2].update(question_id="another"))
-    assert found == ["controls: different, 130 here, 130 in the reference: at least 1 missing, at least 1 extra (in 1 of 2 groups)"]
+    assert found == [
+        "controls: different, 130 here, 130 in the reference: at least 1 missing, at least 1 extra (in 1 of 2 groups)"
+    ]
 
 
 @pytest.mark.parametrize("column", ["question", "answer", "finding", "strategy", "subject_id"])
@@ -176,7 +182,10 @@ def test_all_rows_missing_or_extra_are_counted_exactly(study, tmp_path):
     bare = make(tmp_path / "bare", 65)
     (bare / "regions.csv").unlink()
     with_regions, without = attest.aggregate(study), attest.aggregate(bare)
-    assert compared(bare, with_regions).lines[4] == "regions: different, 0 here, 130 in the reference: 130 missing (in 2 of 2 groups)"
+    assert (
+        compared(bare, with_regions).lines[4]
+        == "regions: different, 0 here, 130 in the reference: 130 missing (in 2 of 2 groups)"
+    )
     assert compared(study, without).lines[4] == "regions: different, 130 here, 0 in the reference: 130 extra (in 1 of 1 groups)"
 
 
@@ -185,7 +194,9 @@ def test_other_settings_are_another_study_but_another_place_is_not(study):
     text = STUDY_YAML.replace("../jpg", "/elsewhere").replace("title: a", "title: the")
     (study / "study.yaml").write_text(text)
     assert compared(study, reference).same
-    (study / "study.yaml").write_text(text.replace("max_new_tokens: 8", "max_new_tokens: 9").replace("name: made-up", "name: other"))
+    (study / "study.yaml").write_text(
+        text.replace("max_new_tokens: 8", "max_new_tokens: 9").replace("name: made-up", "name: other")
+    )
     assert compared(study, reference) == (
         False,
         ["different study", *SAME, "settings: licence, default model or prompt, wording exposure, or model.json differ",
@@ -271,7 +282,9 @@ def test_a_study_of_fewer_than_5_patients_is_not_published(tmp_path):
 def test_a_study_of_another_size_can_be_compared_and_the_other_way_round(study, tmp_path):
     large = make(tmp_path / "large", 5000)
     found, back = compared(study, attest.aggregate(large)), compared(large, attest.aggregate(study))
-    assert not found.same and found.lines[3].startswith("images: different, 130 here, 10000 in the reference: at least 9870 missing")
+    assert not found.same and found.lines[3].startswith(
+        "images: different, 130 here, 10000 in the reference: at least 9870 missing"
+    )
     assert not back.same and back.lines[3] == (
         "images: different, 10000 here, 130 in the reference: at least 9870 extra (in 2 of 2 groups)"
     )

@@ -320,7 +320,11 @@ def test_the_digest_is_the_same_wherever_the_images_lie_and_another_for_any_othe
     before, text = digest(study), (study / "study.yaml").read_text()
     (study / "study.yaml").write_text(text.replace("image_root: images", "image_root: ../elsewhere"))
     assert digest(study) == before
-    for old, new in (("max_new_tokens: 24", "max_new_tokens: 25"), ("licence: open", "licence: credentialed"), ("dtype: float64", "dtype: float32")):
+    for old, new in (
+        ("max_new_tokens: 24", "max_new_tokens: 25"),
+        ("licence: open", "licence: credentialed"),
+        ("dtype: float64", "dtype: float32"),
+    ):
         (study / "study.yaml").write_text(text.replace(old, new))
         assert digest(study) != before
 

@@ -97,7 +97,9 @@ def test_every_window_function_agrees_with_pydicoms(tmp_path, function):
 
 def test_an_exact_window_differs_from_a_linear_one_by_half_a_value(tmp_path):
     pixels = np.array([[0, 1, 2]], np.uint16)
-    assert opened(tmp_path, dicom(pixels, WindowCenter=1, WindowWidth=2, VOILUTFunction="LINEAR_EXACT")).tolist() == [[0, 128, 255]]
+    assert opened(tmp_path, dicom(pixels, WindowCenter=1, WindowWidth=2, VOILUTFunction="LINEAR_EXACT")).tolist() == [
+        [0, 128, 255]
+    ]
     assert opened(tmp_path, dicom(pixels, WindowCenter=1, WindowWidth=2)).tolist() == [[0, 255, 255]]
 
 

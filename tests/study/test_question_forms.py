@@ -63,7 +63,13 @@ KNOWN = [
 def test_a_question_is_read_in_any_case_and_spacing_and_its_form_asks_about_another_finding(question, name, other):
     asked = parse(question)
     assert asked.known and asked_name(asked) == name and asked.ask("support devices") == other
-    for spelled in (question.upper(), f"  {question.replace(' ', '   ')} ", question.replace("?", " ?"), question.rstrip("?"), question.title()):
+    for spelled in (
+        question.upper(),
+        f"  {question.replace(' ', '   ')} ",
+        question.replace("?", " ?"),
+        question.rstrip("?"),
+        question.title(),
+    ):
         again = parse(spelled)
         assert (again.finding, again.place, again.known) == (asked.finding, asked.place, True), spelled
 
@@ -130,7 +136,9 @@ def test_every_spelling_of_a_place_is_read_as_that_place_and_of_the_same_side():
         words = set(spelling.replace("-", " ").replace("both", "bilateral").split())
         for side in ("left", "right"):
             assert (side in words) == (side in name.split()), spelling
-        assert ("bilateral" in name) == (not {"bilateral", "bilaterally", "bibasilar", "bibasal", "biapical"}.isdisjoint(words)), spelling
+        assert ("bilateral" in name) == (
+            not {"bilateral", "bilaterally", "bibasilar", "bibasal", "biapical"}.isdisjoint(words)
+        ), spelling
 
 
 def test_overlapping_names_are_read_as_the_longest():

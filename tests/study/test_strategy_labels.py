@@ -105,5 +105,8 @@ def test_unknown_parts_are_safe_in_a_cell_and_in_a_list():
 def test_unknown_labels_are_counted_and_said():
     counts = unknown_labels(["synonym", "emoji style", "emoji style + voice", "irony", "voice", "irony/irony"])
     assert counts == {"emoji style": 2, "irony": 2}
-    assert said({"emoji style": 12, "irony": 1}) == "; strategy labels not known, kept as they are: 'emoji style' (12), 'irony' (1)"
+    assert (
+        said({"emoji style": 12, "irony": 1})
+        == "; strategy labels not known, kept as they are: 'emoji style' (12), 'irony' (1)"
+    )
     assert said(unknown_labels(["voice", ""])) == ""

@@ -16,6 +16,7 @@ from tests.test_prepare import made, root, set_params  # noqa: F401 (fixtures)
 
 def relabel(root, labels):  # noqa: F811
     """Give the variants of every question these labels, by variant_index."""
+
     def put(rows):
         for one in rows:
             one["strategy"] = labels.get(one["variant_index"], one["strategy"])
@@ -52,11 +53,17 @@ def test_an_empty_label_and_one_of_the_baseline_are_refused_for_a_variant(root, 
 
 def test_other_comes_after_the_known_strategies_in_table_and_figure():
     rows = [row(patient) for patient in range(6)]
-    rows += [row(patient, "no" if patient < 2 else "yes", wording=1, strategy="other", flip=patient < 2) for patient in range(6)]
+    rows += [
+        row(patient, "no" if patient < 2 else "yes", wording=1, strategy="other", flip=patient < 2) for patient in range(6)
+    ]
     rows += [row(patient, wording=2, strategy="ellipsis", flip=False) for patient in range(6)]
     table = strategies.by_strategy(rows, PARAMS)
     assert [line["strategy"] for line in table] == ["baseline", "ellipsis", "other"]
     assert table[2]["accuracy"] == pytest.approx(4 / 6) and table[2]["p_adjusted"] is not None
     frame = pd.DataFrame(table).fillna({"js_to_baseline": 0.1, "js_low": 0.05, "js_high": 0.2})
     axes = draw(frame, pd.DataFrame({"condition": [], "wordings": [], "accuracy": []})).axes
-    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["baseline\n(n = 6)", "ellipsis\n(n = 6)", "other\n(n = 6)"]
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == [
+        "baseline\n(n = 6)",
+        "ellipsis\n(n = 6)",
+        "other\n(n = 6)",
+    ]

@@ -15,8 +15,19 @@ from medattn.study.mimic.layout import LABELS
 from medattn.study.places import PLACES
 from medattn.study.question_forms import about, parse
 from medattn.study.wordings import (
-    BASELINE, BASELINE_TEMPLATES, INVARIANTS, LOCATED, STRATEGIES, TEMPLATES, UNIQUE, baseline_template, options, repeated, reword,
-    violations, wordings,
+    BASELINE,
+    BASELINE_TEMPLATES,
+    INVARIANTS,
+    LOCATED,
+    STRATEGIES,
+    TEMPLATES,
+    UNIQUE,
+    baseline_template,
+    options,
+    repeated,
+    reword,
+    violations,
+    wordings,
 )  # fmt: skip
 from tests.test_embedded_study import entries, stored
 
@@ -54,13 +65,90 @@ SAID = {
 }
 FALSE_SYNONYMS = re.compile(r"collaps|infect|infiltrat|hazy|water|swelling|widen|density|pacemaker|opacification|shadow")
 FORBIDDEN = set(
-    "no not none never without absent absence lack exclude excluded excluding ruled rule normal abnormal clear free negative unlikely "
-    "new old acute chronic recent prior previous worsening worse improving stable unchanged interval persistent residual resolved "
-    "large small mild moderate severe significant trace tiny massive minimal extensive marked subtle possible probable likely".split()
+    [
+        "no",
+        "not",
+        "none",
+        "never",
+        "without",
+        "absent",
+        "absence",
+        "lack",
+        "exclude",
+        "excluded",
+        "excluding",
+        "ruled",
+        "rule",
+        "normal",
+        "abnormal",
+        "clear",
+        "free",
+        "negative",
+        "unlikely",
+        "new",
+        "old",
+        "acute",
+        "chronic",
+        "recent",
+        "prior",
+        "previous",
+        "worsening",
+        "worse",
+        "improving",
+        "stable",
+        "unchanged",
+        "interval",
+        "persistent",
+        "residual",
+        "resolved",
+        "large",
+        "small",
+        "mild",
+        "moderate",
+        "severe",
+        "significant",
+        "trace",
+        "tiny",
+        "massive",
+        "minimal",
+        "extensive",
+        "marked",
+        "subtle",
+        "possible",
+        "probable",
+        "likely",
+    ]
 )
 WHERE = set(
-    "left right bilateral upper mid lower lobe zone base apex hilar perihilar hemithorax hemidiaphragm costophrenic cardiophrenic clavicle "
-    "lingula mediastinum retrocardiac silhouette aortic trachea carina spine abdomen lung".split()
+    [
+        "left",
+        "right",
+        "bilateral",
+        "upper",
+        "mid",
+        "lower",
+        "lobe",
+        "zone",
+        "base",
+        "apex",
+        "hilar",
+        "perihilar",
+        "hemithorax",
+        "hemidiaphragm",
+        "costophrenic",
+        "cardiophrenic",
+        "clavicle",
+        "lingula",
+        "mediastinum",
+        "retrocardiac",
+        "silhouette",
+        "aortic",
+        "trachea",
+        "carina",
+        "spine",
+        "abdomen",
+        "lung",
+    ]
 )
 SAME_WORD = {
     "both": "bilateral", "sides": "", "left-sided": "left", "right-sided": "right", "lobes": "lobe", "zones": "zone", "bases": "base",
@@ -93,7 +181,7 @@ def refused(finding: str, place: str) -> bool:
     """Whether a question about the finding at the place must be left alone."""
     words = set(place.split())
     own = set(re.findall(r"[a-z]{4,}", SAID[finding])) - {"lung"}
-    return bool(place) and (finding in SINGLE or finding in OF_THE_LUNG and bool(words & NOT_LUNG) or bool(words & own))
+    return bool(place) and (finding in SINGLE or (finding in OF_THE_LUNG and bool(words & NOT_LUNG)) or bool(words & own))
 
 
 PLURALS = re.compile(
@@ -126,7 +214,9 @@ def held(baseline: str, finding: str, place: str, variants: list[str]) -> None:
         for article, word in re.findall(r"\b(an?) ([\w-]+)", text.lower()):
             assert (article == "an") == (word[0] in "aeiou"), text
         several = PLURALS.search(name) is not None
-        for verb in re.findall(r"\b(is|are) (?:there )?(?:(?:the|any|an?|bilateral|left|right|left-sided|right-sided) )*§", rest):
+        for verb in re.findall(
+            r"\b(is|are) (?:there )?(?:(?:the|any|an?|bilateral|left|right|left-sided|right-sided) )*§", rest
+        ):
             assert (verb == "are") == several, text
         assert not (several and re.search(r"\ban? (?:(?:bilateral|left|right|left-sided|right-sided) )*§", rest)), text
         assert lower == (text == text.lower()) and (lower or text[0].isupper()), text
@@ -185,12 +275,16 @@ def test_every_place_of_every_finding_keeps_every_invariant():
 
 def test_every_way_to_say_a_side_keeps_it():
     for finding, known in LEXICON.items():
-        for form, place in zip(PREDICATES, ("bilateral", "left", "right lower lobe", "bilateral", "left", "right"), strict=True):
+        for form, place in zip(
+            PREDICATES, ("bilateral", "left", "right lower lobe", "bilateral", "left", "right"), strict=True
+        ):
             if finding != "support devices" or not form.startswith("is the "):  # asks for its position
                 check_all([(form.format(x=known.name.text, L=" in the right lower lobe"), finding, place)])
 
 
-@pytest.mark.parametrize("before", ["left", "right-sided", "bilateral", "left lower lobe", "right upper lung", "left lung", "bibasilar"])
+@pytest.mark.parametrize(
+    "before", ["left", "right-sided", "bilateral", "left lower lobe", "right upper lung", "left lung", "bibasilar"]
+)
 def test_a_place_in_front_of_the_finding_stays_with_it(before):
     """No "left upper nodule", no "left lower lobe air in the pleural space", no "left lung pulmonary edema"."""
     reworded = 0
@@ -204,8 +298,14 @@ def test_a_place_in_front_of_the_finding_stays_with_it(before):
             for wording in group:
                 reworded += 1
                 if " of " not in question:
-                    assert not re.search(rf"{before} [\w ]+ (?:in the pleural|in the sub|of the|of a|of ribs)", wording.text), (question, wording.text)
-                assert not re.search(r"upper (?:nodule|lesion|mass|opacity)|lung (?:pulmonary|lung)", wording.text), (question, wording.text)
+                    assert not re.search(rf"{before} [\w ]+ (?:in the pleural|in the sub|of the|of a|of ribs)", wording.text), (
+                        question,
+                        wording.text,
+                    )
+                assert not re.search(r"upper (?:nodule|lesion|mass|opacity)|lung (?:pulmonary|lung)", wording.text), (
+                    question,
+                    wording.text,
+                )
     assert reworded > 60
 
 
@@ -224,7 +324,12 @@ def test_every_synonym_and_plural_in_the_baseline_is_kept_by_the_other_strategie
 def test_the_phantoms_templates_keep_every_invariant(finding):
     for template in BASELINE_TEMPLATES:
         baseline = fill(template, LEXICON[finding].name)
-        held(baseline, finding, "", [wording.text for group in options(about(finding, template), baseline).values() for wording in group])
+        held(
+            baseline,
+            finding,
+            "",
+            [wording.text for group in options(about(finding, template), baseline).values() for wording in group],
+        )
 
 
 # --- choosing -------------------------------------------------------------------------------------------------------------
@@ -264,7 +369,12 @@ def test_every_template_and_synonym_is_used_somewhere():
 
 
 def test_a_wording_that_is_the_baselines_own_is_not_chosen():
-    for question in ("does this image show pneumonia?", "Pneumonia present?", "can pneumonia be seen in this image?", "any pneumonia here?"):
+    for question in (
+        "does this image show pneumonia?",
+        "Pneumonia present?",
+        "can pneumonia be seen in this image?",
+        "any pneumonia here?",
+    ):
         for index in range(30):
             made = [wording.text.lower() for wording in reword(f"q{index}", question, parse(question))]
             assert len(set(made)) == 6
@@ -339,7 +449,9 @@ def test_a_planted_template_stops_the_question_and_the_message_names_the_rule(mo
 def test_a_template_planted_twice_stops_the_question(monkeypatch):
     monkeypatch.setitem(TEMPLATES, "voice", TEMPLATES["register"])
     options.cache_clear()
-    with pytest.raises(ValueError, match="question q7: wordings of 'is there edema\\?' break unique in its group: 'edema present\\?'"):
+    with pytest.raises(
+        ValueError, match="question q7: wordings of 'is there edema\\?' break unique in its group: 'edema present\\?'"
+    ):
         reword("q7", "is there edema?", parse("is there edema?"))
     options.cache_clear()
 

@@ -49,7 +49,9 @@ class Archive:
         self.root, self.trust_sums = root, trust_sums
         self.has_sums = (root / layout.SHA256SUMS).exists()
         if trust_sums and not self.has_sums:
-            raise InputError(f"{root / layout.SHA256SUMS} not found: --trust-sums needs it; restore it, or leave the option out")
+            raise InputError(
+                f"{root / layout.SHA256SUMS} not found: --trust-sums needs it; restore it, or leave the option out"
+            )
         self.suffix = self._suffix()
         splits = {row["dicom_id"]: row["split"] for _, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split")}
         self.images = dict(self._metadata(splits))
@@ -93,7 +95,10 @@ class Archive:
         """Keep the published SHA-256 of the images `wanted` (dicom_ids). Raises InputError for a line that is none."""
         if not self.has_sums:
             return
-        paths = {layout.image_path(image.subject_id, image.study_id, image.dicom_id, self.suffix) for image in map(self.images.get, wanted)}
+        paths = {
+            layout.image_path(image.subject_id, image.study_id, image.dicom_id, self.suffix)
+            for image in map(self.images.get, wanted)
+        }
         path = self.root / layout.SHA256SUMS
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
@@ -116,7 +121,13 @@ class Archive:
             return Pinned(published, known, image.width, image.height) if known else f"not listed in {layout.SHA256SUMS}"
         flat = published.rpartition("/")[2]
         subject = f"p{image.subject_id}"
-        places = (published, published.removeprefix("files/"), flat, f"{subject[:3]}_{subject}_s{image.study_id}_{flat}", image.dicom_id)
+        places = (
+            published,
+            published.removeprefix("files/"),
+            flat,
+            f"{subject[:3]}_{subject}_s{image.study_id}_{flat}",
+            image.dicom_id,
+        )
         path = next((place for place in places if (self.root / place).is_file()), None)
         if path is None:
             return "image file is not on disk"

@@ -4,7 +4,6 @@ The tables are streamed; of the questions only those that can be asked are held.
 same bytes, wherever the root lies.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from medattn.seeding import digest_of
 from medattn.study.mimic import questions as question_sets
 from medattn.study.mimic import regions
 from medattn.study.mimic.archive import Archive, Image, Pinned
-from medattn.study.mimic.candidates import KEEP, RULES, Collector, Question, in_turn, slug
+from medattn.study.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.study.mimic.labels import near, read_labels
 from medattn.study.mimic.layout import LABELS
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study, sha256_of
@@ -80,11 +79,15 @@ class Summary:
             *(f"  {finding}: {answers['yes']}, {answers['no']}" for finding, answers in sorted(self.answers.items())),
         ]
         if self.without_controls:
-            lines.append(f"{self.without_controls} images have fewer controls than asked for: their findings leave none to ask about")
+            lines.append(
+                f"{self.without_controls} images have fewer controls than asked for: their findings leave none to ask about"
+            )
         if self.resized:
             lines.append(f"{self.resized} images have another size than the metadata table says; the file's own size is used")
         if self.regions:
-            lines.append("regions: " + ", ".join(f"{reason} {count:,}" for reason, count in self.regions.most_common() if count))
+            lines.append(
+                "regions: " + ", ".join(f"{reason} {count:,}" for reason, count in self.regions.most_common() if count)
+            )
         if self.labels:
             said = ", ".join(f"{label!r} ({count})" for label, count in self.labels.items())
             lines.append(f"strategy labels not known, kept as they are: {said}")
@@ -129,7 +132,9 @@ def draw(candidates: Sequence[Question], archive: Archive, options: Options, sum
     """
     chosen: list[Question] = []
     taken: Counter = Counter()
-    for question in tqdm(in_turn(candidates, options.seed), total=len(candidates), desc="check images", unit="question", leave=False):
+    for question in tqdm(
+        in_turn(candidates, options.seed), total=len(candidates), desc="check images", unit="question", leave=False
+    ):
         if (options.per_finding and taken[question.finding] >= options.per_finding) or len(chosen) == options.limit:
             summary.skipped["not drawn (--limit, --per-finding)"] += question.rows
             continue
@@ -159,7 +164,12 @@ def _balanced(chosen: Sequence[Question], summary: Summary) -> list[Question]:
 
 
 def _write(
-    part: Path, chosen: Sequence[Question], archive: Archive, labels: dict[str, dict[str, str]], options: Options, summary: Summary
+    part: Path,
+    chosen: Sequence[Question],
+    archive: Archive,
+    labels: dict[str, dict[str, str]],
+    options: Options,
+    summary: Summary,
 ) -> None:
     images = {question.image.dicom_id: question.image for question in chosen}
     pinned = {dicom_id: archive.pin(dicom_id) for dicom_id in images}
@@ -197,7 +207,17 @@ def question_rows(
             for index, text, strategy in wordings_of(question, options.variants):
                 summary.wordings += 1
                 strategies[strategy] += index > 0
-                yield _row(question, question.question_id, "study", question.finding, question.answer, question.text, index, text, strategy)
+                yield _row(
+                    question,
+                    question.question_id,
+                    "study",
+                    question.finding,
+                    question.answer,
+                    question.text,
+                    index,
+                    text,
+                    strategy,
+                )
         made = controls(asked, options)
         summary.controls += len(made)
         summary.without_controls += len(made) < options.controls
@@ -233,7 +253,15 @@ def controls(asked: Sequence[Question], options: Options) -> list[tuple[str, str
 
 
 def _row(
-    question: Question, question_id: str, role: str, finding: str, answer: str, baseline: str, index: int, text: str, strategy: str
+    question: Question,
+    question_id: str,
+    role: str,
+    finding: str,
+    answer: str,
+    baseline: str,
+    index: int,
+    text: str,
+    strategy: str,
 ) -> dict[str, object]:
     base = question.asked.finding if role == "study" and question.asked else finding
     return {
@@ -267,9 +295,16 @@ def _regions(
 def study_yaml(options: Options, summary: Summary, questions: int) -> str:
     """study.yaml. The root's place is the only thing in it that depends on the machine."""
     origin = "the CheXpert labels" if options.questions is None else question_sets.format_of(options.questions)
-    made = ["medattn study mimic-cxr", f"--variants {options.variants}", f"--seed {options.seed}", f"--controls {options.controls}"]
+    made = [
+        "medattn study mimic-cxr",
+        f"--variants {options.variants}",
+        f"--seed {options.seed}",
+        f"--controls {options.controls}",
+    ]
     made += [f"--view {','.join(options.views) or 'all'}"] + [f"--split {options.split}"] * bool(options.split)
-    made += [f"--limit {options.limit}"] * bool(options.limit) + [f"--per-finding {options.per_finding}"] * bool(options.per_finding)
+    made += [f"--limit {options.limit}"] * bool(options.limit) + [f"--per-finding {options.per_finding}"] * bool(
+        options.per_finding
+    )
     if options.questions is not None:
         made += [f"--questions {name}" for name in _named(options.questions)]
     made += [f"--regions {kind}" for kind, _ in options.regions]

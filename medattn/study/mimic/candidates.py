@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 
 from medattn.seeding import choose, digest_of
@@ -35,7 +35,7 @@ class Question:
         return f"{self.image.dicom_id}-{slug(self.finding)}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def slug(finding: str) -> str:
     """A finding as part of an id; different findings have different slugs."""
     plain = re.sub(r"[^a-z0-9]+", "-", finding.lower()).strip("-")

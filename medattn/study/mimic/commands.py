@@ -14,14 +14,18 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command(name="mimic-cxr")
-@click.option("--root", type=PATH, required=True, help="MIMIC-CXR-JPG (or MIMIC-CXR's .dcm) as PhysioNet lays it out; only read.")
 @click.option(
-    "--questions", type=PATH,
+    "--root", type=PATH, required=True, help="MIMIC-CXR-JPG (or MIMIC-CXR's .dcm) as PhysioNet lays it out; only read."
+)
+@click.option(
+    "--questions",
+    type=PATH,
     help="Question set: csv, json, or the folder of the jsons.  [default: presence questions from the CheXpert labels, as many yes as no]",
 )
 @click.option("--out", type=PATH, required=True, help="New directory, for example studies/mimic-cxr.")
 @click.option(
-    "--variants", type=click.Choice(VARIANTS),
+    "--variants",
+    type=click.Choice(VARIANTS),
     help="Other wordings: five made by rule, the file's own, or none.  [default: keep for a file of hard positives, else rules]",
 )
 @click.option("--limit", type=click.IntRange(1), help="Baseline questions in all, findings and answers in turn.")
@@ -35,7 +39,9 @@ PATH = click.Path(path_type=Path)
     "--controls", type=click.IntRange(0, 5), default=2, show_default=True, help="Questions about other findings, per image."
 )
 @click.option(
-    "--regions", multiple=True, metavar="KIND:PATH",
+    "--regions",
+    multiple=True,
+    metavar="KIND:PATH",
     help="True regions: ms-cxr, imagenome or reflacx, and where it lies; several times.",
 )
 @click.option("--model", default=MEDGEMMA.name, show_default=True, help="Hugging Face name, or a model's directory.")
@@ -43,7 +49,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--dtype", type=click.Choice(["bfloat16", "float32", "float64"]), default=MEDGEMMA.dtype, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default=MEDGEMMA.device, show_default=True)
 @click.option(
-    "--trust-sums", is_flag=True,
+    "--trust-sums",
+    is_flag=True,
     help="Open no image now: hashes from SHA256SUMS.txt, sizes from the metadata. Later stages check every image.",
 )
 def mimic_cxr(

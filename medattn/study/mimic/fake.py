@@ -117,7 +117,9 @@ def _dicom(film: Film, pixels: np.ndarray, number: int) -> bytes:
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = DigitalXRayImageStorageForPresentation
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = generate_uid(entropy_srcs=[film.dicom_id])
-    made.StudyInstanceUID, made.SeriesInstanceUID = (generate_uid(entropy_srcs=[name, film.study_id]) for name in ("study", "series"))
+    made.StudyInstanceUID, made.SeriesInstanceUID = (
+        generate_uid(entropy_srcs=[name, film.study_id]) for name in ("study", "series")
+    )
     made.PatientID, made.PatientName, made.StudyID = film.subject_id, "", film.study_id
     made.Modality, made.ViewPosition, made.StudyDate, made.StudyTime = "DX", film.view, film.date, film.time
     made.Rows, made.Columns = pixels.shape

@@ -130,13 +130,17 @@ def filmed(study: Study, seed: int) -> tuple[Study, list[np.ndarray]]:
         lungs = {side: _box(_lung(shown, side), left) for side in SIDES}
         date, time = _when(study, index, seed)
         dicom_id = _dicom_id(seed, study.study_id, index)
-        films.append(Film(study.subject_id, study.study_id, dicom_id, view, study.split, date, time, width, height, findings, lungs))
+        films.append(
+            Film(study.subject_id, study.study_id, dicom_id, view, study.split, date, time, width, height, findings, lungs)
+        )
     return replace(study, labels=labels_of(study, set(conspicuity), first.device, seed), films=tuple(films)), pixels
 
 
 def _when(study: Study, index: int, seed: int) -> tuple[str, str]:
     """StudyDate and StudyTime: in a century to come, a year between a patient's studies, a minute between their films."""
-    year, month, day = (int(generator("birth", seed, study.subject).integers(*span)) for span in ((2110, 2205), (1, 13), (1, 29)))
+    year, month, day = (
+        int(generator("birth", seed, study.subject).integers(*span)) for span in ((2110, 2205), (1, 13), (1, 29))
+    )
     hour, second = (int(number) for number in generator("visit", seed, study.study_id).integers(24, size=2))
     return f"{year + study.number}{month:02d}{day:02d}", f"{hour:02d}{10 + index:02d}{second:02d}.{second:03d}"
 
@@ -176,7 +180,9 @@ def labels_of(study: Study, present: set[str], device: bool, seed: int) -> dict[
         fate = chance.random()
         if column in DRAWN:
             there = DRAWN[column] in present
-            labels[column] = UNCERTAIN if fate < 0.08 else "" if fate > (0.95 if there else 0.75) else PRESENT if there else ABSENT
+            labels[column] = (
+                UNCERTAIN if fate < 0.08 else "" if fate > (0.95 if there else 0.75) else PRESENT if there else ABSENT
+            )
         else:
             labels[column] = PRESENT if fate < 0.05 else UNCERTAIN if fate < 0.1 else ABSENT if fate < 0.3 else ""
     if present & {"consolidation", "nodule"}:

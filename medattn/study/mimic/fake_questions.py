@@ -79,7 +79,11 @@ def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[st
         table = [{column if key == "answer" else key: value for key, value in row.items()} for row in rows]
         table = [row | {column: said.format(row[column])} for row in table]
         write_csv(directory / name, tuple(table[0]), table)
-    return {"question_unknown_image": [unknown], "question_asked_twice": [twice], "question_contradicted": [contradicted]} | hard_traps
+    return {
+        "question_unknown_image": [unknown],
+        "question_asked_twice": [twice],
+        "question_contradicted": [contradicted],
+    } | hard_traps
 
 
 def _decided(study: Study) -> dict[str, str]:
@@ -101,7 +105,12 @@ def _trapped(rows: list[dict], key: str, unknown: str, twice: str, contradicted:
 
 def _cxr_rows(study: Study) -> Iterator[dict[str, str]]:
     for film in study.films:
-        about = {"subject_id": film.subject_id, "study_id": film.study_id, "dicom_id": film.dicom_id, "split": CXR_SPLITS[film.split]}
+        about = {
+            "subject_id": film.subject_id,
+            "study_id": film.study_id,
+            "dicom_id": film.dicom_id,
+            "split": CXR_SPLITS[film.split],
+        }
         for kind, question, answer in _asked(study, film):
             yield about | {"question_type": kind, "question": question, "answer": answer}
 
@@ -154,12 +163,20 @@ def _ext_asked(study: Study, film: Film) -> Iterator[tuple[str, str, str, dict[s
     decided = {EXT_NAMES.get(finding, finding): answer for finding, answer in _decided(study).items()}
     for name, answer in decided.items():
         yield "presence", "verify", "Is there ${attribute} in this image?", {"attribute": [name]}, [answer]
-    sided = [finding for finding in film.findings if finding.side and decided.get(EXT_NAMES.get(finding.name, finding.name)) == "yes"]
+    sided = [
+        finding for finding in film.findings if finding.side and decided.get(EXT_NAMES.get(finding.name, finding.name)) == "yes"
+    ]
     for finding in sided:
         name = EXT_NAMES.get(finding.name, finding.name)
         for side in ("left", "right"):
             slots = {"attribute": [name], "object": [f"{side} lung"]}
-            yield "attribute", "verify", "Is there ${attribute} in the ${object}?", slots, ["yes" if side == finding.side else "no"]
+            yield (
+                "attribute",
+                "verify",
+                "Is there ${attribute} in the ${object}?",
+                slots,
+                ["yes" if side == finding.side else "no"],
+            )
     for side in ("left", "right"):
         found = [EXT_NAMES.get(finding.name, finding.name) for finding in sided if finding.side == side]
         yield "attribute", "query", "List all findings in the ${object}.", {"object": [f"{side} lung"]}, found
@@ -178,14 +195,23 @@ def _diff_rows(study: Study, studies: list[Study]) -> Iterator[dict[str, str]]:
     earlier = next((one for one in studies if (one.subject, one.number) == (study.subject, study.number - 1)), None)
     if earlier is None or study.frontal is None:
         return
-    about = {"study_id": study.study_id, "subject_id": study.subject_id, "ref_id": earlier.study_id, "split": CXR_SPLITS[study.split]}
+    about = {
+        "study_id": study.study_id,
+        "subject_id": study.subject_id,
+        "ref_id": earlier.study_id,
+        "split": CXR_SPLITS[study.split],
+    }
     for kind, question, answer in _asked(study, study.frontal):
         yield about | {"question_type": kind, "question": question, "answer": answer}
     now, then = ({name for name, answer in _decided(one).items() if answer == "yes"} for one in (study, earlier))
     told = [f"the main image has an additional finding of {name} than the reference image." for name in sorted(now - then)]
     told += [f"the main image is missing the finding of {name} than the reference image." for name in sorted(then - now)]
     changed = " ".join(told) or "nothing has changed."
-    yield about | {"question_type": "difference", "question": "what has changed compared to the reference image?", "answer": changed}
+    yield about | {
+        "question_type": "difference",
+        "question": "what has changed compared to the reference image?",
+        "answer": changed,
+    }
 
 
 # --- hard positives ---------------------------------------------------------------------------------------------------

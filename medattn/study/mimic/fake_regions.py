@@ -35,7 +35,11 @@ MS_SPLITS = {"train": "train", "validate": "val", "test": "test"}
 GRAPH_SIDE = 224  # of the square that a film is fitted into, bare film on both sides, for x1 … y2
 GRAPH_NAMES = {"cardiomegaly": "enlarged cardiac silhouette", "nodule": "mass/nodule (not otherwise specified)"}
 # Where a finding is reported, besides the lung: an anatomical region that is exactly its box, or a third of the lung.
-EXACT_REGION = {"cardiomegaly": "cardiac silhouette", "pleural effusion": "{} costophrenic angle", "pneumothorax": "{} apical zone"}
+EXACT_REGION = {
+    "cardiomegaly": "cardiac silhouette",
+    "pleural effusion": "{} costophrenic angle",
+    "pneumothorax": "{} apical zone",
+}
 THIRDS = ("upper", "mid", "lower")
 
 # REFLACX's labels in its first phase, and in its other two.
@@ -56,7 +60,16 @@ READ_AS = {
     "nodule": ("Nodule", "Lung nodule or mass"), "pleural effusion": ("Pleural effusion", "Pleural abnormality"),
     "pneumothorax": ("Pneumothorax",) * 2,
 }  # fmt: skip
-READING_COLUMNS = ("id", "split", "eye_tracking_data_discarded", "image", "dicom_id", "subject_id", "image_size_x", "image_size_y")
+READING_COLUMNS = (
+    "id",
+    "split",
+    "eye_tracking_data_discarded",
+    "image",
+    "dicom_id",
+    "subject_id",
+    "image_size_x",
+    "image_size_y",
+)
 BOX_COLUMNS = ("xmin", "ymin", "xmax", "ymax", "certainty")
 SURE, UNSURE = "5", "2"  # certainty of an ellipse, 1 to 5
 
@@ -119,9 +132,17 @@ def _coco(rows: list[dict]) -> dict:
             "label_text": row["label_text"], "bbox": [row[name] for name in "xywh"], "area": row["w"] * row["h"],
             "iscrowd": 0, "split": row["split"],
         })  # fmt: skip
-    categories = [{"id": number, "name": name, "supercategory": "disease"} for number, name in enumerate(MS_CATEGORIES, start=1)]
+    categories = [
+        {"id": number, "name": name, "supercategory": "disease"} for number, name in enumerate(MS_CATEGORIES, start=1)
+    ]
     about = {"version": "1.1.0", "description": "fictitious patients in the form of MS-CXR"}
-    return {"info": about, "licenses": [], "images": list(images.values()), "annotations": annotations, "categories": categories}
+    return {
+        "info": about,
+        "licenses": [],
+        "images": list(images.values()),
+        "annotations": annotations,
+        "categories": categories,
+    }
 
 
 # --- Chest ImaGenome --------------------------------------------------------------------------------------------------
@@ -140,7 +161,9 @@ def _write_graphs(path: Path, films: list[tuple[Study, Film]], seed: int) -> Non
 def _graph(study: Study, film: Film, seed: int) -> dict:
     """Anatomical regions with their boxes, and what is said of each."""
     regions = {f"{side} lung": box for side, box in film.lungs.items()}
-    regions |= {f"{side} {third} lung zone": box for side, lung in film.lungs.items() for third, box in zip(THIRDS, _thirds(lung))}
+    regions |= {
+        f"{side} {third} lung zone": box for side, lung in film.lungs.items() for third, box in zip(THIRDS, _thirds(lung))
+    }
     said: dict[str, list[str]] = {}
     for name in FINDINGS:
         shown, spoken = film.finding(name), GRAPH_NAMES.get(name, name)
@@ -148,7 +171,9 @@ def _graph(study: Study, film: Film, seed: int) -> dict:
             for region in ("left lung", "right lung") if name != "cardiomegaly" else ():
                 said.setdefault(region, []).append(f"anatomicalfinding|no|{spoken}")
             continue
-        region = EXACT_REGION[name].format(shown.side) if name in EXACT_REGION else f"{shown.side} {_third(shown, film)} lung zone"
+        region = (
+            EXACT_REGION[name].format(shown.side) if name in EXACT_REGION else f"{shown.side} {_third(shown, film)} lung zone"
+        )
         regions.setdefault(region, shown.box)
         for place in (region, f"{shown.side} lung") if shown.side else (region,):
             said.setdefault(place, []).append(f"anatomicalfinding|yes|{spoken}")

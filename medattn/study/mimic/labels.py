@@ -62,7 +62,9 @@ def read_labels(archive: Archive, wanted: Collection[str] | None = None) -> dict
     labels = {}
     for _, row in archive.table(CHEXPERT, ("study_id", *LABELS), "labels"):
         if wanted is None or row["study_id"] in wanted:
-            found = {finding: ANSWERS[_number(row[column])] for column, finding in LABELS.items() if _number(row[column]) in ANSWERS}
+            found = {
+                finding: ANSWERS[_number(row[column])] for column, finding in LABELS.items() if _number(row[column]) in ANSWERS
+            }
             labels[row["study_id"]] = found
     return labels
 

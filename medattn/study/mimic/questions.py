@@ -79,7 +79,9 @@ def read(path: Path) -> Iterator[Raw]:
 def _cxr_vqa(path: Path) -> Iterator[Raw]:
     for _, row in rows_of(path, ("question", "answer"), "questions"):
         question = row["question"].strip()
-        yield Raw(_image_in(row), row.get("study_id", ""), question, answer_of(row["answer"]), row.get("split", ""), question, 0, "")
+        yield Raw(
+            _image_in(row), row.get("study_id", ""), question, answer_of(row["answer"]), row.get("split", ""), question, 0, ""
+        )
 
 
 def _diff_vqa(path: Path) -> Iterator[Raw]:
@@ -90,16 +92,21 @@ def _diff_vqa(path: Path) -> Iterator[Raw]:
 
 def _ext_vqa(path: Path) -> Iterator[Raw]:
     try:
-        with path.open("rb") as file, tqdm(
-            total=path.stat().st_size, desc="questions", unit="B", unit_scale=True, leave=False
-        ) as bar:
+        with (
+            path.open("rb") as file,
+            tqdm(total=path.stat().st_size, desc="questions", unit="B", unit_scale=True, leave=False) as bar,
+        ):
             for number, entry in enumerate(ijson.items(file, "item"), start=1):
                 try:
                     question, answer, study = entry["question"].strip(), entry["answer"], str(entry["study_id"])
-                    image = _image_in({"image_id": str(entry.get("image_id", "")), "image_path": str(entry.get("image_path", ""))})
+                    image = _image_in(
+                        {"image_id": str(entry.get("image_id", "")), "image_path": str(entry.get("image_path", ""))}
+                    )
                     said = ", ".join(sorted(str(item).strip().lower() for item in answer))
                 except (KeyError, TypeError, AttributeError) as error:
-                    raise InputError(f"{path}, entry {number}: {error!r}: expected question, answer (a list) and study_id") from None
+                    raise InputError(
+                        f"{path}, entry {number}: {error!r}: expected question, answer (a list) and study_id"
+                    ) from None
                 yield Raw(image, study, question, said, str(entry.get("split", "")), question, 0, "")
                 if number % 1024 == 0:
                     bar.update(file.tell() - bar.n)
@@ -113,7 +120,9 @@ def _hard_positives(path: Path) -> Iterator[Raw]:
     for number, row in rows_of(path, ("question",), "questions"):
         said = {answer_of(row[name]) for name in ANSWER_COLUMNS if row.get(name, "").strip()}
         if not any(name in row for name in ANSWER_COLUMNS):
-            raise InputError(f"{path}: column answer is missing; it has {', '.join(row)}: name it answer, correct_answer or ground_truth")
+            raise InputError(
+                f"{path}: column answer is missing; it has {', '.join(row)}: name it answer, correct_answer or ground_truth"
+            )
         answer = said.pop() if len(said) == 1 else DISAGREE if said else ""
         question = row["question"].strip()
         baseline = row.get("baseline_question", "").strip() or question
@@ -130,7 +139,9 @@ def _variant(path: Path, number: int, row: dict[str, str]) -> int | None:
         if said := row.get(name, "").strip():
             found = VARIANT.fullmatch(said.removesuffix(".0"))
             if found is None:
-                raise InputError(f"{path}, row {number}: {name} is {said!r}, expected original, or a number from 0 to 99: correct it")
+                raise InputError(
+                    f"{path}, row {number}: {name} is {said!r}, expected original, or a number from 0 to 99: correct it"
+                )
             return int(found[1] or 0)
     return None
 

@@ -44,9 +44,7 @@ def read(kind: str, path: Path, images: Sizes, counts: Counter[str]) -> Iterator
     yield from READERS[kind](path, images, counts)
 
 
-def drop_absent(
-    regions: Iterable[Region], questions: Iterable[Mapping[str, object]], counts: Counter[str]
-) -> Iterator[Region]:
+def drop_absent(regions: Iterable[Region], questions: Iterable[Mapping[str, object]], counts: Counter[str]) -> Iterator[Region]:
     """The regions without those of a finding whose answer about that image is no: a study must not hold both."""
     absent = {(row["image_id"], row["finding"]) for row in questions if row["answer"] == "no"}
     for region in regions:
@@ -56,9 +54,7 @@ def drop_absent(
             yield region
 
 
-def write_regions(
-    directory: Path, regions: Iterable[Region], sizes: Sizes, counts: Counter[str]
-) -> list[dict[str, object]]:
+def write_regions(directory: Path, regions: Iterable[Region], sizes: Sizes, counts: Counter[str]) -> list[dict[str, object]]:
     """Rows of regions.csv, sorted, each region once; an ellipse becomes a mask below `directory`/masks.
 
     sizes: image_id -> (width, height). The masks are all that is written.

@@ -26,7 +26,9 @@ from medattn.errors import InputError
 from medattn.study.mimic.region import OTHER_IMAGE, Region, Sizes, fit, number, unknown
 
 SUFFIX = "_SceneGraph.json"
-PLACES = tuple(f"{outer}/{inner}" for outer in (".", "silver_dataset") for inner in (".", "scene_graph", "scene_graph/scene_graph"))
+PLACES = tuple(
+    f"{outer}/{inner}" for outer in (".", "silver_dataset") for inner in (".", "scene_graph", "scene_graph/scene_graph")
+)
 NO_GRAPH = "image has no scene graph"
 NO_BOX = "place has no box"
 DENIED = "report says yes and no of the same place"
@@ -78,7 +80,9 @@ def _members(path: Path) -> Iterator[dict[str, tuple[str, Callable[[], bytes]]]]
             path = folder / "scene_graph.zip"
             break
         files = {entry.name: Path(entry.path) for entry in os.scandir(folder)} if folder.is_dir() else {}
-        if found := {name.removesuffix(SUFFIX): (str(at), at.read_bytes) for name, at in files.items() if name.endswith(SUFFIX)}:
+        if found := {
+            name.removesuffix(SUFFIX): (str(at), at.read_bytes) for name, at in files.items() if name.endswith(SUFFIX)
+        }:
             yield found
             return
     if not path.is_file():
@@ -122,7 +126,9 @@ def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], co
             counts[DENIED] += 1
         elif None in box:
             counts[NO_BOX] += 1
-        elif place == f"{side} lung" and any(part != place and part.startswith(f"{side} ") and kind == category for part, kind in shown):
+        elif place == f"{side} lung" and any(
+            part != place and part.startswith(f"{side} ") and kind == category for part, kind in shown
+        ):
             counts[WHOLE] += 1
         else:
             x1, y1, x2, y2 = box

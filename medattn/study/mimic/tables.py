@@ -38,9 +38,10 @@ def rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[
 def _lines(path: Path, desc: str | None) -> Iterator[tuple[int, list[str]]]:
     """(row, cells), the header first; empty lines are left out. A bar is shown if `desc` names it."""
     try:
-        with path.open("rb") as raw, tqdm(
-            total=path.stat().st_size, desc=desc, unit="B", unit_scale=True, leave=False, disable=desc is None
-        ) as bar:
+        with (
+            path.open("rb") as raw,
+            tqdm(total=path.stat().st_size, desc=desc, unit="B", unit_scale=True, leave=False, disable=desc is None) as bar,
+        ):
             stream = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
             found = False
             for number, line in enumerate(csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""), strict=True), start=1):

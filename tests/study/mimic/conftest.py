@@ -42,7 +42,10 @@ def write_table(path: Path, columns: list[str], rows: list[dict]) -> None:
 
 
 def write_sums(root: Path) -> None:
-    lines = [f"{hashlib.sha256((root / path_of(name)).read_bytes()).hexdigest()}{' ' * (1 + i % 2)}{path_of(name)}\n" for i, name in enumerate(IMAGES)]
+    lines = [
+        f"{hashlib.sha256((root / path_of(name)).read_bytes()).hexdigest()}{' ' * (1 + i % 2)}{path_of(name)}\n"
+        for i, name in enumerate(IMAGES)
+    ]
     (root / layout.SHA256SUMS).write_text("".join(lines))
 
 
@@ -55,7 +58,16 @@ def root(tmp_path) -> Path:
         path = directory / path_of(dicom_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noise.integers(0, 256, size[::-1], dtype=np.uint8)).save(path, quality=90)
-        metadata.append({"dicom_id": dicom_id, "subject_id": subject, "study_id": study, "ViewPosition": view, "Rows": size[1], "Columns": size[0]})
+        metadata.append(
+            {
+                "dicom_id": dicom_id,
+                "subject_id": subject,
+                "study_id": study,
+                "ViewPosition": view,
+                "Rows": size[1],
+                "Columns": size[0],
+            }
+        )
         split.append({"dicom_id": dicom_id, "study_id": study, "subject_id": subject, "split": part})
     write_table(directory / layout.METADATA, list(metadata[0]), metadata)
     write_table(directory / layout.SPLIT, list(split[0]), split)

@@ -29,7 +29,9 @@ def test_an_image_is_pinned_by_the_hash_of_its_bytes_and_its_own_size(root):
 
 
 @pytest.mark.parametrize(
-    "place", [f"{PA}.jpg", f"p10_p10000001_s50000001_{PA}.jpg", PA, f"p10/p10000001/s50000001/{PA}.jpg"], ids=["flat", "flat with ids", "bare", "no files/"]
+    "place",
+    [f"{PA}.jpg", f"p10_p10000001_s50000001_{PA}.jpg", PA, f"p10/p10000001/s50000001/{PA}.jpg"],
+    ids=["flat", "flat with ids", "bare", "no files/"],
 )
 def test_flat_copies_are_found(root, place):
     (root / place).parent.mkdir(parents=True, exist_ok=True)

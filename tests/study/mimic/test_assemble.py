@@ -30,7 +30,9 @@ def options(root: Path, questions: Path | None = None, variants: str = "rules", 
 def asked(root: Path, rows: list[tuple[str, str, str]]) -> Path:
     """A question set of (dicom_id, question, answer)."""
     path = root / "questions.csv"
-    write_table(path, COLUMNS, [{"dicom_id": image, "question": question, "answer": answer} for image, question, answer in rows])
+    write_table(
+        path, COLUMNS, [{"dicom_id": image, "question": question, "answer": answer} for image, question, answer in rows]
+    )
     return path
 
 
@@ -41,7 +43,11 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def baselines(directory: Path) -> dict[tuple[str, str], str]:
     rows = read(directory / "questions.csv")
-    return {(row["image_id"], row["finding"]): row["answer"] for row in rows if row["role"] == "study" and row["variant_index"] == "0"}
+    return {
+        (row["image_id"], row["finding"]): row["answer"]
+        for row in rows
+        if row["role"] == "study" and row["variant_index"] == "0"
+    }
 
 
 def test_a_question_gets_five_wordings_two_controls_and_the_images_hash(root, tmp_path):
@@ -49,7 +55,9 @@ def test_a_question_gets_five_wordings_two_controls_and_the_images_hash(root, tm
     rows = read(tmp_path / "study/questions.csv")
     assert [row["role"] for row in rows] == ["study"] * 6 + ["control"] * 2
     assert [row["strategy"] for row in rows[:6]] == ["baseline", "phrasing", "synonym", "clause", "register", "voice"]
-    assert len({row["question"] for row in rows[:6]}) == 6 and {row["question_id"] for row in rows[:6]} == {f"{PA}-cardiomegaly"}
+    assert len({row["question"] for row in rows[:6]}) == 6 and {row["question_id"] for row in rows[:6]} == {
+        f"{PA}-cardiomegaly"
+    }
     assert all(row["question"].startswith("is there ") and row["finding"] not in related("cardiomegaly") for row in rows[6:])
     image = read(tmp_path / "study/images.csv")[0]
     assert image["sha256"] == hashlib.sha256((root / path_of(PA)).read_bytes()).hexdigest()
@@ -70,7 +78,11 @@ def test_the_study_directory_is_the_owners_alone_and_nothing_is_written_into_the
 
 
 def test_the_same_inputs_give_the_same_bytes_wherever_the_root_lies_and_whatever_the_order_of_the_rows(root, tmp_path):
-    rows = [(image, f"is there {finding}?", answer) for image in (PA, AP, SECOND) for finding, answer in (("edema", "yes"), ("pneumothorax", "no"))]
+    rows = [
+        (image, f"is there {finding}?", answer)
+        for image in (PA, AP, SECOND)
+        for finding, answer in (("edema", "yes"), ("pneumothorax", "no"))
+    ]
     first = assemble(tmp_path / "a/study", options(root, asked(root, rows)))
     os.rename(root, tmp_path / "elsewhere")
     moved = tmp_path / "elsewhere"
@@ -121,7 +133,11 @@ def test_what_cannot_be_asked_is_counted_by_reason(root, tmp_path):
 
 
 def test_questions_about_places_are_findings_of_their_own(root, tmp_path):
-    rows = [(PA, "is there pneumothorax?", "yes"), (PA, "is there pneumothorax in the left lung?", "no"), (PA, "is the pneumothorax bilateral?", "no")]
+    rows = [
+        (PA, "is there pneumothorax?", "yes"),
+        (PA, "is there pneumothorax in the left lung?", "no"),
+        (PA, "is the pneumothorax bilateral?", "no"),
+    ]
     assemble(tmp_path / "study", options(root, asked(root, rows)))
     found = baselines(tmp_path / "study")
     assert len(found) == 3 and found[PA, "pneumothorax"] == "yes" and found[PA, "bilateral pneumothorax"] == "no"
@@ -136,7 +152,11 @@ def test_without_questions_the_labels_ask_balanced_about_the_image_that_stands_f
         (PA, "cardiomegaly"): "yes", (PA, "pneumothorax"): "no", (SECOND, "cardiomegaly"): "no", (SECOND, "pneumothorax"): "yes",
     }  # fmt: skip
     assert (summary.used, summary.read) == (4, 4)
-    truths = {(row["image_id"], row["finding"]): row["answer"] for row in read(tmp_path / "study/questions.csv") if row["role"] == "control"}
+    truths = {
+        (row["image_id"], row["finding"]): row["answer"]
+        for row in read(tmp_path / "study/questions.csv")
+        if row["role"] == "control"
+    }
     assert set(truths.values()) == {""} and len(truths) == 4  # no further label is decided
     (root / path_of(SECOND)).unlink()
     with pytest.raises(InputError, match="no question can be asked"):  # nothing is left to balance with
@@ -146,11 +166,17 @@ def test_without_questions_the_labels_ask_balanced_about_the_image_that_stands_f
 
 def test_limits_draw_findings_and_answers_in_turn_by_seed_and_ids(root, tmp_path):
     findings = ("cardiomegaly", "edema", "pneumothorax", "fracture")
-    rows = [(image, f"is there {finding}?", answer) for finding in findings for image, answer in ((PA, "yes"), (AP, "no"), (SECOND, "yes"), (OTHER, "no"))]
+    rows = [
+        (image, f"is there {finding}?", answer)
+        for finding in findings
+        for image, answer in ((PA, "yes"), (AP, "no"), (SECOND, "yes"), (OTHER, "no"))
+    ]
     path = asked(root, rows)
     assemble(tmp_path / "a", options(root, path, limit=8))
     drawn = baselines(tmp_path / "a")
-    assert Counter(answer for answer in drawn.values()) == {"yes": 4, "no": 4} and {finding for _, finding in drawn} == set(findings)
+    assert Counter(answer for answer in drawn.values()) == {"yes": 4, "no": 4} and {finding for _, finding in drawn} == set(
+        findings
+    )
     assemble(tmp_path / "b", options(root, path, per_finding=3))
     assert set(Counter(finding for _, finding in baselines(tmp_path / "b")).values()) == {3}
     drawings = set()
@@ -192,7 +218,19 @@ def test_kept_wordings_are_the_files_own_with_their_labels(root, tmp_path):
 
 def test_a_group_without_its_original_row_gets_the_baseline_question(root, tmp_path):
     path, base = root / "hard.csv", "is there pneumothorax?"
-    write_table(path, HARD, [{"dicom_id": PA, "answer": "no", "baseline_question": base, "question": "pneumothorax present?", "variant_index": "2"}])
+    write_table(
+        path,
+        HARD,
+        [
+            {
+                "dicom_id": PA,
+                "answer": "no",
+                "baseline_question": base,
+                "question": "pneumothorax present?",
+                "variant_index": "2",
+            }
+        ],
+    )
     assemble(tmp_path / "study", options(root, path, "keep"))
     made = [row for row in read(tmp_path / "study/questions.csv") if row["role"] == "study"]
     assert [(row["variant_index"], row["question"]) for row in made] == [("0", base), ("2", "pneumothorax present?")]

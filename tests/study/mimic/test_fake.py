@@ -247,7 +247,9 @@ def test_labels_say_what_the_phantom_shows_where_they_say_anything(tree):
 
 def test_no_finding_excludes_findings(tree):
     for row in labels(tree).values():
-        others = {label for name, label in row.items() if name not in ("subject_id", "study_id", "No Finding", "Support Devices")}
+        others = {
+            label for name, label in row.items() if name not in ("subject_id", "study_id", "No Finding", "Support Devices")
+        }
         assert (row["No Finding"] == "1.0") == (not others & {"1.0", "-1.0"})
 
 
@@ -396,7 +398,10 @@ def test_ms_cxr_says_the_same_in_csv_and_coco(tree):
     ]  # fmt: skip
     assert flat == rows
     about = metadata(tree)
-    assert all(row["path"] == path_of(about[row["dicom_id"]]) and about[row["dicom_id"]]["ViewPosition"] in ("PA", "AP") for row in rows)
+    assert all(
+        row["path"] == path_of(about[row["dicom_id"]]) and about[row["dicom_id"]]["ViewPosition"] in ("PA", "AP")
+        for row in rows
+    )
 
 
 def graphs(tree: Path) -> dict[str, dict]:
@@ -446,7 +451,7 @@ def test_scene_graphs_have_boxes_in_the_film_and_in_a_padded_square_of_224(tree)
                 expected = 112 + (one[f"original_{edge}"] - length / 2) * 224 / max(width, height)
                 assert abs(one[edge] - expected) <= 0.5
             assert one["original_width"] == one["original_x2"] - one["original_x1"] > 0
-            assert 0 <= one["original_x1"] and one["original_x2"] <= width and one["original_y2"] <= height
+            assert one["original_x1"] >= 0 and one["original_x2"] <= width and one["original_y2"] <= height
 
 
 def test_reflacx_ellipses_touch_the_sides_of_the_lesions_boxes(tree):

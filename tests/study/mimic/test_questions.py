@@ -16,7 +16,14 @@ ASKED = "is there pneumothorax?"
 @pytest.mark.parametrize("name", ["medical-cxr-vqa-questions.csv", "medical_cxr_vqa_questions.csv", "q.csv.gz"])
 def test_medical_cxr_vqa_is_read_by_column_names(tmp_path, name):
     columns = ["split", "answer", "question", "question_type", "dicom_id", "study_id", "subject_id"]
-    row = {"dicom_id": PA, "study_id": "50000001", "question": f" {ASKED} ", "answer": "Yes", "question_type": "presence", "split": "val"}
+    row = {
+        "dicom_id": PA,
+        "study_id": "50000001",
+        "question": f" {ASKED} ",
+        "answer": "Yes",
+        "question_type": "presence",
+        "split": "val",
+    }
     write_table(tmp_path / name, columns, [row])
     assert format_of(tmp_path / name) == questions.CXR_VQA
     assert list(read(tmp_path / name)) == [Raw(PA, "50000001", ASKED, "yes", "val", ASKED, 0, "")]
@@ -25,7 +32,13 @@ def test_medical_cxr_vqa_is_read_by_column_names(tmp_path, name):
 def test_mimic_ext_is_read_from_its_folder_or_one_file_and_keeps_lists_sorted(tmp_path):
     (tmp_path / "dataset").mkdir()
     entries = [
-        {"split": "test", "study_id": 50000001, "image_path": f"p10/p10000001/s50000001/{PA}.jpg", "question": ASKED, "answer": ["yes"]},
+        {
+            "split": "test",
+            "study_id": 50000001,
+            "image_path": f"p10/p10000001/s50000001/{PA}.jpg",
+            "question": ASKED,
+            "answer": ["yes"],
+        },
         {"split": "test", "study_id": 50000001, "image_id": PA, "question": "which?", "answer": ["right lung", "left lung"]},
         {"split": "test", "study_id": 50000001, "image_id": PA, "question": "which?", "answer": []},
     ]
@@ -40,7 +53,9 @@ def test_mimic_ext_is_read_from_its_folder_or_one_file_and_keeps_lists_sorted(tm
 
 def test_medical_diff_vqa_names_studies(tmp_path):
     columns = ["study_id", "subject_id", "ref_id", "question_type", "question", "answer", "split"]
-    write_table(tmp_path / "q.csv", columns, [{"study_id": "50000001", "ref_id": "50000002", "question": ASKED, "answer": "no"}])
+    write_table(
+        tmp_path / "q.csv", columns, [{"study_id": "50000001", "ref_id": "50000002", "question": ASKED, "answer": "no"}]
+    )
     assert list(read(tmp_path / "q.csv")) == [Raw("", "50000001", ASKED, "no", "", ASKED, 0, "")]
 
 
@@ -53,8 +68,24 @@ def test_medical_diff_vqa_names_studies(tmp_path):
     ids=["dicom_id", "study_id that is a dicom_id", "flat with ids", "flat", "capitals", "path"],
 )  # fmt: skip
 def test_hard_positives_are_read_with_their_oddities(tmp_path, column, written, place):
-    row = {column: written, "question": "any pneumothorax?", "baseline_question": ASKED, "variant_index": "3", "strategy": "Register"} | place
-    columns = ["dicom_id", "study_id", "question", column, "image_path", "baseline_question", "question_variant", "variant_index", "strategy"]
+    row = {
+        column: written,
+        "question": "any pneumothorax?",
+        "baseline_question": ASKED,
+        "variant_index": "3",
+        "strategy": "Register",
+    } | place
+    columns = [
+        "dicom_id",
+        "study_id",
+        "question",
+        column,
+        "image_path",
+        "baseline_question",
+        "question_variant",
+        "variant_index",
+        "strategy",
+    ]
     write_table(tmp_path / "q.csv", columns, [row])
     assert format_of(tmp_path / "q.csv") == questions.HARD_POSITIVES
     assert list(read(tmp_path / "q.csv")) == [Raw(SECOND, "", "any pneumothorax?", "yes", "", ASKED, 3, "Register")]
@@ -63,7 +94,11 @@ def test_hard_positives_are_read_with_their_oddities(tmp_path, column, written, 
 def test_the_wording_is_named_by_its_index_or_its_label(tmp_path):
     columns = ["dicom_id", "question", "answer", "baseline_question", "question_variant", "variant_index"]
     said = [("original", ""), ("hard_positive_strategy-4", ""), ("", "2.0"), ("", "")]
-    write_table(tmp_path / "q.csv", columns, [{"question_variant": label, "variant_index": index, "answer": "no", "question": "q"} for label, index in said])
+    write_table(
+        tmp_path / "q.csv",
+        columns,
+        [{"question_variant": label, "variant_index": index, "answer": "no", "question": "q"} for label, index in said],
+    )
     assert [row.variant for row in read(tmp_path / "q.csv")] == [0, 4, 2, None]
     write_table(tmp_path / "q.csv", columns, [{"variant_index": "third", "question": "q", "answer": "no"}])
     with pytest.raises(InputError, match="row 2: variant_index is 'third', expected original, or a number"):
@@ -72,7 +107,11 @@ def test_the_wording_is_named_by_its_index_or_its_label(tmp_path):
 
 def test_answer_columns_that_disagree_are_no_answer(tmp_path):
     columns = ["dicom_id", "question", "answer", "ground_truth", "variant_index"]
-    write_table(tmp_path / "q.csv", columns, [{"question": "q", "answer": "yes", "ground_truth": "no"}, {"question": "q", "ground_truth": "No"}])
+    write_table(
+        tmp_path / "q.csv",
+        columns,
+        [{"question": "q", "answer": "yes", "ground_truth": "no"}, {"question": "q", "ground_truth": "No"}],
+    )
     assert [row.answer for row in read(tmp_path / "q.csv")] == [DISAGREE, "no"]
 
 

@@ -65,7 +65,9 @@ def test_coverage_is_that_of_the_image_as_the_processor_squashes_it(shape, size)
         w, h = generator.integers(20, 1500, 2)
         x, y = generator.integers(0, size[0] - w), generator.integers(0, size[1] - h)
         mask = regions.mask_of(Region(A, "edema", "", x, y, w, h, shape), size)
-        np.testing.assert_allclose(cell_coverage(mask), squashed(mask), atol=0.01)  # half a pixel on either side of a cell of 159
+        np.testing.assert_allclose(
+            cell_coverage(mask), squashed(mask), atol=0.01
+        )  # half a pixel on either side of a cell of 159
 
 
 @pytest.mark.parametrize("size", [WIDE, TALL])
@@ -83,9 +85,7 @@ def test_a_pixel_is_in_the_cell_of_its_position_over_the_size_of_the_image(size)
 
 def test_an_ellipse_holds_the_pixels_whose_centres_it_holds():
     mask = regions.mask_of(Region(A, "edema", "", 2, 1, 4, 6, "ellipse"), (8, 8))
-    expected = np.array(
-        [[((c + 0.5 - 4) / 2) ** 2 + ((r + 0.5 - 4) / 3) ** 2 <= 1 for c in range(8)] for r in range(8)]
-    )
+    expected = np.array([[((c + 0.5 - 4) / 2) ** 2 + ((r + 0.5 - 4) / 3) ** 2 <= 1 for c in range(8)] for r in range(8)])
     assert np.array_equal(mask, expected)
     assert mask.sum() == 20 and box_of(mask) == (2, 1, 4, 6)
 
@@ -465,7 +465,9 @@ def test_every_source_names_findings_as_the_study_does(module):
 def test_a_source_that_is_absent_is_named(tmp_path, kind):
     with pytest.raises(InputError) as error:
         read(kind, tmp_path / "absent")
-    assert str(error.value) == f"{tmp_path / 'absent'} not found: --regions {kind}:PATH names the data as PhysioNet lays them out"
+    assert (
+        str(error.value) == f"{tmp_path / 'absent'} not found: --regions {kind}:PATH names the data as PhysioNet lays them out"
+    )
 
 
 def test_the_option_names_a_kind_and_a_path():
@@ -513,9 +515,7 @@ def test_rows_are_sorted_once_each_and_ellipses_are_masks(tmp_path):
         (A, "lung opacity", "", f"masks/{A}-lung-opacity-1.png"),
         (B, "edema", "left", ""),
     ]
-    assert rows[-1] == dict(
-        zip(REGION_COLUMNS, (B, "edema", "left", "", 10, 20, 30, 40, "", ""), strict=True)
-    )
+    assert rows[-1] == dict(zip(REGION_COLUMNS, (B, "edema", "left", "", 10, 20, 30, 40, "", ""), strict=True))
     for row, drawn in zip(rows[:3], (given[3], given[1], given[4]), strict=True):
         content = (tmp_path / row["mask"]).read_bytes()
         assert row["mask_sha256"] == hashlib.sha256(content).hexdigest()

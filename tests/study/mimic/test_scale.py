@@ -17,7 +17,13 @@ pytestmark = pytest.mark.slow
 
 IMAGES, STUDIES, PATIENTS, QUESTIONS = 377_110, 227_835, 65_379, 780_000
 SECONDS, BYTES = 300, 2e9
-FORMS = ("is there evidence of {} in this image?", "is there {}?", "is there {} in the left lung?", "is the {} bilateral?", "where is the {}?")
+FORMS = (
+    "is there evidence of {} in this image?",
+    "is there {}?",
+    "is there {} in the left lung?",
+    "is the {} bilateral?",
+    "where is the {}?",
+)
 
 
 def write_tables(root: Path) -> None:
@@ -51,7 +57,9 @@ def write_tables(root: Path) -> None:
             at = draw.randrange(IMAGES)
             form = FORMS[index % len(FORMS)]
             answer = "left lung" if form.startswith("where") else ("yes", "no")[draw.randrange(2)]
-            writer.writerow([subjects[at], studies[at], images[at], "presence", form.format(draw.choice(findings)), answer, "train"])
+            writer.writerow(
+                [subjects[at], studies[at], images[at], "presence", form.format(draw.choice(findings)), answer, "train"]
+            )
     with gzip.open(root / layout.CHEXPERT, "wt", compresslevel=1) as labels:
         labels.write(f"subject_id,study_id,{','.join(layout.LABELS)},{layout.NO_FINDING}\n")
         for study in range(STUDIES):
@@ -71,12 +79,27 @@ main()
 def test_the_largest_question_set_is_assembled_within_minutes_and_two_gigabytes(tmp_path):
     root = tmp_path / "root"
     write_tables(root)
-    command = [sys.executable, "-c", MEASURED, "study", "mimic-cxr", "--root", root, "--questions", root / "medical-cxr-vqa-questions.csv"]
+    command = [
+        sys.executable,
+        "-c",
+        MEASURED,
+        "study",
+        "mimic-cxr",
+        "--root",
+        root,
+        "--questions",
+        root / "medical-cxr-vqa-questions.csv",
+    ]
     start = time.monotonic()
-    done = subprocess.run([*command, "--out", tmp_path / "study", "--view", "all", "--trust-sums"], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "--out", tmp_path / "study", "--view", "all", "--trust-sums"], capture_output=True, text=True
+    )
     seconds = time.monotonic() - start
     assert done.returncode == 0, done.stderr[-2000:]
     peak = int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout)[1]) * 1024
-    print(done.stdout, f"{seconds:.0f} s, {peak / 1e9:.2f} GB, questions.csv {(tmp_path / 'study/questions.csv').stat().st_size / 1e6:.0f} MB")
+    print(
+        done.stdout,
+        f"{seconds:.0f} s, {peak / 1e9:.2f} GB, questions.csv {(tmp_path / 'study/questions.csv').stat().st_size / 1e6:.0f} MB",
+    )
     assert f"of {QUESTIONS:,}" in done.stdout
     assert seconds < SECONDS and peak < BYTES
