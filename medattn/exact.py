@@ -11,18 +11,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import md5
 from pathlib import Path
 
 import click
-import yaml
 
 from medattn.errors import InputError
 from medattn.paths import check_root
 from medattn.unit_cache import SWITCH
+from medattn.verify.lock import LOCK as LOCK_NAME
+from medattn.verify.lock import Entry, hash_file, outputs, read_lock
 
-LOCK = Path("dvc.lock")
+LOCK = Path(LOCK_NAME)
 # Each of these was seen to change raw float64 bits.
 SLOWEST = {
     "ATEN_CPU_CAPABILITY": "default",
@@ -36,38 +35,27 @@ SLOWEST = {
 PASSES = {"as is": {}, "slowest code paths, one thread": SLOWEST}
 
 
-@dataclass(frozen=True)
-class Output:
-    """An output as dvc.lock records it."""
-
-    path: str
-    hash: str
-    size: int
-
-
-def recorded(lock: Path = LOCK) -> dict[str, Output]:
+def recorded(lock: Path = LOCK) -> dict[str, Entry]:
     """path -> output of every stage. Raises InputError if the pipeline has never run here."""
     if not lock.exists():
         raise InputError(f"{lock} not found: run `dvc repro` first, there is nothing to compare with")
-    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
-    outputs = [out for stage in stages.values() for out in stage.get("outs", [])]
-    return {out["path"]: Output(out["path"], out["md5"], out["size"]) for out in outputs}
+    return {path: entry for path, (_, entry) in outputs(read_lock(lock.read_bytes(), str(lock))).items()}
 
 
-def file_hashes(outputs: Mapping[str, Output]) -> dict[str, str]:
+def file_hashes(made: Mapping[str, Entry]) -> dict[str, str]:
     """path -> md5 of every file that lies in one of the outputs now."""
-    files = (file for path in outputs for file in ([Path(path)] if Path(path).is_file() else Path(path).rglob("*")))
-    return {file.as_posix(): md5(file.read_bytes()).hexdigest() for file in sorted(files) if file.is_file()}
+    files = (file for path in made for file in ([Path(path)] if Path(path).is_file() else Path(path).rglob("*")))
+    return {file.as_posix(): hash_file(file) for file in sorted(files) if file.is_file()}
 
 
-def compare(before: Mapping[str, Output], after: Mapping[str, Output]) -> tuple[list[str], list[str]]:
+def compare(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> tuple[list[str], list[str]]:
     """One line per output, and the outputs that differ."""
     lines, differing = [], []
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         same = old is not None and new is not None and old.hash == new.hash
-        now = new or old
-        lines.append(f"{'same     ' if same else 'DIFFERENT'}  {now.hash[:12]}  {now.size:>12,} bytes  {path}")
+        now = before[path] if new is None else new
+        lines.append(f"{'same     ' if same else 'DIFFERENT'}  {now.hash[:12]}  {now.size or 0:>12,} bytes  {path}")
         if not same:
             differing.append(path)
     return lines, differing
@@ -90,7 +78,9 @@ def recompute(environment: Mapping[str, str], log: Path) -> float:
     """Run all stages anew; seconds. Raises InputError if a stage fails."""
     start = time.monotonic()
     more = {SWITCH: "off", "MEDATTN_ROUNDING": str(log)}
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro", "--force"], env=os.environ | more | environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "--force"], env=os.environ | more | dict(environment), check=False
+    )
     if done.returncode:
         raise InputError(f"`dvc repro --force` ended with exit code {done.returncode}: see its message above")
     return time.monotonic() - start

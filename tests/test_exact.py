@@ -5,7 +5,8 @@ from hashlib import md5
 import pytest
 
 from medattn.errors import InputError
-from medattn.exact import Output, closest, compare, differing_files, file_hashes, recorded
+from medattn.exact import closest, compare, differing_files, file_hashes, recorded
+from medattn.verify.lock import Entry
 
 LOCK = """\
 schema: '2.0'
@@ -31,16 +32,16 @@ stages:
 def test_the_lock_says_what_every_output_should_be(tmp_path):
     (tmp_path / "dvc.lock").write_text(LOCK)
     assert recorded(tmp_path / "dvc.lock") == {
-        "results/a.csv": Output("results/a.csv", "aaaa", 10),
-        "results/b": Output("results/b", "bbbb.dir", 2000),
+        "results/a.csv": Entry("results/a.csv", "aaaa", 10, None),
+        "results/b": Entry("results/b", "bbbb.dir", 2000, 2),
     }
     with pytest.raises(InputError, match="run `dvc repro` first"):
         recorded(tmp_path / "other.lock")
 
 
 def test_each_output_has_a_line_and_a_changed_one_is_named():
-    before = {"a": Output("a", "1111", 5), "b": Output("b", "2222", 5)}
-    after = {"a": Output("a", "1111", 5), "b": Output("b", "3333", 6)}
+    before = {"a": Entry("a", "1111", 5, None), "b": Entry("b", "2222", 5, None)}
+    after = {"a": Entry("a", "1111", 5, None), "b": Entry("b", "3333", 6, None)}
     lines, differing = compare(before, after)
     assert differing == ["b"]
     assert lines[0].split() == ["same", "1111", "5", "bytes", "a"]
@@ -48,7 +49,7 @@ def test_each_output_has_a_line_and_a_changed_one_is_named():
 
 
 def test_an_output_that_is_no_longer_there_differs():
-    assert compare({"a": Output("a", "1", 5)}, {})[1] == ["a"]
+    assert compare({"a": Entry("a", "1", 5, None)}, {})[1] == ["a"]
 
 
 def test_files_of_a_changed_directory_are_named(tmp_path, monkeypatch):
@@ -56,7 +57,7 @@ def test_files_of_a_changed_directory_are_named(tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     for name in ("one", "two", "three"):
         (tmp_path / "out" / name).write_text(name)
-    outputs = {"out": Output("out", "x.dir", 1)}
+    outputs = {"out": Entry("out", "x.dir", 1, 3)}
     before = file_hashes(outputs)
     assert before["out/one"] == md5(b"one").hexdigest()
     (tmp_path / "out/two").write_text("2")
