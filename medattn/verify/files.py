@@ -170,6 +170,6 @@ def _samples(metadata: str) -> tuple[str, ...]:
 
 
 KINDS: dict[str, Callable[[Path, Path, Differences], None]] = {
-    ".csv": _table, ".json": _json, ".tex": _tex, ".md": _tex, ".txt": _tex, ".html": _html, ".png": _picture, ".jpg": _picture,
+    ".csv": _table, ".json": _json, ".tex": _tex, ".md": _tex, ".html": _html, ".png": _picture, ".jpg": _picture,
     ".pdf": _drawing, ".npy": _array, ".safetensors": _tensors,
 }  # fmt: skip

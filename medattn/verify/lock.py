@@ -88,7 +88,7 @@ def _command(value: str | list[str]) -> str:
 
 
 def _entries(listed: list[dict[str, Any]]) -> dict[str, Entry]:
-    return {one["path"]: Entry(one["path"], one["md5"], one.get("size"), one.get("nfiles")) for one in listed}
+    return {one["path"]: Entry(str(one["path"]), str(one["md5"]), one.get("size"), one.get("nfiles")) for one in listed}
 
 
 # --- dvc.yaml ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from medattn.verify.commit import Commit
 from medattn.verify.contents import Contents
 from medattn.verify.findings import ARCHIVE
 from medattn.verify.judge import Judge
-from medattn.verify.lock import LOCK, directory_hash, outputs, read_lock
+from medattn.verify.lock import LOCK, Stage, directory_hash, outputs, read_lock
 from medattn.verify.record import Verification
 from medattn.verify.rerun import clone, rerun, workplace
 from medattn.verify.tolerance import Tolerance, tolerance
@@ -120,7 +120,7 @@ def _recompute(root: Path, head: Commit, contents: Contents, options: Options, m
         for line in failure:
             say(f"    {line}", True)
         lock = read_lock((repository / LOCK).read_bytes()) if (repository / LOCK).exists() else {}
-        recorded = made.reference.lock
+        recorded = {name: made.reference.lock[name] for name in _in_order(head, made.reference.lock)}
         made.judged = Judge(repository, contents, made.tolerance, head.ignored).judge(outputs(recorded), outputs(lock))
         made.begun = origins.begun(recorded, lock, made.judged)
         made.suspects = origins.suspects(root, repository, made.begun, recorded, lock, contents)
@@ -129,6 +129,12 @@ def _recompute(root: Path, head: Commit, contents: Contents, options: Options, m
             say(line, True)
         if place.keep:
             say(f"kept: {place.path}", True)
+
+
+def _in_order(head: Commit, lock: Mapping[str, Stage]) -> list[str]:
+    """The stages of a lock in the order of the flow: DVC appends the one that it has not seen before."""
+    known = list(head.pipeline)
+    return sorted(lock, key=lambda name: known.index(name) if name in known else len(known))
 
 
 def _say_context(made: Verification, say: Say) -> None:
