@@ -1,15 +1,17 @@
 # Every target explains itself: `make` prints the lines below that carry ##.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-VENV := .venv
+# The image brings its own environment; elsewhere it is made here.
+VENV := $(or $(MEDATTN_VENV),.venv)
 BIN := $(VENV)/bin
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(abspath $(BIN)):$(PATH)
 LOCKS := requirements/build.txt requirements/locked.txt
 STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
 # A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
 TORCH_INDEX ?=
 
-.PHONY: help repro history setup data paper test test-slow test-browser chromium hooks exact experiments bench lock clean
+.PHONY: help repro history setup data paper test test-slow test-browser chromium lint doctor exact verify experiments bench
+.PHONY: image image-test lock lock-check hooks clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,14 +24,20 @@ repro: history setup data ## recompute the whole study and print the headline
 history:
 	@test -e .git || { echo "make repro needs the git history: git clone the repository instead of unpacking an archive"; exit 2; }
 
+ifdef MEDATTN_VENV
+setup:
+	@cmp --silent requirements/locked.txt /opt/medattn/requirements/locked.txt || { echo "this image was built from another \
+	requirements/locked.txt than the one here: build it again (make image), or check out the commit that it was built from"; exit 2; }
+else
 setup: $(STAMP) ## make .venv with the pinned packages (Python 3.11 to 3.13; PYTHON=... chooses one)
+endif
 
 $(STAMP): $(LOCKS) pyproject.toml
 	@python=$$(PYTHON="$(PYTHON)" bash requirements/find-python) || exit 2; \
 	 echo "making $(VENV) with $$python"; "$$python" -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/build.txt
 	$(BIN)/pip install --quiet torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --require-hashes -r requirements/locked.txt
+	$(BIN)/pip install --quiet --require-hashes --no-build-isolation -r requirements/locked.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	$(BIN)/pip check
 	@touch $@
@@ -47,6 +55,14 @@ paper: setup ## the real study: make paper MIMIC=<root> QUESTIONS=<file> (docs/m
 	$(BIN)/dvc config --local core.site_cache_dir "$(CURDIR)/.dvc/tmp/site" # DVC keeps file names there, so identifiers
 	$(BIN)/dvc exp run -n $(NAME) -S study=$(STUDY)
 	@$(BIN)/python -m medattn headline
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check medattn tests
+	$(BIN)/ruff format --check medattn tests
+	$(BIN)/mypy
+
+doctor: setup ## what this machine has for a run, what is missing, and the remedy
+	$(BIN)/python -m medattn doctor
 
 hooks: ## let git refuse commits that hold restricted files
 	git config core.hooksPath .githooks
@@ -69,14 +85,30 @@ chromium:
 exact: setup data ## recompute everything twice without any cache and compare every output's bytes
 	$(BIN)/python -m medattn exact
 
+verify: setup data ## are the recorded results reproduced? checks every hash, then recomputes a clean checkout
+	$(BIN)/python -m medattn verify
+
 experiments: setup ## all variants beside each other: what was changed, and what came of it
 	$(BIN)/dvc exp show --only-changed --drop 'medattn/|requirements|results|reports/|data$$|reference' --no-pager
 
 bench: setup ## measure extraction against the usual way
 	$(BIN)/python -m medattn bench --shape phantom --json results/run/bench.json
 
+# docker, podman or buildah; IMAGE_OPTIONS='--build-arg TORCH=cpu' for the CPU variant
+BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))
+IMAGE ?= medattn
+image: ## build the container image
+	@test -n "$(BUILDER)" || { echo "make image needs docker, podman or buildah"; exit 2; }
+	$(BUILDER) build --build-arg REVISION=$$(git rev-parse HEAD) $(IMAGE_OPTIONS) -t $(IMAGE) .
+
+image-test: ## build the CPU image without a container engine, run the study and the fast tests in it, compare with dvc.lock
+	python3 container/image_test.py
+
 lock: ## pin every dependency again, with hashes (asks the package index)
 	bash requirements/lock
 
+lock-check: ## do the locks match pyproject.toml, and are their hashes those that the index lists?
+	bash requirements/check
+
 clean: ## remove the environment and everything recomputable
-	rm -rf $(VENV) results .pytest_cache
+	rm -rf .venv results .pytest_cache
