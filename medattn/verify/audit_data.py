@@ -14,7 +14,7 @@ from medattn.verify.lock import Entry, Ignored, directory_hash, hash_directory, 
 
 def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
     """Add a mismatch for every file of the study, and of the store inside the repository, that is not as recorded."""
-    name = str(head.params.get("study"))
+    name = head.study
     if is_embedded(head):
         _store(head, findings)
     if not (root / name).is_dir():
@@ -32,7 +32,7 @@ def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> N
 
 def is_embedded(head: Commit) -> bool:
     """Whether a .dvc file of HEAD tracks the study, so that it can be fetched."""
-    return f"{head.params.get('study')}.dvc" in head
+    return f"{head.study}.dvc" in head
 
 
 def ignored(head: Commit, study: str) -> Ignored:

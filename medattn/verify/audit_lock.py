@@ -56,7 +56,7 @@ def _problems(head: Commit, plan: Plan, stage: Stage) -> Iterator[tuple[str, str
                 yield path, f"MD5 {entry.hash[:12]} was read, but stage {made[path][0]} recorded {made[path][1].hash[:12]}"
         elif (held := _held(head, path)) is not None and (problem := _contradiction(entry, held)):
             yield path, problem
-        elif held is None and path in plan.deps and path != head.params.get("study"):
+        elif held is None and path in plan.deps and path != head.study:
             yield path, "is a dependency, but HEAD has no such file"
     for file, keys in plan.params.items():
         yield from _parameters(head, file, keys, stage.params.get(file, {}))

@@ -92,7 +92,7 @@ def _named(head: Commit, contents: Contents) -> Iterator[tuple[str, str]]:
     """Hash -> file of every object that HEAD's lock and data name."""
     entries = [entry for _, entry in outputs(head.lock).values()]
     if is_embedded(head):
-        pointer = f"{head.params['study']}.dvc"
+        pointer = f"{head.study}.dvc"
         tracked = list(read_pointer(head.content[pointer], pointer).values())
         entries += tracked
         for entry in tracked:

@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -55,6 +55,11 @@ class Commit:
     @cached_property
     def params(self) -> dict[str, Any]:
         return _mapping(self.required(PARAMS), f"{PARAMS} of commit {self.name[:12]}")
+
+    @property
+    def study(self) -> str:
+        """The study directory as DVC names it."""
+        return PurePosixPath(str(self.params.get("study"))).as_posix()
 
     @cached_property
     def pipeline(self) -> dict[str, Plan]:

@@ -46,8 +46,9 @@ def compare_files(name: str, recorded: Path, found: Path, tolerance: Tolerance) 
     try:
         compare(recorded, found, differences)
     except UNREADABLE as error:
-        sizes = f"{found.stat().st_size:,} bytes, recorded {recorded.stat().st_size:,}"
-        return Comparison(Verdict.DIFFERENT, why=(f"cannot be read ({sizes}): {error}",))
+        then, now = recorded.read_bytes(), found.read_bytes()
+        said = f"{len(now):,} bytes, recorded {len(then):,}; the first that differs is byte {_first(then, now):,}"
+        return Comparison(Verdict.DIFFERENT, why=(f"cannot be read ({said}): {error}",))
     return differences.comparison()
 
 
@@ -64,8 +65,14 @@ def _bytes(recorded: Path, found: Path, differences: Differences) -> None:
         said = ["is not there" if line is None else texts.short(line) for line in (other, one)]
         differences.different(f"line {number}: {said[0]}, recorded {said[1]}")
         return
-    at = next((at for at, (one, other) in enumerate(zip(then, now, strict=False)) if one != other), min(len(then), len(now)))
-    differences.different(f"byte {at} differs ({len(now):,} bytes, recorded {len(then):,})")
+    differences.different(f"byte {_first(then, now):,} differs ({len(now):,} bytes, recorded {len(then):,})")
+
+
+def _first(recorded: bytes, found: bytes) -> int:
+    """Where the first byte differs, from 0; the shorter length if one continues the other."""
+    length = min(len(recorded), len(found))
+    unequal = np.frombuffer(recorded[:length], np.uint8) != np.frombuffer(found[:length], np.uint8)
+    return int(unequal.argmax()) if unequal.any() else length
 
 
 # --- text -------------------------------------------------------------------------------------------------------------

@@ -49,6 +49,8 @@ class Judge:
                 name: self._drawn(f"{path}/{name}" if name else path, one, known, whole) for name, one in files[path].items()
             }
             overall = worst(one.inside(name) if name else one for name, one in held.items())
+            if overall.verdict is Verdict.IDENTICAL and path not in whole:
+                overall = _different("its hash is not the recorded one, though no file of it differs")
             judged.append(Judged(stage, path, then, now, overall, held))
         return judged
 

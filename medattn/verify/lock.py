@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import md5
@@ -17,6 +17,7 @@ from medattn.release.members import directory_hash as directory_hash  # of DVC's
 LOCK, PIPELINE = "dvc.lock", "dvc.yaml"
 DIRECTORY = ".dir"  # how the hash of a directory ends
 DVC_IGNORES = (".git", ".hg", ".dvc")  # whatever .dvcignore says
+Fill = Callable[[str], str]
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
@@ -46,14 +47,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """A stage as dvc.yaml asks for it. params: file -> keys; None: all of them. cached: outputs that DVC keeps a copy of."""
+    """A stage as dvc.yaml asks for it. params: file -> keys; None: all of them."""
 
     name: str
     command: str
     deps: tuple[str, ...]
     params: Mapping[str, tuple[str, ...] | None]
     outs: tuple[str, ...]
-    cached: frozenset[str]
 
 
 def read_lock(content: bytes, where: str = LOCK) -> dict[str, Stage]:
@@ -100,25 +100,25 @@ def read_pipeline(content: bytes, params: Mapping[str, Any], params_file: str = 
     def filled(text: str) -> str:
         return _REFERENCE.sub(lambda match: str(value_of(params, match[1])), text)
 
+    def path(text: str) -> str:
+        return PurePosixPath(filled(text)).as_posix()  # DVC records "data/" as "data"
+
     try:
         stages = yaml.safe_load(content)["stages"]
-        return {name: _plan(name, stage, filled, params_file) for name, stage in stages.items()}
+        return {name: _plan(name, stage, filled, path, params_file) for name, stage in stages.items()}
     except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{PIPELINE} is not DVC's ({error}): restore it (`git checkout {PIPELINE}`)") from None
 
 
-def _plan(name: str, stage: Mapping[str, Any], filled: Any, params_file: str) -> Plan:
+def _plan(name: str, stage: Mapping[str, Any], filled: Fill, path: Fill, params_file: str) -> Plan:
     listed = [one for kind in ("outs", "metrics", "plots") for one in stage.get(kind, [])]
-    outs = {filled(one) if isinstance(one, str) else filled(next(iter(one))): one for one in listed}
-    cached = {path for path, one in outs.items() if isinstance(one, str) or next(iter(one.values())).get("cache", True)}
+    outs = tuple(path(one if isinstance(one, str) else next(iter(one))) for one in listed)
     wanted: dict[str, tuple[str, ...] | None] = {}
     for one in stage.get("params", []):
         for file, keys in one.items() if isinstance(one, Mapping) else [(params_file, [one])]:
             before = wanted.get(file, ())
             wanted[file] = None if keys is None or before is None else (*before, *keys)
-    return Plan(
-        name, filled(_command(stage["cmd"])), tuple(map(filled, stage.get("deps", []))), wanted, tuple(outs), frozenset(cached)
-    )
+    return Plan(name, filled(_command(stage["cmd"])), tuple(map(path, stage.get("deps", []))), wanted, outs)
 
 
 def value_of(params: Mapping[str, Any], key: str) -> Any:

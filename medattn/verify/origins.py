@@ -20,6 +20,7 @@ from medattn.verify.judge import Judged
 from medattn.verify.lock import Stage, read_lock
 
 EXTRACT = "extract"
+KEY = 64  # letters of a unit's name
 
 
 def same_inputs(recorded: Stage | None, found: Stage | None) -> bool:
@@ -37,12 +38,18 @@ def begun(recorded: Mapping[str, Stage], found: Mapping[str, Stage], judged: Seq
 
 
 def suspects(
-    root: Path, made: Path, stages: Sequence[str], recorded: Mapping[str, Stage], found: Mapping[str, Stage], contents: Contents
+    root: Path,
+    made: Path,
+    recorded: Mapping[str, Stage],
+    found: Mapping[str, Stage],
+    judged: Sequence[Judged],
+    contents: Contents,
 ) -> list[str]:
-    """A line for every cache entry of the workspace that holds the recorded outputs of `stages` instead of what was recomputed.
+    """A line for every cache entry of the workspace that gives other outputs than were recomputed, where it began.
 
-    made: the clone.
+    made: the clone. Outputs that are equivalent put no cache under suspicion: another processor made them.
     """
+    stages = begun(recorded, found, [one for one in judged if one.comparison.verdict is Verdict.DIFFERENT])
     lines = [line for name in stages for line in _run_cache(root, recorded[name], found[name], contents)]
     if EXTRACT in stages:
         lines += _units(root, made)
@@ -77,7 +84,7 @@ def _units(root: Path, made: Path) -> Iterator[str]:
         return
     cache = UnitCache(directory)
     for file in sorted(directory.iterdir()):
-        content = cache.read(file.name)
+        content = cache.read(file.name) if len(file.name) == KEY else None
         if content is None:
             continue
         held = [

@@ -72,7 +72,7 @@ def clone(root: Path, head: Commit, place: Path) -> Path:
     # --no-local: git reads every object and checks it, instead of linking its files
     _run(place, root, "git", *no_hooks, "clone", "--quiet", "--no-local", "--no-checkout", str(root), str(made))
     _run(place, made, "git", *no_hooks, "checkout", "--quiet", "--detach", head.name)
-    study = str(head.params.get("study"))
+    study = head.study
     if is_embedded(head):
         _run(place, made, sys.executable, "-m", "dvc", "pull", "--quiet", f"{study}.dvc")
     elif not PurePosixPath(study).is_absolute():

@@ -49,7 +49,7 @@ def verify(root: Path, options: Options, say: Say) -> Verification:
     for name in ("absolute", "relative", "pixels"):
         tolerance("float64", **{name: getattr(options, name)})  # a bad bound is said before anything else
     head = Commit(root, "HEAD")
-    _protect(root, str(head.params.get("study")))
+    _protect(root, head.study)
     own = against.of_commit(head, "HEAD", "HEAD")
     reference = against.find(root, options.against) if options.against else own
     with tempfile.TemporaryDirectory() as temporary:
@@ -103,7 +103,9 @@ def _compare_workspace(root: Path, head: Commit, contents: Contents, options: Op
     made.tolerance = _bounds(root, options)
     found = outputs(head.lock)
     absent = {path for path in found if not (root / path).exists()}
-    made.judged = Judge(root, contents, made.tolerance, head.ignored).judge(outputs(made.reference.lock), found, absent)
+    made.judged = Judge(root, contents, made.tolerance, head.ignored).judge(
+        outputs(_in_order(head, made.reference.lock)), found, absent
+    )
     say(f"outputs here, compared with {made.reference.title}", True)
     for line in record.output_lines(made.judged):
         say(line, True)
@@ -120,10 +122,10 @@ def _recompute(root: Path, head: Commit, contents: Contents, options: Options, m
         for line in failure:
             say(f"    {line}", True)
         lock = read_lock((repository / LOCK).read_bytes()) if (repository / LOCK).exists() else {}
-        recorded = {name: made.reference.lock[name] for name in _in_order(head, made.reference.lock)}
+        recorded = _in_order(head, made.reference.lock)
         made.judged = Judge(repository, contents, made.tolerance, head.ignored).judge(outputs(recorded), outputs(lock))
         made.begun = origins.begun(recorded, lock, made.judged)
-        made.suspects = origins.suspects(root, repository, made.begun, recorded, lock, contents)
+        made.suspects = origins.suspects(root, repository, recorded, lock, made.judged, contents)
         say(f"compared with {made.reference.title}, tolerances of {made.tolerance.dtype}", True)
         for line in [*record.output_lines(made.judged), *(f"  suspect      {line}" for line in made.suspects)]:
             say(line, True)
@@ -131,10 +133,10 @@ def _recompute(root: Path, head: Commit, contents: Contents, options: Options, m
             say(f"kept: {place.path}", True)
 
 
-def _in_order(head: Commit, lock: Mapping[str, Stage]) -> list[str]:
+def _in_order(head: Commit, lock: Mapping[str, Stage]) -> dict[str, Stage]:
     """The stages of a lock in the order of the flow: DVC appends the one that it has not seen before."""
     known = list(head.pipeline)
-    return sorted(lock, key=lambda name: known.index(name) if name in known else len(known))
+    return {name: lock[name] for name in sorted(lock, key=lambda name: known.index(name) if name in known else len(known))}
 
 
 def _say_context(made: Verification, say: Say) -> None:

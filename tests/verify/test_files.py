@@ -245,7 +245,8 @@ def test_a_file_that_was_cut_off_is_different_and_both_sizes_are_told(compared):
     whole = array(np.zeros((16, 16), np.float32))
     comparison = compared("g.npy", whole, whole[:-1])
     assert comparison.verdict is Verdict.DIFFERENT
-    assert comparison.why[0].startswith(f"cannot be read ({len(whole) - 1:,} bytes, recorded {len(whole):,})")
+    sizes = f"{len(whole) - 1:,} bytes, recorded {len(whole):,}"
+    assert comparison.why[0].startswith(f"cannot be read ({sizes}; the first that differs is byte {len(whole) - 1:,}): ")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.npy", "a.json", "a.csv", "a.safetensors", "a.html", "a.pdf", "a.xyz"])

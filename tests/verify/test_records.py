@@ -44,7 +44,7 @@ def test_the_pipeline_is_read_with_its_parameters_filled_in():
 stages:
   one:
     cmd: run ${study} ${model.id}
-    deps: ["${study}", a.py]
+    deps: ["${study}/", a.py]
     params: [limit, {params.yaml: [model]}]
     outs: [{results/b: {push: false}}, results/c]
     metrics: [{reports/m.json: {cache: false}}]
