@@ -1,6 +1,9 @@
 """The command line: a thin group; every command lives in the module that does its work and is imported when called."""
 
 import sys
+import time
+from copy import copy
+from functools import wraps
 from importlib import import_module
 
 import click
@@ -16,13 +19,17 @@ COMMANDS = {
     "aggregate": ("medattn.aggregate", "command", "Stage 3: captures -> one grid per sample and profile."),
     "metrics": ("medattn.metrics", "command", "Stage 4: grids and answers -> tables."),
     "figures": ("medattn.figures", "command", "Stage 5: tables -> figures."),
+    "describe": ("medattn.describe", "command", "Stage 6: everything -> ro-crate-metadata.json."),
     "ask": ("medattn.ask", "command", "Answer one question about one image, and show where the model looked."),
     "headline": ("medattn.headline", "command", "Print the headline table of the last run."),
     "release": ("medattn.release.pack", "command", "Pack what may be published; refuse anything restricted."),
     "store": ("medattn.release.store", "command", "Check that dvc-store/ holds the embedded study and nothing else."),
+    "doctor": ("medattn.doctor", "command", "Say what this machine has for a run, and what is missing."),
+    "verify": ("medattn.verify", "command", "Check that the recorded results are reproduced."),
     "exact": ("medattn.exact", "command", "Recompute everything and compare every output's bytes."),
     "bench": ("medattn.bench", "command", "Measure extraction against the usual way."),
 }
+STAGES = ("prepare", "extract", "aggregate", "metrics", "figures", "describe")
 
 
 class LazyGroup(click.Group):
@@ -35,11 +42,31 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[name]
-        return getattr(import_module(module), attribute)
+        began = time.monotonic()
+        command = getattr(import_module(module), attribute)
+        return _recorded(command, name, began) if name in STAGES else command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+def _recorded(command: click.Command, stage: str, began: float) -> click.Command:
+    """The command, its run noted in results/run/provenance.json.
+
+    The recorder is imported by name, as commands are: no result depends on it, so no stage must run again when it changes.
+    """
+    run = command.callback
+    assert run is not None  # every stage does something
+
+    @wraps(run)
+    def run_recorded(*args: object, **kwargs: object) -> object:
+        with import_module("medattn.provenance").recorded(stage, began):
+            return run(*args, **kwargs)
+
+    command = copy(command)
+    command.callback = run_recorded
+    return command
 
 
 @click.command(cls=LazyGroup)

@@ -1,11 +1,13 @@
 """dvc.yaml says the truth: each stage lists exactly the code, parameters and files it reads."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
+from medattn.locks import LOCKS
 from tests.import_closure import ROOT, closure
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
@@ -13,6 +15,8 @@ STAGES = PIPELINE["stages"]
 PARAMETERS = yaml.safe_load((ROOT / "params.yaml").read_text())
 TEMPLATES = "medattn/report/templates"  # read by the stage that imports medattn.report
 NOT_RESULTS = {"run"}  # sections that cannot change a result
+STUDY = ("prepare", "extract", "aggregate", "metrics", "figures")  # the stages that study something
+CRATE = "ro-crate-metadata.json"
 
 
 def outputs(stage: dict) -> list[str]:
@@ -20,10 +24,30 @@ def outputs(stage: dict) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def test_the_flow_is_prepare_extract_aggregate_metrics_figures():
-    assert list(STAGES) == ["prepare", "extract", "aggregate", "metrics", "figures"]
+def test_the_flow_is_prepare_extract_aggregate_metrics_figures_and_a_description_of_them():
+    assert list(STAGES) == [*STUDY, "describe"]
     for name, stage in STAGES.items():
-        assert stage["cmd"] == f"python -m medattn {name}"
+        assert stage["cmd"] == f"python -m medattn {name}" and stage["desc"].endswith(".")
+
+
+def test_the_committed_description_is_of_this_pipeline():
+    """DVC takes no dvc.yaml for a dependency, so it would not notice."""
+    graph = {entity["@id"]: entity for entity in json.loads((ROOT / CRATE).read_text())["@graph"]}
+    steps = [graph[step["@id"]] for step in graph["dvc.yaml"]["step"]]
+    assert [(step["name"], step["description"]) for step in steps] == [(name, stage["desc"]) for name, stage in STAGES.items()]
+    for name in STUDY:
+        results = graph[f"#run-{name}"]["result"]
+        made = [one["@id"].strip("#/") for one in (results if isinstance(results, list) else [results])]
+        assert made == outputs(STAGES[name])
+
+
+def test_the_description_is_made_anew_whenever_anything_that_it_hashes_has_changed():
+    made = [path for name in STUDY for path in outputs(STAGES[name])]
+    hashed = ["${study}", "params.yaml", "CITATION.cff", "LICENSE", *(path.as_posix() for path in LOCKS)]
+    assert {dep for dep in STAGES["describe"]["deps"] if not dep.startswith("medattn/")} == {*made, *hashed}
+    assert (
+        outputs(STAGES["describe"]) == [CRATE] and "params" not in STAGES["describe"]
+    )  # all of params.yaml, comments included
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -41,7 +65,7 @@ def test_the_stage_that_makes_pages_depends_on_their_templates_and_no_other_does
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_lists_only_parameters_that_exist(name):
     assert "requirements/locked.txt" in STAGES[name]["deps"]
-    if name != "prepare":
+    if name not in ("prepare", "describe"):
         assert set(STAGES[name]["params"]) <= set(PARAMETERS)
 
 
@@ -55,7 +79,7 @@ def test_extract_reads_no_parameter_that_aggregate_decides():
 
 
 def test_every_parameter_but_those_of_prepare_is_read_by_a_later_stage():
-    later = {name for stage in list(STAGES.values())[1:] for name in stage["params"]}
+    later = {name for stage in STUDY[1:] for name in STAGES[stage]["params"]}
     assert set(PARAMETERS) - later == NOT_RESULTS | {"study_digests", "allow_unpinned", "limit", "conditions"}
 
 
@@ -73,7 +97,7 @@ def test_no_two_stages_share_a_directory_and_none_writes_another_stages_input():
 
 
 def test_the_model_is_not_read_after_extract():
-    for name in ("aggregate", "metrics", "figures"):
+    for name in ("aggregate", "metrics", "figures", "describe"):
         assert not any(dep.startswith("medattn/model/") for dep in STAGES[name]["deps"])
 
 

@@ -18,7 +18,8 @@ from medattn.release import pdf
 PNG = b"\x89PNG\r\n\x1a\n"
 PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"pHYs", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"bKGD"}
 KINDS = {
-    PNG: "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"\x93NUMPY": "a NumPy array (a grid)", b"%PDF": "a PDF", b"PK\3\4": "a zip archive",
+    PNG: "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"\x93NUMPY": "a NumPy array (a grid)", b"%PDF": "a PDF",
+    b"PK\3\4": "a zip archive",
     b"\x1f\x8b": "a gzip archive", b"GIF8": "a GIF picture", b"II*\0": "a TIFF picture", b"MM\0*": "a TIFF picture",
 }  # fmt: skip
 

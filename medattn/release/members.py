@@ -11,9 +11,12 @@ from pathlib import Path
 import yaml
 
 from medattn import disclosure, paths
+from medattn.describe import CRATE
+from medattn.describe.citation import CITATION
 from medattn.errors import InputError
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import TABLES
+from medattn.locks import LOCKS
 from medattn.release.content import kind
 from medattn.release.git_files import contents, last_commit
 from medattn.release.scan import ROW_LEVEL
@@ -21,8 +24,10 @@ from medattn.report.layouts import LAYOUTS
 
 REPORTS = Path("reports")
 LOCK = Path("dvc.lock")
-OUTPUTS = (paths.TABLES, paths.METRICS, paths.FIGURES, paths.LATEX, paths.REPORT)
-CODE = ("medattn/", "requirements/", "reference/")  # dependencies that are no data: they must be those of the run
+SETTINGS = (paths.PARAMS.as_posix(), "dvc.yaml", LOCK.as_posix())
+OUTPUTS = (paths.TABLES, paths.METRICS, paths.FIGURES, paths.LATEX, paths.REPORT, CRATE)
+# dependencies that are no data: they must be those of the run
+CODE = ("medattn/", "requirements/", "reference/", *SETTINGS, CITATION.as_posix(), "LICENSE")
 _REPAIR = "run `dvc repro`"
 
 
@@ -62,6 +67,12 @@ def read(root: Path, licence: str) -> tuple[dict[str, bytes], list[str]]:
     return found, problems
 
 
+def plain(root: Path) -> tuple[str, ...]:
+    """What a release holds besides reports/: settings, the crate, and all that the crate says is distributed with it."""
+    locks = (path.as_posix() for path in LOCKS if os.path.lexists(root / path))
+    return (*SETTINGS, CRATE.as_posix(), CITATION.as_posix(), "LICENSE", *locks)
+
+
 def read_plain(root: Path, name: str) -> bytes:
     """A file beside reports/ that a release holds. Raises InputError if it is absent or a link."""
     path = root / name
@@ -70,7 +81,7 @@ def read_plain(root: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{name} not found: {_REPAIR}") from None
+        raise InputError(f"{name} not found: {_REPAIR}, or restore it (`git checkout {name}`)") from None
 
 
 # --- dvc.lock ---------------------------------------------------------------------------------------------------------
@@ -91,7 +102,7 @@ def directory_hash(hashes: Mapping[str, str]) -> str:
 
 
 def not_recorded(root: Path, stages: Mapping[str, Mapping], found: Mapping[str, bytes]) -> list[str]:
-    """A line for every output below reports/ whose bytes are not those that dvc.lock records, naming the file if it can be told."""
+    """A line for every output that is released and whose bytes dvc.lock does not record, naming the file if it can be told."""
     recorded = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
     problems = []
     for output in map(Path.as_posix, OUTPUTS):
@@ -162,7 +173,7 @@ def _hash_now(path: Path) -> str | None:
 
 
 def table_problems(content: bytes, least: int) -> list[str]:
-    """Columns that name a patient or hold a row's text, and counts of 1 to `least` − 1 patients or samples, of an aggregate table."""
+    """What an aggregate table may not have: columns of one patient or a row's text, counts of 1 to `least` − 1."""
     rows = csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline=""))
     columns = rows.fieldnames or []
     problems = [f"has a column {name!r}: a row is about one patient" for name in columns if name in ROW_LEVEL]

@@ -1,7 +1,8 @@
 """Pack what may be published of a run into one file, or refuse.
 
-Packed: code.json, environment.json, params.yaml, dvc.yaml, dvc.lock, the aggregate reports, and MANIFEST.json, which lists
-each with its size and SHA-256. The same inputs in the same environment give the same bytes.
+Packed: code.json, environment.json, params.yaml, dvc.yaml, dvc.lock, the aggregate reports, ro-crate-metadata.json with what
+it says is distributed (LICENSE, CITATION.cff, lock files), and MANIFEST.json, which lists each with its size and SHA-256. The
+same inputs in the same environment give the same bytes.
 
 Three nets, each of which holds on its own. Names: a file of reports/ that no stage writes to be published is refused. Bytes:
 what lies under an allowed name must be what dvc.lock records. Content: no member may hold an identifier, a question or an
@@ -22,9 +23,12 @@ import click
 import yaml
 
 from medattn import disclosure, paths
+from medattn.describe import CRATE
 from medattn.errors import InputError
 from medattn.params import load as load_params
-from medattn.release import members, provenance, scan
+from medattn.provenance.code import code
+from medattn.provenance.environment import environment
+from medattn.release import members, scan
 from medattn.release.content import line_of, look
 from medattn.release.scan import Restricted, restricted_of
 from medattn.study.schema import Study, read_study, settings
@@ -32,7 +36,6 @@ from medattn.tables import write_bytes
 
 FORMAT = 1
 SUFFIX = ".tar.gz"
-PLAIN = ("params.yaml", "dvc.yaml", "dvc.lock")
 SHOWN = 20  # problems in one message
 # Sizes in dvc.lock are numbers as long as a patient's.
 _SIZE = re.compile(rb"^(\s+size: )\d+$", re.MULTILINE)
@@ -52,12 +55,12 @@ def collect(root: Path) -> Release:
     """Read and look through everything; what is restricted comes first among the problems."""
     params = load_params(root / paths.PARAMS)
     study = read_study(root / params.study)
-    plain = {name: members.read_plain(root, name) for name in PLAIN}
+    plain = {name: members.read_plain(root, name) for name in members.plain(root)}
     stages = members.stages_of(plain["dvc.lock"])
     found, problems = members.read(root, study.licence)
     made = {
-        "code.json": provenance.code(root),
-        "environment.json": provenance.environment(root, settings(study, params)[0].device),
+        "code.json": code(root),
+        "environment.json": environment(root, settings(study, params)[0].device),
     }
     known = members.allowed(study.licence)
     files = (
@@ -66,14 +69,15 @@ def collect(root: Path) -> Release:
     restricted = restricted_of(study, root)
     if 0 < restricted.patients < disclosure.LEAST:
         problems.append(
-            f"{paths.MANIFEST}: {restricted.patients} patients: whoever holds the list of identifiers can undo a hash over fewer than"
+            f"{paths.MANIFEST}: {restricted.patients} patients: whoever holds the list of identifiers can undo a hash over"
+            " fewer than"
             f" {disclosure.LEAST}, and dvc.lock has such hashes: publish a larger run"
         )
     for name, content in files.items():
         problems += [f"{name}: {problem}" for problem in problems_of(name, content, study.licence, restricted, root)]
     if study.licence != "open":
         problems += _run_recorded(root, stages)
-    problems += members.not_recorded(root, stages, found)
+    problems += members.not_recorded(root, stages, found | plain)
     problems += members.stale(root, stages, yaml.safe_load(plain["params.yaml"]))
     return Release(study, files, restricted, problems)
 
@@ -87,7 +91,7 @@ def problems_of(name: str, content: bytes, licence: str, restricted: Restricted,
         yield from members.table_problems(content, least)
     if name == paths.METRICS.as_posix():
         yield from members.number_problems(content, least)
-    if name in PLAIN:
+    if name in members.SETTINGS or name == CRATE.as_posix():
         yield from _absolute(yaml.safe_load(content))
     lines = not name.endswith((".png", ".pdf"))
     said = set()
@@ -182,22 +186,25 @@ def _described(study: Study, files: Mapping[str, bytes], restricted: Restricted)
         f"{len(content):>12,} bytes  {hashlib.sha256(content).hexdigest()[:12]}  {name}"
         for name, content in sorted(files.items())
     ]
-    code = json.loads(files["code.json"])
-    if code["tree"] == "dirty":
+    made_by = json.loads(files["code.json"])
+    if made_by["tree"] == "dirty":
         lines.append(
-            f"note: the working tree is not commit {code['commit'][:12]}: {len(code['changed'])} tracked files differ, {len(code['untracked_code'])} code files"
+            f"note: the working tree is not commit {made_by['commit'][:12]}: {len(made_by['changed'])} tracked files differ,"
+            f" {len(made_by['untracked_code'])} code files"
             " are not tracked; commit before you publish"
         )
     if study.licence == "open":
         return [*lines, f"study {study.about.name} is open: looked for identifiers of MIMIC's forms only"]
     short = (
-        f"; {restricted.too_short} identifiers are shorter than {scan.SHORTEST} characters or have no digit, and were not looked for"
+        f"; {restricted.too_short} identifiers are shorter than {scan.SHORTEST} characters or have no digit, and were not"
+        " looked for"
         if restricted.too_short
         else ""
     )
     return [
         *lines,
-        f"looked for {len(restricted.identifiers):,} identifiers and {restricted.text_count:,} texts of study {study.about.name}{short}",
+        f"looked for {len(restricted.identifiers):,} identifiers and {restricted.text_count:,} texts of study"
+        f" {study.about.name}{short}",
     ]
 
 

@@ -169,7 +169,7 @@ def _ranges(part: bytes) -> Iterator[tuple[int, str]]:
         ):
             codes = range(int(first, 16), min(int(last, 16), int(first, 16) + 65535) + 1)
             if not one:
-                yield from zip(codes, map(_utf16, re.findall(rb"<([0-9A-Fa-f]+)>", several)))
+                yield from zip(codes, map(_utf16, re.findall(rb"<([0-9A-Fa-f]+)>", several)), strict=False)
             elif len(one) <= 4:
                 yield from ((code, chr(min(int(one, 16) + code - codes.start, 0xFFFF))) for code in codes)
             else:

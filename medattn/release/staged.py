@@ -14,28 +14,14 @@ from medattn.release.git_files import contents, git, index, names
 from medattn.release.scan import ROW_LEVEL, of_mimic_form
 
 FOLDERS = ("results", "studies", "data", ".dvc/cache", ".dvc/tmp")
-ARRAYS = {".dcm", ".dicom", ".npy", ".npz", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".h5", ".hdf5", ".parquet",
-          ".feather", ".nii", ".mat", ".sqlite", ".db"}  # fmt: skip
+ARRAYS = {".dcm", ".dicom", ".npy", ".npz", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".h5", ".hdf5",
+          ".parquet", ".feather", ".nii", ".mat", ".sqlite", ".db"}  # fmt: skip
 PACKED = {".gz", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"}
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
 DATA = {
-    ".csv",
-    ".tsv",
-    ".json",
-    ".jsonl",
-    ".txt",
-    ".html",
-    ".tex",
-    ".yaml",
-    ".yml",
-    ".lock",
-    ".md",
-    ".ipynb",
-    ".log",
-    ".xml",
-    ".svg",
-    ".dvc",
-}
+    ".csv", ".tsv", ".json", ".jsonl", ".txt", ".html", ".tex", ".yaml", ".yml", ".lock", ".md", ".ipynb", ".log",
+    ".xml", ".svg", ".dvc",
+}  # fmt: skip
 STORE, REPORTS, TESTS = "dvc-store/", "reports/", "tests/"
 
 

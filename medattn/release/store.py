@@ -43,7 +43,8 @@ def expected(pointer: bytes, read: Callable[[str], bytes | None]) -> tuple[dict[
         listing = read(object_path(hash))
         if listing is None or md5(listing).hexdigest() + ".dir" != hash:
             problems.append(
-                f"{object_path(hash)}: the list of {name}'s files is absent or damaged, so no other object can be told: {_RESTORE}"
+                f"{object_path(hash)}: the list of {name}'s files is absent or damaged, so no other object can be told:"
+                f" {_RESTORE}"
             )
             continue
         wanted |= {object_path(entry["md5"]): f"{name}/{entry['relpath']}" for entry in json.loads(listing)}
@@ -54,7 +55,10 @@ _RESTORE = "restore it (`dvc push data.dvc`, or `git checkout dvc-store`)"
 
 
 def compare(pointer: bytes, hashes: Mapping[str, str], read: Callable[[str], bytes | None]) -> list[str]:
-    """A line for every extra, missing or damaged object. hashes: path of every file in the store -> MD5 of its content ("" for a link)."""
+    """A line for every extra, missing or damaged object.
+
+    hashes: path of every file in the store -> MD5 of its content ("" for a link).
+    """
     wanted, problems = expected(pointer, read)
     if problems:
         return problems

@@ -1,4 +1,4 @@
-"""A release holds aggregates and nothing else: every kind of restricted thing is planted in a small run, and refused by name."""
+"""A release holds aggregates and nothing else: every kind of restricted thing is planted in a small run and refused by name."""
 
 import base64
 import contextlib
@@ -51,6 +51,7 @@ MAKE = """\
 import shutil
 for name in ("results", "reports"):
     shutil.copytree("made/" + name, name, dirs_exist_ok=True)
+shutil.copy("made/ro-crate-metadata.json", ".")
 """
 PIPELINE = """\
 stages:
@@ -65,6 +66,7 @@ stages:
       - reports/figures: {cache: false}
       - reports/latex: {cache: false}
       - reports/index.html: {cache: false}
+      - ro-crate-metadata.json: {cache: false}
     metrics:
       - reports/metrics.json: {cache: false}
 """
@@ -87,7 +89,10 @@ def environment(tmp: Path) -> dict[str, str]:
 
 
 def study_tables(patients: int = PATIENTS) -> dict[str, str]:
-    header = "question_id,role,image_id,study_id,subject_id,finding,zone,baseline_question,question,answer,question_variant,variant_index,strategy"
+    header = (
+        "question_id,role,image_id,study_id,subject_id,finding,zone,baseline_question,question,answer,question_variant"
+        ",variant_index,strategy"
+    )
     questions, images, samples, answers = [header], ["image_id,path,sha256,width,height,subject_id,study_id,view,split"], [], []
     for number in range(1, patients + 1):
         image, study, subject = f"{IMAGE[:-1]}{number}", f"{STUDY[:-1]}{number}", f"{SUBJECT[:-1]}{number}"
@@ -132,10 +137,17 @@ def template(tmp_path_factory) -> Path:
         "dvc.yaml": PIPELINE,
         "medattn/make.py": MAKE,
         "requirements/locked.txt": "click==8.1.0 \\\n    --hash=sha256:00\nnumpy==2.0.0\n",
+        "LICENSE": "Apache License, Version 2.0\n",
+        "CITATION.cff": "cff-version: 1.2.0\n",
+        "made/ro-crate-metadata.json": '{"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": []}\n',
         ".gitignore": "/studies/\n/made/\n/results/\n",
-        "made/reports/tables/by_finding.csv": "finding,n,patients,positives,accuracy\neffusion,60,6,30,0.8\npneumothorax,60,6,withheld,0.75\n",
+        "made/reports/tables/by_finding.csv": (
+            "finding,n,patients,positives,accuracy\neffusion,60,6,30,0.8\npneumothorax,60,6,withheld,0.75\n"
+        ),
         "made/reports/metrics.json": '{\n "accuracy_all": 0.8,\n "n_failed": 0,\n "n_samples": 60\n}\n',
-        "made/reports/latex/by_finding.tex": "% needs \\usepackage{booktabs}\n\\begin{tabular}{lr}effusion & 60\\end{tabular}\n",
+        "made/reports/latex/by_finding.tex": (
+            "% needs \\usepackage{booktabs}\n\\begin{tabular}{lr}effusion & 60\\end{tabular}\n"
+        ),
     }
     for name, content in files.items():
         write(root / name, content)
@@ -144,8 +156,8 @@ def template(tmp_path_factory) -> Path:
     page = html("A tiny study", ["Six invented patients."], [], [Section("Sinks", (), (figure,), ())])
     write(root / "made/reports/index.html", page)
     for command in (
-        ["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"], [sys.executable, "-m", "dvc", "repro", "--quiet"],
-        ["git", "add", "."], ["git", "commit", "--quiet", "-m", "a run"],
+        ["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"],
+        [sys.executable, "-m", "dvc", "repro", "--quiet"], ["git", "add", "."], ["git", "commit", "--quiet", "-m", "a run"],
     ):  # fmt: skip
         subprocess.run(command, cwd=root, env=environment(tmp), check=True, capture_output=True)
     return root
@@ -211,8 +223,9 @@ def test_a_clean_run_is_packed_and_the_same_run_gives_the_same_bytes(repository)
         members = {member.name: tar.extractfile(member).read() for member in tar}
         assert {(member.mtime, member.uid, member.gid, member.uname, member.gname) for member in tar} == {(0, 0, 0, "", "")}
     assert list(members) == sorted(members) == [
-        "MANIFEST.json", "code.json", "dvc.lock", "dvc.yaml", "environment.json", "params.yaml", "reports/figures/sinks.pdf",
-        "reports/figures/sinks.png", "reports/index.html", "reports/latex/by_finding.tex", "reports/metrics.json", "reports/tables/by_finding.csv",
+        "CITATION.cff", "LICENSE", "MANIFEST.json", "code.json", "dvc.lock", "dvc.yaml", "environment.json", "params.yaml",
+        "reports/figures/sinks.pdf", "reports/figures/sinks.png", "reports/index.html", "reports/latex/by_finding.tex",
+        "reports/metrics.json", "reports/tables/by_finding.csv", "requirements/locked.txt", "ro-crate-metadata.json",
     ]  # fmt: skip
     listed = json.loads(members["MANIFEST.json"])
     assert (listed["study"], listed["licence"]) == ("tiny", "credentialed")
@@ -414,6 +427,8 @@ AN_ANSWER = f"{'yes a small effusion is visible on the left'!r}, a question or a
         ("reports/index.html", "<p>Is there evidence of a <b>small</b>&nbsp;effusion in this image?", f"holds {A_QUESTION}"),
         ("params.yaml", f"# see {SUBJECT}\n", f"holds {A_PATIENT}"),
         ("dvc.lock", f"# {QUESTION_ID}-v0-clean\n", f"holds '{QUESTION_ID}-v0-clean', an identifier of the study"),
+        ("ro-crate-metadata.json", f"# {SUBJECT}\n", f"line 2: holds {A_PATIENT}"),
+        ("CITATION.cff", f"# {SUBJECT}\n", f"line 2: holds {A_PATIENT}"),
         ("dvc.yaml", f"# p{SUBJECT}\n", f"holds 'p{SUBJECT}', which has the form of a patient of MIMIC-CXR"),
         ("reports/latex/by_finding.tex", f"% {'QUJD' * 120}\n", "line 3: holds base64: a picture or a file inside the text"),
         ("reports/latex/by_finding.tex", "% /home/ana/mimic\n", "line 3: holds '/home/ana', a home directory of this machine"),
@@ -563,8 +578,8 @@ def test_a_run_of_fewer_than_five_patients_is_not_released(repository):
         write(repository / name.removeprefix("made/"), content)
     record(repository)
     assert refusal(repository) == [
-        "results/manifest.csv: 4 patients: whoever holds the list of identifiers can undo a hash over fewer than 5, and dvc.lock has such"
-        " hashes: publish a larger run"
+        "results/manifest.csv: 4 patients: whoever holds the list of identifiers can undo a hash over fewer than 5, and"
+        " dvc.lock has such hashes: publish a larger run"
     ]
 
 
@@ -572,7 +587,7 @@ def test_without_the_runs_answers_nobody_can_tell_so_nothing_is_released(reposit
     (repository / "results/answers.csv").unlink()
     with pytest.raises(
         InputError,
-        match="results/answers.csv not found, so nobody can tell whether its rows are in the reports: run `dvc repro`",
+        match=r"results/answers\.csv not found, so nobody can tell whether its rows are in the reports: run `dvc repro`",
     ):
         release.run(repository.parent / "release.tar.gz", repository)
 

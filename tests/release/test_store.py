@@ -1,4 +1,4 @@
-"""The store inside the repository holds the embedded study and nothing else, and git refuses a commit that holds restricted files."""
+"""The store inside the repository holds the embedded study and nothing else; git refuses a commit of restricted files."""
 
 import json
 import os
@@ -48,9 +48,10 @@ def template(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / ".githooks", root / ".githooks")
     dvc = [sys.executable, "-m", "dvc"]
     for command in (
-        ["git", "init", "--quiet"], [*dvc, "init", "--quiet"], [*dvc, "remote", "add", "--quiet", "--default", "embedded", "dvc-store"],
-        [*dvc, "add", "--quiet", "data"], [*dvc, "push", "--quiet", "data.dvc"], ["git", "add", "."], ["git", "commit", "--quiet", "-m", "data"],
-        ["git", "config", "core.hooksPath", ".githooks"],
+        ["git", "init", "--quiet"], [*dvc, "init", "--quiet"],
+        [*dvc, "remote", "add", "--quiet", "--default", "embedded", "dvc-store"],
+        [*dvc, "add", "--quiet", "data"], [*dvc, "push", "--quiet", "data.dvc"], ["git", "add", "."],
+        ["git", "commit", "--quiet", "-m", "data"], ["git", "config", "core.hooksPath", ".githooks"],
     ):  # fmt: skip
         subprocess.run(command, cwd=root, env=environment(tmp), check=True, capture_output=True)
     return root
@@ -265,7 +266,7 @@ def test_without_its_packages_the_hook_refuses_rather_than_passes(repository, tm
 
 def test_both_ways_to_switch_the_hook_on_call_the_same_script():
     (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-    (hook,) = repo["hooks"]
+    hook = repo["hooks"][0]
     assert (repo["repo"], hook["entry"], hook["language"]) == ("local", ".githooks/pre-commit", "system")
     assert hook["always_run"] and not hook["pass_filenames"] and os.access(ROOT / hook["entry"], os.X_OK)
 

@@ -1,0 +1,133 @@
+"""What this machine has for a run, what is missing, and the remedy.
+
+Looks and computes nothing: no image but a few is opened, no hash of a weight is taken (`prepare` does both). Exit code 0: the
+study that params.yaml names can run here. 1: something is missing.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+
+from medattn.doctor.line import Line, missing, shown
+from medattn.errors import InputError
+
+Check = Callable[[], Iterable[Line]]
+
+
+def examine(root: Path) -> list[Line]:
+    """Every line of the report, the slowest last. A check that cannot be made is missing, and the others go on."""
+    found: dict[str, object] = {}
+    checks: dict[str, Check] = {
+        "python": lambda: _python(root),
+        "system": lambda: _system(root),
+        "packages": lambda: _packages(root),
+        "tools": lambda: _tools(root, found),
+        "study": lambda: _study(root, found),
+        "disk": lambda: _storage(root, found),
+        "torch": lambda: _compute(found),
+    }
+    lines: list[Line] = []
+    for about, check in checks.items():
+        try:
+            lines += check()
+        except ImportError as error:
+            lines.append(missing(about, f"cannot be checked: {error}", "run `make setup` (image: build it again)"))
+        except (OSError, InputError) as error:
+            lines.append(missing(about, "cannot be checked", str(error)))
+    return lines
+
+
+def _python(root: Path) -> Iterable[Line]:
+    from medattn.doctor import software, system
+
+    return [system.python_line(platform.python_version(), software.project(root)[0])]
+
+
+def _system(root: Path) -> Iterable[Line]:
+    from medattn.doctor import system
+    from medattn.provenance.processor import processor, usable
+
+    yield system.system_line(platform.system(), platform.machine(), system.libc())
+    yield system.processor_line(processor(), usable())
+    yield system.memory_line(*system.memory())
+    yield system.image_line(os.environ, system.other_locks(root))
+    yield system.writable_line(root)
+
+
+def _packages(root: Path) -> Iterable[Line]:
+    from medattn import locks
+    from medattn.doctor import software
+
+    pinned = locks.pins(root, locks.torch_build(locks.installed().get("torch")))
+    return software.package_lines(pinned, locks.differences(pinned, locks.installed()), software.project(root)[1])
+
+
+def _tools(root: Path, found: dict) -> Iterable[Line]:
+    from medattn.doctor import software, storage
+
+    found["dvc"] = software.dvc_settings(root)
+    return [*software.tool_lines(), software.history_line(root, found["dvc"]), storage.remote_line(found["dvc"])]
+
+
+def _study(root: Path, found: dict) -> Iterable[Line]:
+    from medattn.doctor.study import asked
+
+    found["asked"] = asked(root)
+    return found["asked"].lines
+
+
+def _storage(root: Path, found: dict) -> Iterable[Line]:
+    from medattn.doctor import storage
+
+    params, study, _, directory, _ = found.get("asked") or (None,) * 5
+    cache = params is None or params.run.cache
+    shape = storage.shape_of(directory) if directory is not None else None
+    needed = None
+    if shape is not None and params is not None and study is not None:
+        rows = params.extract.generated_rows + 1
+        needed = storage.needed_room(storage.samples_of(study, params), *shape, rows, cache)
+    units = storage.directory_size(storage.unit_cache_of(study, root))
+    dvc = storage.directory_size(storage.dvc_cache_of(found.get("dvc") or {}, root))
+    results = storage.directory_size(root / "results")
+    yield storage.room_line(storage.free_room(root), results + dvc + units, needed)
+    yield from storage.cache_lines(units, dvc, cache, os.environ.get(storage.SWITCH))
+
+
+def _compute(found: dict) -> Iterable[Line]:
+    from medattn.doctor import compute, system
+    from medattn.provenance.gpu import cards
+
+    listed = cards()
+    yield from compute.card_lines(listed)
+    torch = compute.ask_torch()
+    yield compute.torch_line(torch, listed)
+    _, _, model, directory, _ = found.get("asked") or (None,) * 5
+    if model is not None:
+        parameters = compute.parameters_of(directory) if directory is not None else None
+        yield from compute.run_lines(model.device, model.dtype, torch, listed, parameters, system.memory()[1])
+
+
+def verdict(lines: Iterable[Line]) -> str:
+    lacking = list(dict.fromkeys(line.about for line in lines if line.status == "missing"))
+    if not lacking:
+        return "The study that params.yaml names can run here."
+    return f"The study that params.yaml names cannot run here: see {', '.join(lacking)}."
+
+
+@click.command(name="doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(as_json: bool) -> None:
+    """Say what this machine has for a run, what is missing, and the remedy. Exit code 1 if the study cannot run."""
+    lines = examine(Path("."))
+    can_run = all(line.status != "missing" for line in lines)
+    if as_json:
+        click.echo(
+            json.dumps({"can_run": can_run, "verdict": verdict(lines), "lines": [line._asdict() for line in lines]}, indent=1)
+        )
+    else:
+        click.echo("\n".join([*map(shown, lines), "", verdict(lines)]))
+    raise SystemExit(0 if can_run else 1)

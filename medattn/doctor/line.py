@@ -1,0 +1,41 @@
+"""One line of the doctor's report."""
+
+from typing import Literal, NamedTuple
+
+Status = Literal["ok", "note", "missing"]
+
+
+class Line(NamedTuple):
+    """status: missing is what keeps the study from running; a note is worth knowing. remedy: what to do, "" for nothing."""
+
+    status: Status
+    about: str
+    said: str
+    remedy: str = ""
+
+
+def ok(about: str, said: str) -> Line:
+    return Line("ok", about, said)
+
+
+def note(about: str, said: str, remedy: str = "") -> Line:
+    return Line("note", about, said, remedy)
+
+
+def missing(about: str, said: str, remedy: str) -> Line:
+    return Line("missing", about, said, remedy)
+
+
+def size(count: float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(count) < 1000 or unit == "TB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
+
+
+def shown(line: Line) -> str:
+    """The line as it is printed, the remedy on lines of its own."""
+    head = f"{line.status:8}{line.about:14}{line.said}".rstrip()
+    return "\n".join([head, *(f"{'':8}-> {part.strip()}" for part in line.remedy.splitlines())])
