@@ -9,6 +9,8 @@ LOCKS := requirements/build.txt requirements/locked.txt
 STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
 # A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
 TORCH_INDEX ?=
+# Tests of one file share what they made, so a file stays with one worker.
+WORKERS ?= -n auto --maxprocesses 8 --dist loadfile
 
 .PHONY: help repro history setup data paper test test-slow test-browser chromium lint doctor exact verify experiments bench
 .PHONY: image image-test lock lock-check hooks clean
@@ -68,10 +70,10 @@ hooks: ## let git refuse commits that hold restricted files
 	git config core.hooksPath .githooks
 
 test: setup ## run the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: setup ## run the slow tests (minutes)
-	$(BIN)/python -m pytest -m "slow and not browser"
+	$(BIN)/python -m pytest $(WORKERS) -m "slow and not browser"
 
 test-browser: setup chromium ## run the report and the gallery in headless Chromium (installs it as root); screenshots in results/run/
 	MEDATTN_SCREENSHOTS=$${MEDATTN_SCREENSHOTS:-results/run/screenshots} $(BIN)/python -m pytest -m browser

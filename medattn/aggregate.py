@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def collect(directory: Path, manifest: Mapping[str, Mapping[str, str]], params: 
 
 def head_maps(capture: Capture) -> np.ndarray:
     """float32 [layer, head, 256], each summing to 1: where every head looks from the last prompt token."""
-    weights = capture.image_weights[:, :, 0].astype(np.float64)
+    weights = capture.on_image[:, :, 0].astype(np.float64)
     sums = weights.sum(axis=-1, keepdims=True)
     if not np.all(sums > 0):
         raise InputError(f"sample {capture.sample_id!r}: a head gives the image no attention at all")
@@ -136,23 +136,24 @@ def store_of(collected: Collected, manifest: Mapping[str, Mapping[str, str]], pa
     """The bytes of results/grids.safetensors: one tensor per profile, everything else as JSON in its metadata."""
     samples = sorted(collected.made[REFERENCE])
 
-    def stacked(make, shape: tuple[int, ...]) -> np.ndarray:
-        values = [make(sample_id) for sample_id in samples]
+    def stacked(made: Iterable[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+        values = list(made)
         return round_significant(np.stack(values), DIGITS) if values else np.zeros((0, *shape), np.float32)
 
     tensors = {}
     for name, profile in params.profiles.items():
         made = collected.made[name]
-        tensors[name] = stacked(lambda sample_id: to_grid(made[sample_id].layers, profile), (16, 16))
+        tensors[name] = stacked((to_grid(made[sample_id].layers, profile) for sample_id in samples), (16, 16))
         if profile.gqa == "per_group":
-            shape = (shared["key_value_heads"], 16, 16)
-            tensors[f"{name}|groups"] = stacked(lambda sample_id: to_group_grids(made[sample_id], profile), shape)
+            groups = (shared["key_value_heads"], 16, 16)
+            tensors[f"{name}|groups"] = stacked((to_group_grids(made[sample_id], profile) for sample_id in samples), groups)
     reference = dict(zip(samples, tensors[REFERENCE], strict=True))
     sinks = sinks_of_images(reference, manifest, params.sink_z)
     for name, profile in params.profiles.items():
         if profile.sinks == "zero":
+            made = collected.made[name]
             tensors[f"{name}|without_sinks"] = stacked(
-                lambda sample_id: _without_sinks(sample_id, collected.made[name], profile, manifest, sinks), (16, 16)
+                (_without_sinks(sample_id, made, profile, manifest, sinks) for sample_id in samples), (16, 16)
             )
     head_samples = sorted(collected.heads)
     shape = (0, shared["layers"], shared["heads"], 256)

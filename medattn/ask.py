@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -13,6 +14,9 @@ from medattn.errors import InputError
 from medattn.params import Params
 from medattn.params import load as load_params
 from medattn.tables import write_bytes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MODEL = Path("data/model")  # the embedded study's
 SYSTEM, TEMPLATE, ORDER, MAX_NEW_TOKENS = "", "{question}", "question_first", 64
@@ -83,7 +87,7 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
     )
 
 
-def open_picture(path: Path):
+def open_picture(path: Path) -> "Image":
     """The image at `path` as RGB, if it is a complete 8-bit grey or RGB file."""
     from medattn.study.image_files import BadFile, open_image
     from medattn.study.schema import sha256_of

@@ -6,12 +6,14 @@ one batch, rows captured in place. Times are medians over batches. The usual way
 makes it; then the same model is prepared, so that there is never a second copy of the weights.
 """
 
+import contextlib
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import click
 import numpy as np
@@ -28,7 +30,7 @@ from medattn.model.phantom_training import learn_tokenizer
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.study.phantom import make_case
 from medattn.study.wordings import BASELINE_TEMPLATES, wordings
-from medattn.tables import write_bytes
+from medattn.tables import Row, write_bytes
 
 NEW_TOKENS = 20
 ROWS = 5
@@ -66,13 +68,14 @@ class Measured:
 def phantom_shape(device: torch.device) -> Loaded:
     """An untrained float32 model of the phantom's shape. It never ends an answer, so every sample has NEW_TOKENS."""
     tokenizer = learn_tokenizer()
-    return Loaded(phantom.make_model(tokenizer).to(device), phantom.make_processor(tokenizer), device)
+    model = phantom.make_model(tokenizer).to(device)  # type: ignore[arg-type]  # the library's wrapper hides `self`
+    return Loaded(model, phantom.make_processor(tokenizer), device)
 
 
 def medgemma_shape(device: torch.device) -> Loaded:
     """MedGemma-4b's shape, random weights in bfloat16 (8.6 GB). It all but never ends an answer, either."""
     processor = medgemma.make_processor(medgemma.make_tokenizer(learn_tokenizer()))
-    return Loaded(medgemma.make_model().to(device), processor, device)
+    return Loaded(medgemma.make_model().to(device), processor, device)  # type: ignore[arg-type]  # likewise
 
 
 SHAPES = {
@@ -98,16 +101,14 @@ def reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return
-    try:
+    with contextlib.suppress(OSError):  # no /proc, or not allowed: the peak is then that of the whole run
         CLEAR.write_text("5")  # resets VmHWM (proc(5))
-    except OSError:
-        pass  # no /proc, or not allowed: the peak is then that of the whole run
 
 
 @torch.inference_mode()
 def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]) -> Iterator[Answer]:
     """Eager attention, one sample at a time, everything materialised."""
-    model, processor = loaded.model, loaded.processor
+    model, processor = cast(Any, loaded.model), cast(Any, loaded.processor)  # their types leave out what they return
     model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
     for image, question in ((image, question) for image, questions in films for question in questions):
         messages = prompter.messages(question, True)
@@ -172,7 +173,7 @@ def films_of(images: int) -> list[Film]:
     return films
 
 
-def run(shape: Shape, device: torch.device, images: int) -> list[dict[str, object]]:
+def run(shape: Shape, device: torch.device, images: int) -> list[Row]:
     """Both ways over the same films, in both orders of question and image; a row of the table per order."""
     loaded = shape.make(device)
     films = films_of(images)
@@ -192,7 +193,7 @@ def run(shape: Shape, device: torch.device, images: int) -> list[dict[str, objec
     return [{"order": order} | compare(usual[order], ours[order], asked, ends) for order in ORDERS]
 
 
-def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[int]) -> dict[str, object]:
+def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[int]) -> Row:
     """Seconds, ratio, peak memory, and the largest difference between rows, over the samples that both were `asked`.
 
     Row k is compared while the answers agree up to token k: behind another token it is another text's.
@@ -201,7 +202,9 @@ def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[in
     mine = [answer for answer, both in zip(ours.answers, asked, strict=True) if both]
     for (theirs_ids, theirs), (ids, rows) in zip(usual.answers, mine, strict=True):
         theirs_ids = tuple(token for token in theirs_ids if token not in ends)
-        equal = next((k for k, (a, b) in enumerate(zip(theirs_ids, ids)) if a != b), min(len(theirs_ids), len(ids)))
+        equal = next(
+            (k for k, (a, b) in enumerate(zip(theirs_ids, ids, strict=False)) if a != b), min(len(theirs_ids), len(ids))
+        )
         same.append(theirs_ids == ids)
         rows_alike = min(equal, ROWS) + 1
         differences.append(float(np.abs(theirs[:, :, :rows_alike] - rows[:, :, :rows_alike]).max()))

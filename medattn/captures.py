@@ -7,9 +7,10 @@ for hold zeros and are not valid.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
@@ -36,6 +37,13 @@ class Capture:
     @property
     def heads(self) -> int:
         return self.totals.shape[1]
+
+    @property
+    def on_image(self) -> np.ndarray:
+        """image_weights. Raises ValueError where the prompt holds no image."""
+        if self.image_weights is None:
+            raise ValueError(f"the prompt of sample {self.sample_id!r} holds no image")
+        return self.image_weights
 
 
 def bucket_of(image_id: str, buckets: int) -> int:
@@ -70,7 +78,7 @@ def decode(content: bytes) -> tuple[list[Capture], dict]:
     size = int.from_bytes(content[:8], "little")
     metadata = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][METADATA])
     tensors = load(content)
-    return [_capture(key, entry, tensors.get) for key, entry in metadata["samples"].items()], metadata["shared"]
+    return [_capture(key, entry, tensors) for key, entry in metadata["samples"].items()], metadata["shared"]
 
 
 def read_shared(directory: Path) -> dict:
@@ -88,18 +96,19 @@ def read(directory: Path) -> Iterator[Capture]:
             samples = json.loads(file.metadata()[METADATA])["samples"]
             keys = set(file.keys())
             for sample_id, entry in samples.items():
-                yield _capture(sample_id, entry, lambda key: file.get_tensor(key) if key in keys else None)
+                own = [f"{sample_id}|{part}" for part in ("image", "question", "totals")]
+                yield _capture(sample_id, entry, {key: file.get_tensor(key) for key in own if key in keys})
 
 
-def _capture(sample_id: str, entry: dict, tensor: Callable[[str], np.ndarray | None]) -> Capture:
+def _capture(sample_id: str, entry: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Capture:
     return Capture(
         sample_id=sample_id,
         question=entry["question"],
         offsets=tuple((start, end) for start, end in entry["offsets"]),
         valid=np.array(entry["valid"], dtype=bool),
-        image_weights=tensor(f"{sample_id}|image"),
-        question_weights=tensor(f"{sample_id}|question"),
-        totals=tensor(f"{sample_id}|totals"),
+        image_weights=tensors.get(f"{sample_id}|image"),
+        question_weights=tensors[f"{sample_id}|question"],
+        totals=tensors[f"{sample_id}|totals"],
     )
 
 

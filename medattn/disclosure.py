@@ -15,7 +15,7 @@ A withheld count reads WITHHELD in the tables; every other withheld cell is empt
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -28,7 +28,8 @@ PATIENTS = frozenset({"patients", "region_patients", "informative_patients", "sa
 COUNTS = PATIENTS | {"n", "positives", "n_region", "n_truth", "n_correct", "n_incorrect", "n_failed"}
 SHARES = frozenset({
     "accuracy", "accuracy_decided", "flip_rate", "hedge_shift_rate", "unparsed_rate", "margin_valid_share", "margin_agreement",
-    "accuracy_difference", "yes_rate", "agreement_with_clean", "fully_consistent", "any_flip", "hedge_shift", "flip_to_baseline",
+    "accuracy_difference", "yes_rate", "agreement_with_clean", "fully_consistent", "any_flip", "hedge_shift",
+    "flip_to_baseline",
     "consistency", "text_only_agreement", "consistent_but_blind", "pointing_game", "rank_accuracy", "iou_top10", "flip_region",
     "flip_elsewhere", "gated", "region_fallback", "smallest_p",
 })  # fmt: skip
@@ -163,15 +164,17 @@ def _equation(parts: Iterable[int]) -> tuple[int, ...]:
     return (total, *parts)
 
 
-def _next_step(equations: Sequence[tuple[int, ...]], found: Mapping[int, Level], few) -> tuple[int, Level] | None:
+def _next_step(
+    equations: Sequence[tuple[int, ...]], found: Mapping[int, Level], few: Callable[[int], bool]
+) -> tuple[int, Level] | None:
     """A further group to withhold, and how; None where no withheld one can be computed from the shown ones."""
     known = {group for group, level in found.items() if level < Level.COUNTS}
     for equation in equations:  # what is withheld of one total, taken together
         hidden = [part for part in equation[1:] if part not in known]
         together = sum(hidden)
-        if equation[0] in known and hidden and (few(together) or (len(hidden) == 1 and hidden[0] in found)):
-            if (victim := _cheapest([equation], known)) is not None:
-                return victim, max((found[part] for part in hidden if part in found), default=Level.ALL)
+        tells = equation[0] in known and hidden and (few(together) or (len(hidden) == 1 and hidden[0] in found))
+        if tells and (victim := _cheapest([equation], known)) is not None:
+            return victim, max((found[part] for part in hidden if part in found), default=Level.ALL)
     unknown = sorted({group for equation in equations for group in equation} - known)
     if not unknown:
         return None
@@ -264,16 +267,17 @@ def steady_edges(values: np.ndarray, bins: int) -> np.ndarray:
 
 
 def divergence_edges(wording: np.ndarray, finding: np.ndarray, bins: int = 24) -> np.ndarray:
-    """Edges for the divergences of js_contrast, logarithmic where none is 0: the table's and the chart's, which must be the same.
+    """Edges for the divergences of js_contrast, logarithmic where none is 0.
 
-    Two histograms of the same images at different edges would give away how many lie between.
+    The table and the chart take the same: two histograms of the same images at different edges would give away how many
+    lie between.
     """
     both = np.concatenate([wording, finding])
     return 10 ** steady_edges(np.log10(both), bins) if both.min() > 0 else steady_edges(both, bins)
 
 
 def merged_bins(edges: np.ndarray, samples: Sequence[tuple[np.ndarray, Sequence[str]]], least: int = LEAST) -> list[Bin]:
-    """Bars between some of `edges` whose every count is nobody or at least `least` patients, in each sample of (values, patients).
+    """Bars between some of `edges` whose every count, in each sample (values, patients), is nobody or `least` patients or more.
 
     Neighbours are merged until that holds. Values beyond the edges count in the outermost bars, which are drawn one
     step wide however far their values reach. Fewer than two bars are no distribution: [].

@@ -23,7 +23,7 @@ from medattn.errors import InputError
 from medattn.model.checks import agrees_with_eager, cross_attention
 from medattn.model.decode import Decoded, decode, image_features
 from medattn.model.load import Loaded, load
-from medattn.model.prompt import Prompter, PromptSettings
+from medattn.model.prompt import Prompt, Prompter, PromptSettings
 from medattn.params import Params
 from medattn.params import load as load_params
 from medattn.private_files import protect
@@ -56,7 +56,7 @@ class Unit:
 
 def units_of(manifest: Sequence[dict[str, str]]) -> list[Unit]:
     """Manifest rows grouped into units, sorted."""
-    groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    groups: dict[tuple[str, str, str, str, str], list[dict[str, str]]] = {}
     for row in manifest:
         occluded = row["finding"] if row["condition"] in REGIONAL else ""
         key = (row["image_id"], row["condition"], row["strength"], row["shown_image_id"], occluded)
@@ -130,8 +130,8 @@ class Extractor:
         """Every unit, UNITS_AT_ONCE in a batch; a batch is read from the cache if it is there whole, else computed."""
         for batch in batches(units):
             keys = [self.key(unit, batch) for unit in batch]
-            contents = [cache.read(key) for key in keys]
-            if all(content is not None for content in contents):
+            contents = [content for key in keys if (content := cache.read(key)) is not None]
+            if len(contents) == len(keys):
                 for stored, shared in map(captures.decode, contents):
                     yield stored, shared["answers"]
                 continue
@@ -147,7 +147,7 @@ def batches(units: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
         yield from (alike[start : start + UNITS_AT_ONCE] for start in range(0, len(alike), UNITS_AT_ONCE))
 
 
-def capture_of(sample_id: str, prompt, decoded: Decoded) -> Capture:
+def capture_of(sample_id: str, prompt: Prompt, decoded: Decoded) -> Capture:
     """What is stored of a sample's attention: rounded to rounding.CAPTURE_DIGITS digits."""
     image = decoded.image_weights
     return Capture(
@@ -161,7 +161,7 @@ def capture_of(sample_id: str, prompt, decoded: Decoded) -> Capture:
     )
 
 
-def answer_row(sample_id: str, prompt, decoded: Decoded) -> dict[str, object]:
+def answer_row(sample_id: str, prompt: Prompt, decoded: Decoded) -> dict[str, object]:
     """What is stored of a sample's answer: a row of answers.csv."""
 
     def rounded(logits: tuple[float, ...]) -> str:

@@ -41,8 +41,10 @@ def lines(root: Path = Path(".")) -> list[str]:
             for row in csv.DictReader(file)
         ]  # fmt: skip
     widths = [max(len(line[column]) for line in (COLUMNS, *rows)) for column in range(len(COLUMNS))]
-    made = ["  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths)))
-            for line in (COLUMNS, *rows)]  # fmt: skip
+    made = []
+    for first, *others in (COLUMNS, *rows):
+        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        made.append("  ".join([first.ljust(widths[0]), *cells]))
     made.insert(1, "─" * len(made[0]))
     with maps.open(newline="", encoding="utf-8") as file:
         beside = [
@@ -55,7 +57,8 @@ def _sentences(numbers: dict, maps: list[dict]) -> list[str]:
     said = []
     if numbers["accuracy_no_image"] is not None:
         said.append(
-            f"Without the image {_percent(str(numbers['accuracy_no_image']))} of the answers are right; what is neither yes nor no is wrong."
+            f"Without the image {_percent(str(numbers['accuracy_no_image']))} of the answers are right; what is neither yes nor"
+            " no is wrong."
         )
     if numbers["region_enrichment"] is not None:
         best = max(

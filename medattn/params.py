@@ -45,13 +45,24 @@ class Graded(Condition):
         return strengths
 
 
-def _graded(least: float, most: float) -> type[Graded]:
-    """Graded with strengths between `least` and `most`."""
+class Share(Graded):
+    strengths: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
 
-    class Bounded(Graded):
-        strengths: Annotated[list[Annotated[float, Field(ge=least, le=most)]], Field(min_length=1)]
 
-    return Bounded
+class Shift(Graded):
+    strengths: Annotated[list[Annotated[float, Field(ge=-1, le=1)]], Field(min_length=1)]
+
+
+class Blur(Graded):
+    strengths: Annotated[list[Annotated[float, Field(ge=0, le=8)]], Field(min_length=1)]
+
+
+class Pixels(Graded):
+    strengths: Annotated[list[Annotated[float, Field(ge=0, le=256)]], Field(min_length=1)]
+
+
+class Angle(Graded):
+    strengths: Annotated[list[Annotated[float, Field(ge=-180, le=180)]], Field(min_length=1)]
 
 
 class Conditions(Section):
@@ -59,12 +70,12 @@ class Conditions(Section):
 
     clean: Condition
     no_image: Condition | None = None
-    gaussian_noise: _graded(0, 1) | None = None  # standard deviation ÷ range of grey values
-    contrast: _graded(0, 1) | None = None  # loss of range
-    brightness: _graded(-1, 1) | None = None  # shift ÷ range
-    blur: _graded(0, 8) | None = None  # σ in grid cells
-    few_pixels: _graded(0, 256) | None = None  # grid cells' worth of pixels
-    rotation: _graded(-180, 180) | None = None  # degrees, counter-clockwise
+    gaussian_noise: Share | None = None  # standard deviation ÷ range of grey values
+    contrast: Share | None = None  # loss of range
+    brightness: Shift | None = None  # shift ÷ range
+    blur: Blur | None = None  # σ in grid cells
+    few_pixels: Pixels | None = None  # grid cells' worth of pixels
+    rotation: Angle | None = None  # degrees, counter-clockwise
     blank: Condition | None = None
     shuffled_image: Condition | None = None
     occlude_region: Condition | None = None

@@ -45,8 +45,10 @@ def run(params: Params, root: Path = Path(".")) -> str:
 
 def check_layers(params: Params, count: int | None) -> None:
     """Every profile's layers must be among the model's `count` (None: not known here; aggregate checks again)."""
+    if count is None:
+        return
     for name, profile in params.aggregate.profiles.items():
-        outside = [layer for layer in profile.layers if count is not None and not -count <= layer < count]
+        outside = [layer for layer in profile.layers if not -count <= layer < count]
         if outside:
             raise InputError(
                 f"params.yaml: aggregate.profiles.{name}.layers: layer {outside[0]} is out of range: the model has layers"

@@ -23,8 +23,8 @@ LOG = os.environ.get("MEDATTN_ROUNDING")
 class _Nearest:
     """The smallest relative distance of a rounded value to a rounding boundary in this process."""
 
-    def __init__(self) -> None:
-        self.distance, self.count, self.ties = math.inf, 0, 0
+    def __init__(self, log: Path) -> None:
+        self.log, self.distance, self.count, self.ties = log, math.inf, 0, 0
 
     def note(self, scaled: np.ndarray, rounded: np.ndarray) -> None:
         """`scaled`: values in units of their last kept digit; `rounded`: what they were rounded to."""
@@ -38,11 +38,11 @@ class _Nearest:
 
     def write(self) -> None:
         if self.count:
-            with Path(LOG).open("a", encoding="utf-8") as file:
+            with self.log.open("a", encoding="utf-8") as file:
                 file.write(f"{self.distance!r} {self.count} {self.ties}\n")
 
 
-_nearest = _Nearest() if LOG else None
+_nearest = _Nearest(Path(LOG)) if LOG else None
 if _nearest:
     atexit.register(_nearest.write)
 

@@ -5,8 +5,12 @@ processes, or how many numbers another stream has used.
 """
 
 import hashlib
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+
+One = TypeVar("One")
 
 
 def digest_of(*ids: object) -> int:
@@ -20,6 +24,6 @@ def generator(*ids: object) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(digest_of(*ids)))
 
 
-def choose(options: tuple, *ids: object):
+def choose(options: Sequence[One], *ids: object) -> One:
     """One of `options`, decided by `ids` alone."""
     return options[digest_of(*ids) % len(options)]

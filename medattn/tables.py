@@ -6,13 +6,15 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from medattn.errors import InputError
 from medattn.rounding import round_number
 
+Row = dict[str, Any]  # column -> cell: text, number or truth, as its column says; None where there is none
 
-def text_of(value: object) -> str:
+
+def text_of(value: Any) -> str:
     """A table cell: None is empty, truth is true/false, whole numbers are whole, decimals are rounded."""
     if value is None:
         return ""
@@ -79,9 +81,9 @@ def fresh_directory(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
-    """Yields an empty sibling of `path` that becomes `path` when the block ends without an error; nothing stays of a failed one.
+    """Yields an empty sibling of `path` that becomes `path` when the block ends without an error.
 
-    Raises InputError if `path` is there already and holds something.
+    Nothing stays of a failed one. Raises InputError if `path` is there already and holds something.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{path} is there already and not empty: remove it, or choose another directory")

@@ -32,7 +32,8 @@ def manifest_rows() -> list[dict[str, str]]:
                 row = dict.fromkeys(MANIFEST_COLUMNS, "")
                 row |= {
                     "sample_id": f"{image}-{index}-v{variant}-{condition}", "image_id": image, "finding": finding,
-                    "shown_image_id": "" if condition == "no_image" else image, "condition": condition, "variant_index": str(variant), "role": "control" if index else "study",
+                    "shown_image_id": "" if condition == "no_image" else image, "condition": condition,
+                    "variant_index": str(variant), "role": "control" if index else "study",
                 }  # fmt: skip
                 rows.append(row)
     return rows

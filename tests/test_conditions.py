@@ -205,8 +205,10 @@ def test_a_blank_image_is_mid_grey_at_the_models_size():
     assert image.size == (48, 48) and (np.asarray(image) == 128).all()
 
 
-@pytest.mark.parametrize("condition, strength", [("gaussian_noise", "0.1"), ("contrast", "0.4"), ("brightness", "-0.15"), ("blur", "0.2"),
-                                                 ("few_pixels", "4")])  # fmt: skip
+@pytest.mark.parametrize(
+    "condition, strength",
+    [("gaussian_noise", "0.1"), ("contrast", "0.4"), ("brightness", "-0.15"), ("blur", "0.2"), ("few_pixels", "4")],
+)
 def test_photometric_conditions_act_at_the_models_size_and_repeat(condition, strength):
     body = np.ones((100, 100), bool)
     first, second = (conditions.shown(film(ramp(), body), condition, strength, "nodule", 64) for _ in range(2))

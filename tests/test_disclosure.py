@@ -103,7 +103,8 @@ def known_sums(tables: Tables) -> list[Equation]:
         found.append([*both, cell(-1, "metric_summary", ("decision", row["metric"]), "n")])
     for profile, metric, table, key, column in (
         ("decision", "entropy", "by_finding", ("all",), "n"), ("original", "entropy", "by_finding", ("all",), "n"),
-        ("decision", "region_mass", "by_finding", ("all",), "n_region"), ("original", "region_mass", "by_finding", ("all",), "n_region"),
+        ("decision", "region_mass", "by_finding", ("all",), "n_region"),
+        ("original", "region_mass", "by_finding", ("all",), "n_region"),
         ("decision", "zone_mass", "sinks", ("zone_mass",), "n"), ("decision", "entropy", "profiles", ("decision",), "n"),
     ):  # fmt: skip
         found.append([cell(1, "metric_summary", (profile, metric), "n"), cell(-1, table, key, column)])
@@ -111,19 +112,9 @@ def known_sums(tables: Tables) -> list[Equation]:
 
 
 KEY_COLUMNS = (
-    "finding",
-    "sinks",
-    "map",
-    "layer",
-    "head",
-    "strategy",
-    "condition",
-    "strength",
-    "wordings",
-    "answers",
-    "profile",
+    "finding", "sinks", "map", "layer", "head", "strategy", "condition", "strength", "wordings", "answers", "profile",
     "metric",
-)
+)  # fmt: skip
 
 
 def equation(tables: Tables, terms) -> Equation:
@@ -179,7 +170,7 @@ def planted_root(tmp_path, monkeypatch, licence: str = "credentialed"):
                 (opposite,) * 3 if wrong else (said, UNSURE if index == 9 else said, opposite if flips else said)
             )
             number += 1
-    other = dict(zip(PLANTED, [*list(PLANTED)[1:], next(iter(PLANTED))]))
+    other = dict(zip(PLANTED, [*list(PLANTED)[1:], next(iter(PLANTED))], strict=True))
     for name, value in (("IMAGES", images), ("ANSWERS", answers), ("OTHER", other)):
         monkeypatch.setattr(tiny, name, value)
     root = tiny.make_root(tmp_path / licence, tuple(images))

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.clones import dvc, fresh_clone, medattn, run
+from tests.describe.validator import issues
 
 pytestmark = pytest.mark.slow
 
@@ -42,11 +43,8 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def published(clone: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(clone).as_posix(): path.read_bytes()
-        for path in sorted((clone / "reports").rglob("*"))
-        if path.is_file()
-    }
+    files = [clone / "ro-crate-metadata.json", *(path for path in sorted((clone / "reports").rglob("*")) if path.is_file())]
+    return {path.relative_to(clone).as_posix(): path.read_bytes() for path in files}
 
 
 def test_the_planted_traps_are_left_out_and_the_rest_is_answered(clone):
@@ -64,8 +62,9 @@ def test_the_planted_traps_are_left_out_and_the_rest_is_answered(clone):
 
 
 def test_what_is_derived_from_patients_is_the_owners_alone(clone):
-    for place in ("results", STUDY, f"{STUDY}/.cache", ".dvc/cache"):
+    for place in ("results", "results/run", STUDY, f"{STUDY}/.cache", ".dvc/cache"):
         assert (clone / place).stat().st_mode & 0o777 == 0o700, place
+    assert (clone / "results/run/provenance.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_reports_hold_no_identifier_no_text_and_no_radiograph(clone):
@@ -133,6 +132,8 @@ def test_a_release_holds_aggregates_and_refuses_whatever_is_restricted(clone, tm
     medattn(clone, "release", "--out", out)
     with tarfile.open(out) as archive:
         names = archive.getnames()
+        archive.extractall(tmp_path / "crate", filter="data")
+    assert not issues(tmp_path / "crate", tmp_path / "answers")
     assert any(name.endswith("reports/index.html") for name in names) and any(name.endswith("params.yaml") for name in names)
     assert not any("results" in name or name.endswith((".npy", ".safetensors", ".jpg")) for name in names)
     row = table(clone / STUDY / "questions.csv")[0]

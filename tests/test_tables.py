@@ -39,9 +39,14 @@ def test_a_directory_is_replaced_whole_or_not_at_all(tmp_path):
     place = tmp_path / "out"
     place.mkdir()
     (place / "old").write_text("old")
-    with pytest.raises(RuntimeError), fresh_directory(place) as part:
-        (part / "new").write_text("new")
-        raise RuntimeError
+
+    def fails_halfway() -> None:
+        with fresh_directory(place) as part:
+            (part / "new").write_text("new")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        fails_halfway()
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
     with fresh_directory(place) as part:
         (part / "new").write_text("new")

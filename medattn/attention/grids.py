@@ -55,7 +55,7 @@ def combine(capture: Capture, profile: Profile, layers: Sequence[int], key_value
         gate = gates(term_mass, totals[..., PROMPT].sum(axis=-1))
     else:
         gate = equal_gates(len(layers), len(rows))
-    groups = group_maps(capture.image_weights[take].astype(np.float64), key_value_heads, profile.gqa)
+    groups = group_maps(capture.on_image[take].astype(np.float64), key_value_heads, profile.gqa)
     weighted = np.einsum("lgrt,lr->lgt", groups, gate)
     image_share = np.einsum("lr,lr->l", totals[..., IMAGE].mean(axis=1), gate)
     return Made(

@@ -6,7 +6,9 @@ It draws what the tables hold and computes nothing that anyone would quote.
 from pathlib import Path
 
 import click
+import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from medattn import paths
@@ -79,7 +81,7 @@ def _chart(chart: Chart, results: Results, out: Path, dpi: int) -> page.Figure:
     return _kept(chart.draw(results), out, dpi, chart.name, chart.title, caption, alt)
 
 
-def _kept(fig, out: Path, dpi: int, name: str, title: str, caption: str, alt: str) -> page.Figure:
+def _kept(fig: Figure, out: Path, dpi: int, name: str, title: str, caption: str, alt: str) -> page.Figure:
     picture = style.small_png(fig, REPORT_DPI)
     style.save_both(fig, out, name, dpi)
     files = tuple(f"figures/{name}{suffix}" for suffix in (".pdf", ".png"))
@@ -95,7 +97,7 @@ def _example(results: Results, shown: Films, params: Params, out: Path, notes: l
     return _kept(fig, out, params.figures.dpi, "example", EXAMPLE_TITLE, EXAMPLE_CAPTION, EXAMPLE_ALT)
 
 
-def _pictures(results: Results, shown: Films, chosen, overlays: Path, visualizations: Path) -> None:
+def _pictures(results: Results, shown: Films, chosen: pd.DataFrame, overlays: Path, visualizations: Path) -> None:
     questions = sorted(set(chosen.question_id))
     clean = results.clean()
     with tqdm(total=len(chosen) + len(questions), desc="figures", unit="figure") as progress:
@@ -111,7 +113,7 @@ def _pictures(results: Results, shown: Films, chosen, overlays: Path, visualizat
             _save(fig, visualizations / f"{question_id}.png", progress)
 
 
-def _save(fig, path: Path, progress) -> None:
+def _save(fig: Figure, path: Path, progress: tqdm) -> None:
     style.save(fig, path, SCREEN_DPI)
     plt.close(fig)
     progress.update()

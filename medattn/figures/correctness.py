@@ -11,8 +11,12 @@ def draw(table: pd.DataFrame) -> Figure:
     """Cliff's delta per metric with its interval; adjusted p and verdict at the right."""
     fig = style.figure(style.PAGE_MM, 20 + 6 * len(table))
     panel = fig.subplots()
-    dots.draw(panel, *(numbers(table[name]) for name in ("cliffs_delta", "delta_low", "delta_high")), style.BLUE)
-    dots.rows(panel, [f"{name.replace('_', ' ')}  (k = {k})" for name, k in zip(table.metric, table.informative_patients)])
+    values, lows, highs = (numbers(table[name]) for name in ("cliffs_delta", "delta_low", "delta_high"))
+    dots.draw(panel, values, lows, highs, style.BLUE)
+    dots.rows(
+        panel,
+        [f"{name.replace('_', ' ')}  (k = {k})" for name, k in zip(table.metric, table.informative_patients, strict=True)],
+    )
     dots.no_effect(panel)
     panel.set_xlim(-1, 1)
     panel.set_xlabel("Cliff's delta: right against wrong answers, means of the k patients who gave both")

@@ -80,7 +80,7 @@ def _bars(panel: Axes, values: pd.Series, there: pd.Series, correct: pd.Series) 
 
 
 def _merged_bars(panel: Axes, values: pd.Series, rows: pd.DataFrame, apart: bool) -> tuple[float, float] | None:
-    """Draws right and wrong answers, both together in grey if they may not be told apart; the axis' ends, None without a bar."""
+    """Draws right and wrong answers, together in grey where they may not be told apart; the axis' ends, None without a bar."""
     edges, drawn = steady_edges(values.to_numpy(), BINS), False
     groups = [(rows.correct == truth, colour) for truth, _, colour in ANSWERS]
     if not (apart and private.apart([rows.subject_id[some] for some, _ in groups])):

@@ -96,7 +96,7 @@ def overlay(title: str, film: Film, grid: np.ndarray, finding: str | None = None
     axes = fig.subplots()
     show_film(axes, film)
     show_attention(axes, film, grid)
-    if finding in film.regions:
+    if finding is not None and finding in film.regions:
         outline(axes, film.regions[finding], style.TRUE_REGION)
     axes.set_title(wrapped(title), loc="left", fontsize=7)
     return fig
@@ -115,7 +115,7 @@ def wordings(rows: pd.DataFrame, film: Film, grids: list[np.ndarray]) -> Figure:
     fig = style.figure(style.PAGE_MM, 12 + lines * (57 * height / width + 16))
     top = max(map(highest, grids))
     every = fig.subplots(lines, columns, squeeze=False).ravel()
-    for axes, (_, row), grid in zip(every, rows.iterrows(), grids):
+    for axes, (_, row), grid in zip(every, rows.iterrows(), grids, strict=False):  # the last line of axes may not be full
         show_film(axes, film)
         show_attention(axes, film, grid, top)
         if row.ground_truth == "yes" and row.finding in film.regions:

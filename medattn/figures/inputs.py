@@ -76,7 +76,7 @@ def read_results(root: Path, least_patients: int = 1) -> Results:
         raise InputError(f"{store} not found: run `dvc repro aggregate` first")
     with safe_open(store, framework="np") as file:
         without_sinks = f"{PROFILE}|without_sinks"
-        grids = file.get_tensor(without_sinks if without_sinks in file.keys() else PROFILE)
+        grids = file.get_tensor(without_sinks if without_sinks in set(file.keys()) else PROFILE)
         about = json.loads(file.metadata()["medattn"])
     return Results(
         evaluation=_table(root / paths.EVALUATION, "metrics").sort_values("sample_id", ignore_index=True),

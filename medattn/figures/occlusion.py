@@ -9,7 +9,7 @@ from medattn.figures.inputs import numbers
 
 
 def draw(table: pd.DataFrame, pairs: pd.DataFrame, in_private: bool = False) -> Figure:
-    """(a) drop in margin per finding, (b) effect of each question, or hexagons of them, against the attention its region had."""
+    """(a) drop in margin per finding; (b) effect of each question (or hexagons of them) against its region's attention."""
     fig = style.figure(style.PAGE_MM, 72)
     left, right = fig.subplots(1, 2, width_ratios=(1.15, 1))
     style.letter(left, "a")
@@ -22,8 +22,8 @@ def draw(table: pd.DataFrame, pairs: pd.DataFrame, in_private: bool = False) -> 
         (-0.14, "region", style.VERMILLION, "true region hidden"),
         (0.14, "elsewhere", style.BLUE, "as much elsewhere"),
     ):
-        columns = (f"drop_{short}", f"{short}_low", f"{short}_high")
-        dots.draw(left, *(numbers(table[name]) for name in columns), colour, shift, label)
+        values, lows, highs = (numbers(table[name]) for name in (f"drop_{short}", f"{short}_low", f"{short}_high"))
+        dots.draw(left, values, lows, highs, colour, shift, label)
     dots.rows(left, [f"{row.finding}\n(n = {row.n})" for row in table.itertuples()])
     dots.no_effect(left)
     if numbers(table.drop_region).notna().any():

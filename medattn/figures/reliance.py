@@ -11,7 +11,7 @@ SPREAD = 0.035  # of consistency: questions at the same value are drawn beside e
 
 
 def draw(questions: pd.DataFrame, table: pd.DataFrame, in_private: bool = False) -> Figure:
-    """(a) one point per question, or hexagons of questions; (b) reliance per finding with its interval, no image and blank image."""
+    """(a) one point per question, or hexagons of them; (b) reliance per finding with its interval, no image and blank image."""
     fig = style.figure(style.PAGE_MM, 78)
     plane, means = fig.subplots(1, 2, width_ratios=(1.45, 1))
     style.letter(plane, "a")
@@ -59,7 +59,8 @@ def _points(plane: Axes, questions: pd.DataFrame, reliance: pd.Series, consisten
     for index, finding in enumerate(sorted(set(questions.finding[there]))):
         some = there & (questions.finding == finding)
         plane.plot(
-            reliance[some], consistency[some] + _beside(consistency[there])[some[there]], style.MARKERS[index % len(style.MARKERS)],
+            reliance[some], consistency[some] + _beside(consistency[there])[some[there]],
+            style.MARKERS[index % len(style.MARKERS)],
             color=style.COLOURS[index % len(style.COLOURS)], markersize=4, alpha=0.75, markeredgewidth=0, label=finding,
         )  # fmt: skip
     blind = there & (questions.consistent_but_blind == "true")

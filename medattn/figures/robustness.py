@@ -24,7 +24,8 @@ def draw(robustness: pd.DataFrame) -> Figure:
         axes[0].text(0.5, 0.5, "no condition but clean", transform=axes[0].transAxes, ha="center")
         return fig
     for panel, (name, short, label, colour) in zip(axes, PANELS, strict=True):
-        dots.draw(panel, *(numbers(table[column]) for column in (name, f"{short}_low", f"{short}_high")), colour)
+        values, lows, highs = (numbers(table[column]) for column in (name, f"{short}_low", f"{short}_high"))
+        dots.draw(panel, values, lows, highs, colour)
         panel.set_xlabel(label)
         dots.guides(panel)
         panel.xaxis.set_major_locator(MaxNLocator(3))

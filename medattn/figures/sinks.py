@@ -22,7 +22,7 @@ METRICS = {
 
 
 def draw(images: pd.DataFrame, table: pd.DataFrame, in_private: bool = False) -> Figure:
-    """(a) images by number of sinks, merged where they are few; (b) change of each metric when the sinks are zeroed, in % of its value with them."""
+    """(a) images by number of sinks, merged where they are few; (b) change of each metric when they are zeroed, in %."""
     fig = style.figure(style.PAGE_MM, 66)
     left, right = fig.subplots(1, 2)
     style.letter(left, "a")
@@ -50,7 +50,8 @@ def draw(images: pd.DataFrame, table: pd.DataFrame, in_private: bool = False) ->
         table[table.metric.isin(METRICS)].set_index("metric").reindex([name for name in METRICS if name in set(table.metric)])
     )
     before = numbers(some.with_sinks)
-    dots.draw(right, *(100 * numbers(some[name]) / before for name in ("difference", "low", "high")), style.BLUE)
+    values, lows, highs = (100 * numbers(some[name]) / before for name in ("difference", "low", "high"))
+    dots.draw(right, values, lows, highs, style.BLUE)
     dots.rows(right, [METRICS[name] for name in some.index])
     dots.no_effect(right)
     right.set_xlabel("change without the sinks (%), 95 % interval")

@@ -11,7 +11,10 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+from typing import Any
+
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
@@ -31,7 +34,7 @@ HEAT = LinearSegmentedColormap.from_list("heat", matplotlib.colormaps["inferno"]
 RATIO = "PuOr_r"
 TRUE_REGION, BODY = SKY, GREEN  # outlines over grey films and over the attention map
 
-SETTINGS = {
+SETTINGS: dict[Any, object] = {  # Any: Matplotlib lists the names that it knows as a type
     "font.family": "DejaVu Sans",  # comes with Matplotlib: the same glyphs everywhere
     "font.size": 7.5,
     "axes.titlesize": 8,
@@ -84,6 +87,6 @@ def save_both(fig: Figure, directory: Path, name: str, dpi: int) -> None:
     plt.close(fig)
 
 
-def letter(axes, text: str) -> None:
+def letter(axes: Axes, text: str) -> None:
     """The panel's letter, above its top left corner."""
     axes.set_title(text, loc="left", fontweight="bold", fontsize=8)

@@ -20,8 +20,8 @@ THOUGHT_START, THOUGHT_END = "<unused94>", "<unused95>"  # MedGemma 1.5 thinks b
 # Finding -> how an answer may name it (regular expressions, whole words). A finding not listed is known by its last word.
 NAMES: dict[str, str] = {
     "atelectasis": r"atelectas[ie]s|atelectatic",
-    "cardiomegaly": r"cardiomegaly|enlarged (?:heart|cardiac silhouette)|cardiac enlargement|enlargement of the (?:heart|cardiac"
-    r" silhouette)|(?:heart|cardiac silhouette|heart size|cardiac size) (?:\w+ ){0,3}?(?:enlarged|increased)",
+    "cardiomegaly": r"cardiomegaly|enlarged (?:heart|cardiac silhouette)|cardiac enlargement|enlargement of the (?:heart"
+    r"|cardiac silhouette)|(?:heart|cardiac silhouette|heart size|cardiac size) (?:\w+ ){0,3}?(?:enlarged|increased)",
     "consolidation": r"consolidations?|consolidative",
     "edema": r"o?edemas?|pulmonary congestion",
     "enlarged cardiomediastinum": r"(?:enlarged|widened) (?:cardio)?mediastinum|mediastinal widening"
@@ -76,21 +76,28 @@ REWRITES = (
 HEDGE = (
     r"can not (?:be )?(?:\w+ly )?(?:exclude|excluded|rule|ruled|determine|determined|tell|say|assess|assessed|confirm|confirmed"
     r"|evaluate|evaluated|certain|sure|know|known)|(?:not|difficult|hard|impossible|unable|unclear) (?:\w+ )?(?:to|if|whether)"
-    r"|not (?:\w+ly )?(?:ruled out|excluded|certain|sure|clear|possible|confirmed|conclusive|definitive)|may|might|maybe|perhaps"
-    r"|could|possibly|possible|possibility|probably|probable|presumably|presumed|likely|unlikely|questionable|equivocal"
+    r"|not (?:\w+ly )?(?:ruled out|excluded|certain|sure|clear|possible|confirmed|conclusive|definitive)|may|might|maybe"
+    r"|perhaps|could|possibly|possible|possibility|probably|probable|presumably|presumed|likely|unlikely|questionable|equivocal"
     r"|indeterminate|inconclusive|uncertain|uncertainty|unsure|unclear|ambiguous|borderline|suspected|suspicion|suspicious"
     r"|suspect|concern|concerning|suggests?|suggesting|suggestive|suggested|insufficient|inadequate|not enough"
     r"|difficult|limited evaluation|differential|versus|vs"
 )
-NEGATION_BEFORE = r"no|not|none|without|negative|absence|absent|free of|free from|lacks?|lacking|neither|nor|never|clear of|resolved|resolution"
+NEGATION_BEFORE = (
+    r"no|not|none|without|negative|absence|absent|free of|free from|lacks?|lacking|neither|nor|never|clear of|resolved"
+    r"|resolution"
+)
 NEGATION_AFTER = r"not|absent|none|never|negative|ruled out|excluded|resolved|unremarkable"
 AFFIRMATION = (
-    rf"{SEEN}|(?:is|are) there|there (?:is|are|appears? to be|seems? to be)|shows?|showing|demonstrates?|demonstrating|reveals?|revealing"
+    rf"{SEEN}|(?:is|are) there|there (?:is|are|appears? to be|seems? to be)|shows?|showing|demonstrates?|demonstrating|reveals?"
+    rf"|revealing"
     r"|evidence|signs?|consistent with|compatible with|indicative of|indicates?|diagnosed|confirmed|positive|has|have|contains?"
     r"|enlarged|widened|remains?|persistent|exists?"
 )
 # A clause that asks or announces rather than says.
-NO_STATEMENT = r"history of|whether|if|assess|evaluate|evaluating|look for|looking for|question|asks?|asked|determine|check|refers to|defined"
+NO_STATEMENT = (
+    r"history of|whether|if|assess|evaluate|evaluating|look for|looking for|question|asks?|asked|determine|check|refers to"
+    r"|defined"
+)
 
 BARE = re.compile(
     r"(?:(?:the |my )?(?:final |short )?(?:answer|response)(?: to (?:the|this|your) question)?(?: is| would be)?:? ?)?"
@@ -102,7 +109,8 @@ ALONE = (
     (r"(?:(?:it|this|that|the finding|the answer|one|there) )?(?:is |are )?(?:not(?: (?:\w+ly )?(?:"
      + SEEN + r"|the case|there))?|absent|none|negative|incorrect|false)"
      r"(?: (?:in|on) (?:this|the) (?:\w+ )?(?:image|film|radiograph|x-ray|study|view))?", "no"),
-    (r"(?:there (?:is|are) )?(?:no|none)(?: (?:such|acute|significant|obvious|definite|clear|radiographic|cardiopulmonary|visible))*"
+    (r"(?:there (?:is|are) )?(?:no|none)"
+     r"(?: (?:such|acute|significant|obvious|definite|clear|radiographic|cardiopulmonary|visible))*"
      r"(?: (?:evidence|signs?|indication|abnormalit(?:y|ies)|findings?|disease|process))?(?: of (?:this|it|that|one))?"
      r"(?: (?:is|are))?(?: (?:" + SEEN + r"))?(?: (?:now|today|here|currently))?", "no"),
     (r"(?:(?:it|this|that|the finding|one) )?(?:is |are )?(?:definitely |clearly )?(?:present|visible|positive|affirmative"
@@ -229,8 +237,8 @@ def parse_answer(text: str, finding: str | None = None) -> str:
 def answer_margin(logits_yes: Sequence[float], logits_no: Sequence[float]) -> float:
     """logsumexp of the yes forms' logits − that of the no forms', at the first answer position; > 0 leans to yes."""
     sums = []
-    for name, logits in (("yes", logits_yes), ("no", logits_no)):
-        logits = np.asarray(logits, dtype=np.float64)
+    for name, given in (("yes", logits_yes), ("no", logits_no)):
+        logits = np.asarray(given, dtype=np.float64)
         if logits.ndim != 1 or logits.size == 0 or not np.isfinite(logits).all():
             raise ValueError(f"logits of the {name} forms are {logits!r}, expected finite numbers [forms], at least one")
         sums.append(float(special.logsumexp(logits)))

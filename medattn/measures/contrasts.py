@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from medattn.measures import statistics
@@ -110,7 +111,7 @@ def rank_correlation(patients: np.ndarray) -> np.ndarray:
 
 
 def within_patients(
-    values: np.ndarray, group: np.ndarray, strata: np.ndarray, patients: np.ndarray
+    values: ArrayLike, group: ArrayLike, strata: ArrayLike, patients: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     """(names, pairs): patients that hold both groups within one stratum, and their means, float [patient, 2].
 

@@ -9,6 +9,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -113,12 +114,12 @@ def _bootstrap_t(by: _Clusters, draws: int, rng: np.random.Generator) -> tuple[f
         some_means, some_errors = _ratio_and_error(by.sums[drawn], by.sizes[drawn])
         means.append(some_means)
         errors.append(some_errors)
-    gap, errors = np.concatenate(means) - mean, np.concatenate(errors)
+    gap, spread = np.concatenate(means) - mean, np.concatenate(errors)
     if not np.isfinite(gap).all():
         return None
     gap[np.abs(gap) <= TIE * scale] = 0.0
-    flat = errors <= TIE * scale  # a draw of patients all alike: infinitely many errors away, or none
-    studentised = gap / np.where(flat, 1.0, errors)
+    flat = spread <= TIE * scale  # a draw of patients all alike: infinitely many errors away, or none
+    studentised = gap / np.where(flat, 1.0, spread)
     studentised[flat & (gap > 0)], studentised[flat & (gap < 0)] = np.inf, -np.inf
     studentised.sort()
     tail = (1 - CONFIDENCE) / 2
@@ -227,7 +228,7 @@ def sign_flip(sums: np.ndarray, rng: np.random.Generator, draws: int = 10_000) -
     return (extreme + 1) / (draws + 1)
 
 
-def holm(pvalues: np.ndarray) -> np.ndarray:
+def holm(pvalues: ArrayLike) -> np.ndarray:
     """Holm-adjusted p-values of one family, float [n] in the order given. Holm 1979."""
     pvalues = np.asarray(pvalues, dtype=np.float64)
     if pvalues.ndim != 1 or not ((pvalues >= 0) & (pvalues <= 1)).all():

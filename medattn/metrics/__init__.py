@@ -30,12 +30,11 @@ from medattn.metrics.inputs import Store
 from medattn.metrics.places import Places
 from medattn.metrics.references import PlaceOf
 from medattn.metrics.rows import columns, evaluate
-from medattn.metrics.samples import Row
 from medattn.params import Params
 from medattn.private_files import protect
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study
-from medattn.tables import fresh_directory, write_csv
+from medattn.tables import Row, fresh_directory, write_csv
 
 Table = tuple[tuple[str, ...], list[Row]]  # columns, rows
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from medattn.disclosure import Cell, Population
 from medattn.metrics.grid_metrics import REGION, column
-from medattn.metrics.samples import PROFILE, Row
+from medattn.metrics.samples import PROFILE
 from medattn.metrics.summaries import MAIN, SETTINGS
+from medattn.tables import Row
 
 Holds = Callable[[Row], bool] | str | None  # which rows have the value: a test, a column that is not empty, or all
 Spec = Sequence[tuple[tuple[str, ...], Holds]]
@@ -44,19 +45,26 @@ def holding(rows: Iterable[Row], holds: Holds) -> list[Row]:
 
 D = {name: column(PROFILE, name) for name in (*MAIN, *REGION_METRICS, "js_to_clean")}
 BY_STRATEGY: Spec = (
-    ((*N, "unparsed_rate"), None), (interval("accuracy"), "correct"), (("accuracy_decided",), _is("parsed_answer", "yes", "no")),
-    (interval("flip_rate", "flip"), "flip"), (("hedge_shift_rate",), "hedge_shift"), (("mean_margin",), _is("margin_valid", True)),
-    (("margin_valid_share",), "margin_valid"), (("margin_agreement",), "margin_agrees"), (interval("js_to_baseline", "js"), D["js_to_baseline"]),
+    ((*N, "unparsed_rate"), None), (interval("accuracy"), "correct"),
+    (("accuracy_decided",), _is("parsed_answer", "yes", "no")),
+    (interval("flip_rate", "flip"), "flip"), (("hedge_shift_rate",), "hedge_shift"),
+    (("mean_margin",), _is("margin_valid", True)),
+    (("margin_valid_share",), "margin_valid"), (("margin_agreement",), "margin_agrees"),
+    (interval("js_to_baseline", "js"), D["js_to_baseline"]),
 )  # fmt: skip
 BY_FINDING: Spec = (
-    (N, None), (interval("accuracy"), "correct"), (interval("flip_rate", "flip"), "flip"), (("positives",), _is("ground_truth", "yes")),
+    (N, None), (interval("accuracy"), "correct"), (interval("flip_rate", "flip"), "flip"),
+    (("positives",), _is("ground_truth", "yes")),
     (("n_region", "region_patients", *interval("region_enrichment")), D["region_enrichment"]),
-    (("pointing_game",), D["pointing_game"]), (("region_auroc",), D["region_auroc"]), (("zone_enrichment",), D["zone_enrichment"]),
+    (("pointing_game",), D["pointing_game"]), (("region_auroc",), D["region_auroc"]),
+    (("zone_enrichment",), D["zone_enrichment"]),
 )  # fmt: skip
 ROBUSTNESS: Spec = (
-    ((*N, "yes_rate", "agreement_with_clean"), None), (("n_truth", *interval("accuracy"), *interval("accuracy_change", "change")), "correct"),
+    ((*N, "yes_rate", "agreement_with_clean"), None),
+    (("n_truth", *interval("accuracy"), *interval("accuracy_change", "change")), "correct"),
     (interval("flip_rate", "flip"), "flip_to_clean"), (interval("margin_change", "margin"), "margin_change"),
-    (interval("js_to_clean", "js"), D["js_to_clean"]), (("margin_valid_share",), "margin_valid"), (("mean_margin",), _is("margin_valid", True)),
+    (interval("js_to_clean", "js"), D["js_to_clean"]), (("margin_valid_share",), "margin_valid"),
+    (("mean_margin",), _is("margin_valid", True)),
 )  # fmt: skip
 CONSISTENCY: Spec = (
     ((*N, "mean_wordings", *interval("consistency"), "expected_consistency", *interval("fully_consistent", "fully")), None),
@@ -70,8 +78,10 @@ FLIPS: Spec = (
 )  # fmt: skip
 IMAGE_RELIANCE: Spec = (
     ((*N, "consistency"), None), (interval("reliance_no_image", "no_image"), "reliance_no_image"),
-    (interval("reliance_blank", "blank"), "reliance_blank"), (interval("reliance_all_wordings", "all_wordings"), "reliance_all_wordings"),
-    (interval("text_only_agreement", "agreement"), "text_only_agreement"), (interval("consistent_but_blind", "blind"), "consistent_but_blind"),
+    (interval("reliance_blank", "blank"), "reliance_blank"),
+    (interval("reliance_all_wordings", "all_wordings"), "reliance_all_wordings"),
+    (interval("text_only_agreement", "agreement"), "text_only_agreement"),
+    (interval("consistent_but_blind", "blind"), "consistent_but_blind"),
 )  # fmt: skip
 OCCLUSION: Spec = (
     ((*N, *interval("drop_region", "region"), *interval("drop_elsewhere", "elsewhere"), *interval("effect")), None),
@@ -80,9 +90,11 @@ OCCLUSION: Spec = (
 )  # fmt: skip
 HEADLINE: Mapping[str, tuple[str, Holds]] = {
     "accuracy_baseline": ("baseline", "correct"), "accuracy_all": ("clean", "correct"), "flip_rate": ("clean", "flip"),
-    "any_flip_rate": ("asked", "any_flip"), "consistency": ("asked", "consistency"), "margin_valid_share": ("clean", "margin_valid"),
+    "any_flip_rate": ("asked", "any_flip"), "consistency": ("asked", "consistency"),
+    "margin_valid_share": ("clean", "margin_valid"),
     "js_other_wording": ("contrast", "js_other_wording"), "js_other_finding": ("contrast", "js_other_finding"),
-    "region_enrichment": ("clean", D["region_enrichment"]), "accuracy_no_image": ("no_image", "correct"), "n_failed": ("failed", None),
+    "region_enrichment": ("clean", D["region_enrichment"]), "accuracy_no_image": ("no_image", "correct"),
+    "n_failed": ("failed", None),
 }  # fmt: skip
 
 
@@ -94,7 +106,8 @@ def localisation(one: str) -> Spec:
     }
     return (
         (N, None), (("n_region", "region_patients", "region_enrichment"), f"{one}_region_enrichment"),
-        *(((name,), f"{one}_{name}") for name in ("zone_enrichment", "region_mass", "region_auroc", "pointing_game", "rank_accuracy", "iou_top10")),
+        *(((name,), f"{one}_{name}")
+          for name in ("zone_enrichment", "region_mass", "region_auroc", "pointing_game", "rank_accuracy", "iou_top10")),
         (interval("zone_ratio"), both["zone"]), (interval("region_ratio"), both["region"]),
     )  # fmt: skip
 
@@ -103,9 +116,12 @@ class Cells:
     """Collects the cells of all tables, and which groups are parts of one total."""
 
     def __init__(self, tables: Mapping[str, Sequence[Row]], rows: Sequence[Row]) -> None:
-        self.tables, self.cells, self.partitions = tables, [], []
+        self.tables = tables
+        self.cells: list[Cell] = []
+        self.partitions: list[Sequence[int]] = []
         clean = [row for row in rows if row["condition"] == "clean" and row["role"] == "study"]
-        self._wordings, self._of_image = defaultdict(set), defaultdict(set)
+        self._wordings: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+        self._of_image: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
         for row in rows:
             sample = (row["question_id"], row["variant_index"])
             if row["condition"] == "clean" and row["status"] != "failed":

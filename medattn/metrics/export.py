@@ -11,9 +11,7 @@ from medattn.metrics.inputs import Store
 from medattn.metrics.references import PlaceOf
 from medattn.params import Profile
 from medattn.rounding import round_number
-from medattn.tables import fresh_directory, write_bytes
-
-Row = dict[str, object]
+from medattn.tables import Row, fresh_directory, write_bytes
 
 
 def json_bytes(value: object) -> bytes:

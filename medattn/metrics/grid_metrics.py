@@ -9,6 +9,7 @@ from medattn.measures import consistency, localisation, spatial
 from medattn.measures.rotation import comparable_pair
 from medattn.metrics.places import Place, Region
 from medattn.rounding import round_number
+from medattn.tables import Row
 
 NOTES = ("gate_count", "gated", "image_mass")  # what aggregate noted about the grid
 SPATIAL = (
@@ -104,7 +105,7 @@ def similarity_values(p: np.ndarray, baseline: np.ndarray) -> dict[str, float | 
     )
 
 
-def js_to_clean(p: np.ndarray, clean: np.ndarray | None, row: Mapping[str, object], place: Place) -> float | None:
+def js_to_clean(p: np.ndarray, clean: np.ndarray | None, row: Row, place: Place) -> float | None:
     """JS divergence to the same wording's grid on the clean image, bits; of a rotated image on the common support."""
     if clean is None:
         return None

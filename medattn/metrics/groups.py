@@ -11,8 +11,9 @@ from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import average, mean_of
-from medattn.metrics.samples import PROFILE, OtherFindings, Row, study_rows
+from medattn.metrics.samples import PROFILE, OtherFindings, study_rows
 from medattn.rounding import round_number
+from medattn.tables import Row
 
 QUESTION_COLUMNS = (
     "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",
@@ -35,9 +36,9 @@ def by_question(rows: Sequence[Row]) -> dict[tuple, list[Row]]:
     return {key: sorted(groups[key], key=lambda row: row["variant_index"]) for key in sorted(groups)}
 
 
-def answer_counts(rows: Sequence[Row]) -> dict[tuple, Counter]:
+def answer_counts(rows: Sequence[Row]) -> dict[tuple[str, str], Counter[str]]:
     """(condition, strength) -> how often each answer was given to its study questions."""
-    counts = defaultdict(Counter)
+    counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
         if row["role"] == "study" and row["parsed_answer"]:
             counts[row["condition"], row["strength"] or ""][row["parsed_answer"]] += 1
@@ -103,7 +104,7 @@ def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> 
     js_other_wording: baseline wording against its other wordings. Without either there is no value.
     """
     asked = OtherFindings(rows)
-    images = defaultdict(lambda: {"baseline": [], "wording": []})
+    images: defaultdict[str, dict[str, list[Row]]] = defaultdict(lambda: {"baseline": [], "wording": []})
     for row in study_rows(rows):
         if store.grid(variant, row["sample_id"]) is not None:
             images[row["image_id"]]["wording" if row["variant_index"] else "baseline"].append(row)
@@ -112,8 +113,8 @@ def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> 
         if not found["baseline"]:
             continue
         pairs = [(row, other) for row in found["baseline"] for other in asked(row)]
-        grids = [[store.grid(variant, row["sample_id"]) for row in pair] for pair in pairs]
-        other_finding = [consistency.js_divergence(*pair) for pair in grids if pair[1] is not None]
+        grids = [(store.grid(variant, row["sample_id"]), store.grid(variant, other["sample_id"])) for row, other in pairs]
+        other_finding = [consistency.js_divergence(p, q) for p, q in grids if p is not None and q is not None]
         js_finding = round_number(average(other_finding)) if other_finding else None
         js_wording = mean_of(found["wording"], column(variant, "js_to_baseline"))
         js_wording = None if js_wording is None else round_number(js_wording)

@@ -11,17 +11,21 @@ from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, by_patient, present
 from medattn.metrics.references import MAPS, REFERENCES
-from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, Row
+from medattn.metrics.samples import LEAST_PATIENTS, LEVEL
 from medattn.metrics.strategies import adjust
 from medattn.params import Metrics
 from medattn.seeding import generator
+from medattn.tables import Row
 
 COLUMNS = (
     "hypothesis", "claim", "statistic", "effect", "low", "high", "minimum_effect", "patients", "p", "p_adjusted", "verdict",
     "few_patients", "rule", "note",
 )  # fmt: skip
 LEAST_RATIO, LEAST_DIVERGENCE = 1.2, 0.02  # enrichment ratio; bits
-BY_RULE = "supported: adjusted p ≤ 0.05 and effect ≥ minimum; not supported: the interval lies wholly below the minimum; else inconclusive"
+BY_RULE = (
+    "supported: adjusted p ≤ 0.05 and effect ≥ minimum; not supported: the interval lies wholly below the minimum;"
+    " else inconclusive"
+)
 CHECKED = "a check of the loaded model, not a test"
 
 
@@ -98,7 +102,8 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
 
 def upward(numbers: np.ndarray, key: str, intervals: Intervals) -> float:
     """Sign-flip p-value of one number per patient; 1 where their mean does not point the way that is claimed."""
-    return intervals.sign_flip(numbers, key) if math.fsum(numbers) > 0 else 1.0
+    p = intervals.sign_flip(numbers, key) if math.fsum(numbers) > 0 else None
+    return 1.0 if p is None else p
 
 
 def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
@@ -157,7 +162,7 @@ def _h3b(rows: Sequence[Row], store: Store, params: Metrics) -> Row:
 def head_divergences(rows: Sequence[Row], store: Store) -> np.ndarray | None:
     """JS divergences between heads [layer, head, head]: maps averaged over patients within a finding, then over findings."""
     index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
-    maps = defaultdict(lambda: defaultdict(list))
+    maps: defaultdict[str, defaultdict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if row["sample_id"] in index:
             maps[row["finding"]][row["subject_id"]].append(store.heads[index[row["sample_id"]]].astype(np.float64))
@@ -169,7 +174,7 @@ def head_divergences(rows: Sequence[Row], store: Store) -> np.ndarray | None:
         mean = np.mean([np.mean(some, axis=0) for _, some in sorted(by_subject.items())], axis=0)
         grids = mean.reshape(layers, heads, side, side)
         found.append(np.stack([consistency.pairwise_js(layer) for layer in grids]))
-    return np.round(np.mean(found, axis=0), 12)  # so that ties are ties on every processor
+    return np.round(np.stack(found).mean(axis=0), 12)  # so that ties are ties on every processor
 
 
 def _h4(store: Store) -> Row:

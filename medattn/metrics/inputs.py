@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from medattn.errors import InputError
 from medattn.params import Profile
+from medattn.tables import Row
 
 METADATA = "medattn"  # the one metadata key of the grids store
 STATUSES = ("ok", "no_grid", "failed")
@@ -34,12 +35,12 @@ class Store:
     samples: Mapping[str, int]  # sample_id -> row of every grid array
     grids: Mapping[str, np.ndarray]  # profile -> what the profile asks for: without sinks where it zeroes them
     with_sinks: Mapping[str, np.ndarray]  # profile that zeroes sinks -> the unmodified grids
-    notes: Mapping[str, Mapping[str, Mapping]]  # profile -> sample_id -> gate_count, gated, terms, image_mass, rows
-    sinks: Mapping[str, Mapping]  # image_id -> cells, computed, …
+    notes: Mapping[str, Mapping[str, Row]]  # profile -> sample_id -> gate_count, gated, terms, image_mass, rows
+    sinks: Mapping[str, Row]  # image_id -> cells, computed, …
     heads: np.ndarray  # float32 [head sample, layer, head, 256], each [layer, head] sums to 1
     head_samples: Sequence[str]
     key_value_heads: int
-    model: Mapping[str, object]  # what was checked of the model: image_side, cross_attention, agrees_with_eager
+    model: Row  # what was checked of the model: image_side, cross_attention, agrees_with_eager
 
     def grid(self, profile: str, sample_id: str) -> np.ndarray | None:
         """float64 [16, 16], or None where the sample has no grid."""

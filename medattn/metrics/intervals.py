@@ -12,11 +12,11 @@ import numpy as np
 from medattn.measures import contrasts, statistics
 from medattn.params import Metrics
 from medattn.seeding import generator
+from medattn.tables import Row
 
 TOO_FEW = "no interval"  # patients too few or too alike
 LEAST_FOR_RANKS = 10  # below this many patients a BCa interval of a rank measure depends on single patients
-Row = dict[str, object]
-Cells = dict[str, object]
+Cells = Row  # some of a row's cells
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Intervals:
         return _cells(name, short, found.estimate, found.low, found.high, found.method)
 
     def of_patients(self, patients: np.ndarray, key: str, name: str, short: str = "") -> Cells:
-        """{name}, {short}_low, {short}_high, {short}_method: mean over patients [patient, 1], or ratio of means [patient, 2]."""
+        """{name}, {short}_low, _high, _method: the mean over patients [patient, 1], or the ratio of means [patient, 2]."""
         found = contrasts.studentised(patients, self.params.bootstrap_draws, self._rng(key, name)) if len(patients) else None
         return _found(patients, contrasts.mean_or_ratio(patients), found, "bootstrap-t", name, short or name)
 

@@ -8,6 +8,7 @@ import numpy as np
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
 from medattn.study.films import Films
+from medattn.tables import Row
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Place:
     width: int
     height: int
 
-    def region_of(self, row: Mapping[str, object]) -> Region | None:
+    def region_of(self, row: Row) -> Region | None:
         """The true region of an evaluation row's finding; None where it is absent or not known."""
         return self.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
 

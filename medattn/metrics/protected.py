@@ -27,9 +27,10 @@ from medattn.metrics.groups import merged_js_distribution
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import patients
 from medattn.metrics.references import MAPS, PlaceOf, headed
-from medattn.metrics.samples import PROFILE, OtherFindings, Row, baseline_rows, study_rows
+from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows, study_rows
 from medattn.metrics.sink_tables import SINK_IMAGES, compared
 from medattn.metrics.summaries import MAIN
+from medattn.tables import Row
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,12 @@ def all_cells(tables: Mapping[str, Sequence[Row]], of: Sources) -> Cells:
 def _strategy_tests(made: Cells, clean: Sequence[Row]) -> None:
     """Accuracy differences of by_strategy, and flip differences of exposure_order."""
     baseline = {row["question_id"]: row for row in clean if row["variant_index"] == 0}
-    of_strategy = defaultdict(dict)
+    of_strategy: defaultdict[str, dict[str, Row]] = defaultdict(dict)
     for row in clean:
         of_strategy[row["strategy"]][row["question_id"]] = row
     for index, row in enumerate(made.tables["by_strategy"]):
         pairs = [one for one in clean if one["strategy"] == row["strategy"] != "baseline" and one["question_id"] in baseline]
-        sums = defaultdict(int)
+        sums: defaultdict[str, int] = defaultdict(int)
         for one in pairs:
             sums[one["subject_id"]] += int(one["correct"]) - int(baseline[one["question_id"]]["correct"])
         made.add(
@@ -128,7 +129,7 @@ def _localisation_cells(made: Cells, located: Mapping[str, Sequence[Row]]) -> No
 
 def _layer_head_cells(made: Cells, of: Sources) -> None:
     asked, at, known = OtherFindings(of.rows), defaultdict(list), set(of.store.head_samples)
-    found = headed(of.rows, of.store, of.place_of)
+    found = [row for row, _ in headed(of.rows, of.store, of.place_of)]
     compared_with = {row["question_id"] for row in found if any(one["sample_id"] in known for one in asked(row))}
     spec = ((("n", "patients", "region_enrichment", "region_mass"), None),
             (("other_finding_enrichment",), lambda row: row["question_id"] in compared_with))  # fmt: skip
@@ -196,8 +197,8 @@ def _flip_cells(made: Cells, clean: Sequence[Row]) -> None:
 
 
 def _correctness_cells(made: Cells, clean: Sequence[Row]) -> None:
-    within = ("informative_patients", *interval("difference"), "smallest_p", "p", "p_adjusted", *interval("cliffs_delta", "delta"),
-              "verdict", "few_patients")  # fmt: skip
+    within = ("informative_patients", *interval("difference"), "smallest_p", "p", "p_adjusted",
+              *interval("cliffs_delta", "delta"), "verdict", "few_patients")  # fmt: skip
     alike = ("same_wording_patients", *interval("same_wording_difference", "same_wording"))
     for index, row in enumerate(made.tables["correct_incorrect"]):
         name = column(PROFILE, row["metric"])
@@ -208,7 +209,8 @@ def _correctness_cells(made: Cells, clean: Sequence[Row]) -> None:
             (("n_incorrect", "mean_incorrect"), lambda one: not one["correct"]),
         ]
         differences = [
-            (within, lambda one, names=informative: one["subject_id"] in names), (alike, lambda one, names=same: one["subject_id"] in names),
+            (within, lambda one, names=informative: one["subject_id"] in names),
+            (alike, lambda one, names=same: one["subject_id"] in names),
         ]  # fmt: skip
         made.partitions.append(made.add("correct_incorrect", index, means, some, made.samples, whole=False, metric=name))
         made.add("correct_incorrect", index, differences, some, made.samples, whole=False)
@@ -261,7 +263,8 @@ def _hypothesis_cells(made: Cells, of: Sources) -> None:
     }
     about = {
         "H1a": (located["zone"], made.questions), "H1b": (located["region"], made.questions),
-        "H2": (holding(of.contrast, "difference"), made.images), "H3b": ([row for row in of.rows if row["sample_id"] in heads], made.samples),
+        "H2": (holding(of.contrast, "difference"), made.images),
+        "H3b": ([row for row in of.rows if row["sample_id"] in heads], made.samples),
     }  # fmt: skip
     for index, row in enumerate(made.tables["hypotheses"]):
         rows, group = about.get(row["hypothesis"], ([], made.samples))  # H3a and H4 are about the model

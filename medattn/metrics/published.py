@@ -6,8 +6,9 @@ from pathlib import Path
 from medattn.errors import InputError
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import mean_of
-from medattn.metrics.samples import Row, study_rows
+from medattn.metrics.samples import study_rows
 from medattn.study.schema import read_table
+from medattn.tables import Row
 
 COLUMNS = ("quantity", "unit", "published", "ours", "difference", "comparable", "reason", "source")
 SOURCE_COLUMNS = ("quantity", "study", "published", "unit", "source", "comparable", "reason", "ours")

@@ -14,15 +14,17 @@ from medattn.measures import localisation
 from medattn.metrics import grid_metrics
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, by_patient, count_of_patients, mean_of, patients, present
-from medattn.metrics.places import Place
-from medattn.metrics.samples import PROFILE, OtherFindings, Row, baseline_rows
+from medattn.metrics.places import Place, Region
+from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows
 from medattn.params import Metrics
+from medattn.tables import Row
 
 MAPS = ("model", "uniform", "centre", "body", "other_patients", "other_finding")
 REFERENCES = MAPS[1:]
 METRICS = ("zone_enrichment", "region_enrichment", "region_mass", "region_auroc", "pointing_game", "rank_accuracy", "iou_top10")
 LOCALISATION = (
-    "finding", "sinks", "map", "n", "patients", "n_region", "region_patients", *METRICS, "zone_ratio", "zone_ratio_low", "zone_ratio_high",
+    "finding", "sinks", "map", "n", "patients", "n_region", "region_patients", *METRICS, "zone_ratio", "zone_ratio_low",
+    "zone_ratio_high",
     "zone_ratio_method", "region_ratio", "region_ratio_low", "region_ratio_high", "region_ratio_method", "few_patients",
 )  # fmt: skip
 LAYER_HEAD = (
@@ -59,7 +61,8 @@ def located(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks:
     """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
     grids = Grids(store, without_sinks)
     asked = OtherFindings(rows)
-    by_finding = defaultdict(lambda: defaultdict(list))  # (finding, frontal) -> patient -> grids
+    by_finding: defaultdict[tuple[str, bool], defaultdict[str, list[np.ndarray]]]  # (finding, frontal) -> patient -> grids
+    by_finding = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if row["condition"] == "clean" and row["variant_index"] == 0 and (grid := grids(row)) is not None:
             by_finding[row["finding"], place_of(row).frontal][row["subject_id"]].append(grid)
@@ -103,7 +106,8 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
             if not some:
                 continue
             for name in MAPS:
-                key, cells = f"{finding}|{sinks}|{name}", {}
+                key = f"{finding}|{sinks}|{name}"
+                cells: Row = {}
                 for metric, short in (("zone_enrichment", "zone_ratio"), ("region_enrichment", "region_ratio")):
                     _, pairs = by_patient(some, f"model_{metric}", f"{name}_{metric}")
                     pairs = pairs[:0] if name == "model" else pairs
@@ -123,10 +127,11 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
     return table
 
 
-def headed(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row]:
+def headed(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[tuple[Row, Region]]:
     """Clean baseline questions with a true region and maps of every head."""
     known = set(store.head_samples)
-    return [row for row in baseline_rows(rows) if row["sample_id"] in known and place_of(row).region_of(row) is not None]
+    placed = ((row, place_of(row).region_of(row)) for row in baseline_rows(rows) if row["sample_id"] in known)
+    return [(row, region) for row, region in placed if region is not None]
 
 
 def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row]:
@@ -136,9 +141,9 @@ def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row
     Descriptive: no best head may be picked and tested on the same data.
     """
     index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
-    asked, found = OtherFindings(rows), []
-    for row in headed(rows, store, place_of):
-        region = place_of(row).region_of(row)
+    asked = OtherFindings(rows)
+    found: list[tuple[Row, np.ndarray, list[np.ndarray], float]] = []
+    for row, region in headed(rows, store, place_of):
         own = store.heads[index[row["sample_id"]]].astype(np.float64)
         others = [store.heads[index[one["sample_id"]]].astype(np.float64) for one in asked(row) if one["sample_id"] in index]
         coverage = region.coverage.ravel()
@@ -148,9 +153,9 @@ def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row
     for finding in [*sorted({row["finding"] for row, *_ in found}), "all"]:
         some = [entry for entry in found if finding in ("all", entry[0]["finding"])]
         for layer, head in np.ndindex(layers, heads):
-            masses = [mass[layer, head] for _, mass, _, _ in some]
-            enriched = [mass[layer, head] / area for _, mass, _, area in some]
-            other = [average([mass[layer, head] for mass in masses]) / area for _, _, masses, area in some if masses]
+            masses = [mass.item(layer, head) for _, mass, _, _ in some]
+            enriched = [mass.item(layer, head) / area for _, mass, _, area in some]
+            other = [average([mass.item(layer, head) for mass in others]) / area for _, _, others, area in some if others]
             table.append(
                 {
                     "finding": finding,

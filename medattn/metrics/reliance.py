@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from medattn.metrics.groups import by_question
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
-from medattn.metrics.samples import Row, per_finding
+from medattn.metrics.samples import per_finding
 from medattn.params import Metrics
+from medattn.tables import Row
 
 RELIANCE = (
     "question_id", "image_id", "subject_id", "finding", "ground_truth", "wordings", "consistency", "reliance_no_image",
@@ -28,7 +29,8 @@ def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
     reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer; of the
     baseline wording, or the mean over all wordings without the image; where it was asked both ways, answered yes or no,
     and both margins are valid; in nats, > 0: the image speaks for the answer. text_only_agreement: share of wordings
-    whose answer without the image is their clean one. Consistent but blind: all wordings agree, and all text-only answers agree with them.
+    whose answer without the image is their clean one. Consistent but blind: all wordings agree, and all text-only answers
+    agree with them.
     """
     groups = by_question(rows)
     agreed = {row["question_id"]: row for row in questions if row["condition"] == "clean"}

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of, present
-from medattn.metrics.samples import PROFILE, Row, answered, mean_margin, share, study_rows
+from medattn.metrics.samples import PROFILE, answered, mean_margin, share, study_rows
 from medattn.params import Metrics
+from medattn.tables import Row
 
 # Table order; strengths in numerical order.
 ORDER = (
@@ -14,7 +15,8 @@ ORDER = (
     "contrast", "brightness", "blur", "few_pixels",
 )  # fmt: skip
 ROBUSTNESS = (
-    "condition", "strength", "wordings", "n", "n_truth", "patients", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method",
+    "condition", "strength", "wordings", "n", "n_truth", "patients", "accuracy", "accuracy_low", "accuracy_high",
+    "accuracy_method",
     "accuracy_change", "change_low", "change_high", "change_method", "flip_rate", "flip_low", "flip_high", "flip_method",
     "margin_change", "margin_low", "margin_high", "margin_method", "js_to_clean", "js_low", "js_high", "js_method",
     "js_other_finding", "agreement_with_clean", "yes_rate", "margin_valid_share", "mean_margin", "few_patients",
@@ -29,13 +31,13 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
     scale for js_to_clean: what asking about another finding changes in the clean image; none where there is nothing to
     compare, and for rotations, whose grids are smoothed by turning them.
     """
-    intervals, groups = Intervals(params, "robustness"), defaultdict(list)
+    intervals, asked = Intervals(params, "robustness"), defaultdict(list)
     for row in rows:
         if row["role"] == "study" and row["status"] != "failed":
-            groups[row["condition"], row["strength"] or "", "all"].append(row)
+            asked[row["condition"], row["strength"] or "", "all"].append(row)
             if row["variant_index"] == 0:
-                groups[row["condition"], row["strength"] or "", "baseline"].append(row)
-    groups = {key: some for key, some in groups.items() if key[2] == "baseline" or any(row["variant_index"] for row in some)}
+                asked[row["condition"], row["strength"] or "", "baseline"].append(row)
+    groups = {key: some for key, some in asked.items() if key[2] == "baseline" or any(row["variant_index"] for row in some)}
     clean = {(row["question_id"], row["variant_index"]): row for row in study_rows(rows)}
     scale, table = mean_of(contrast, "js_other_finding"), []
     for condition, strength, wordings in sorted(

@@ -10,6 +10,7 @@ from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store, profile_of
 from medattn.metrics.places import Place, Places
 from medattn.rounding import round_number
+from medattn.tables import Row
 
 IDENTITY = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "study_id", "subject_id",
@@ -20,7 +21,6 @@ ANSWER = (
     "answer", "ground_truth", "parsed_answer", "correct", "status", "margin", "forms_probability", "margin_valid",
     "margin_agrees", "flip", "hedge_shift", "flip_to_clean", "margin_change",
 )  # fmt: skip
-Row = dict[str, object]  # typed values; None where there is none
 
 
 def columns(store: Store) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def _answer(sample: Mapping[str, str], said: Mapping[str, str]) -> Row:
     values |= {"answer": said["answer_text"], "parsed_answer": parsed, "correct": None if truth is None else parsed == truth}
     logits = (_numbers(said[name], name, sample_id) for name in ("yes_logits", "no_logits"))
     margin = round_number(measure.answer_margin(*logits))
-    probability = round_number(*_numbers(said["forms_probability"], "forms_probability", sample_id))
+    (probability,) = map(round_number, _numbers(said["forms_probability"], "forms_probability", sample_id))
     valid = measure.margin_valid(probability)
     agrees = (margin > 0 if parsed == "yes" else margin < 0) if valid and parsed in ("yes", "no") else None
     values |= {"margin": margin, "forms_probability": probability, "margin_valid": valid, "margin_agrees": agrees}

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from medattn.metrics.intervals import mean_of
+from medattn.tables import Row
 
 PROFILE = "decision"  # what the statistics use
 LEVEL = 0.05  # of every test
 LEAST_PATIENTS = 6  # with fewer no p-value can reach LEVEL
-Row = dict[str, object]
 
 
 def study_rows(rows: Sequence[Row], condition: str = "clean") -> list[Row]:

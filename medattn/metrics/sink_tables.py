@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from medattn.metrics import grid_metrics
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
 from medattn.metrics.references import Grids, PlaceOf
-from medattn.metrics.samples import PROFILE, Row, study_rows
+from medattn.metrics.samples import PROFILE, study_rows
 from medattn.params import Metrics
+from medattn.tables import Row
 
 METRICS = (*grid_metrics.SPATIAL, *grid_metrics.ZONE, *grid_metrics.REGION[:-1])
 SINKS = ("metric", "n", "patients", "with_sinks", "without_sinks", "difference", "low", "high", "method", "few_patients")
@@ -31,7 +34,8 @@ def sink_images(rows: Sequence[Row], store: Store) -> list[Row]:
         cells = dict.fromkeys(SINK_IMAGES[3:])
         if found and found["computed"]:
             position = found["position"]
-            masses = [math.fsum(store.grid(PROFILE, row["sample_id"]).ravel()[found["cells"]]) for row in some]
+            grids = (store.grid(PROFILE, row["sample_id"]) for row in some)
+            masses = [math.fsum(grid.ravel()[found["cells"]]) for grid in grids if grid is not None]
             cells |= {
                 "sinks": len(found["cells"]),
                 "position_sinks": None if position is None else len(position),
@@ -77,9 +81,9 @@ def compared(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[tuple
     kept, zeroed = Grids(store, without_sinks=False), Grids(store, without_sinks=True)
     found = []
     for row in study_rows(rows):
-        pair = [grids(row) for grids in (kept, zeroed)]
-        if all(grid is not None for grid in pair):
-            found.append((row, *(_metrics(grid, row, place_of) for grid in pair)))
+        before, after = kept(row), zeroed(row)
+        if before is not None and after is not None:
+            found.append((row, _metrics(before, row, place_of), _metrics(after, row, place_of)))
     return found
 
 
@@ -89,12 +93,12 @@ def _line(name: str, some: Sequence[Row], kept: float | None, zeroed: float | No
         **count_of_patients(some),
         "with_sinks": kept,
         "without_sinks": zeroed,
-        "difference": None if zeroed is None else zeroed - kept,
+        "difference": None if zeroed is None or kept is None else zeroed - kept,
         **{bound: cells[f"{short}_{bound}"] for bound in ("low", "high", "method")},
     }
 
 
-def _metrics(grid, row: Row, place_of: PlaceOf) -> Row:
+def _metrics(grid: np.ndarray, row: Row, place_of: PlaceOf) -> Row:
     place = place_of(row)
     region = place.region_of(row)
     return (

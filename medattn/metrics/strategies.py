@@ -8,9 +8,10 @@ import numpy as np
 from medattn.measures.statistics import holm
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
-from medattn.metrics.samples import PROFILE, Row, answered, mean_margin, share, study_rows
+from medattn.metrics.samples import PROFILE, answered, mean_margin, share, study_rows
 from medattn.params import Metrics
 from medattn.study.strategy_labels import BASELINE, CANONICAL, OTHER
+from medattn.tables import Row
 
 STRATEGIES = (BASELINE, *CANONICAL, OTHER)
 BY_STRATEGY = (
@@ -116,7 +117,7 @@ def exposure_order(rows: Sequence[Row], exposure: Mapping[str, float], params: M
                 "more_exposure": exposure[more],
                 **cells,
                 "verdict": verdict,
-            }  # fmt: skip
+            }
         )
     if table:
         verdicts = {row["verdict"] for row in table}

@@ -1,5 +1,7 @@
 """Keys and values in buffers of their final size: growing by concatenation copies all of them for every token."""
 
+from typing import Any
+
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
@@ -19,11 +21,13 @@ class _Buffered(DynamicLayer):
         )
         self.is_initialized = True
 
-    def update(self, key_states, value_states, *args, **kwargs) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         end = self.length + key_states.shape[-2]
-        for buffer, states in zip(self.buffers, (key_states, value_states)):
+        for buffer, states in zip(self.buffers, (key_states, value_states), strict=True):
             buffer[:, :, self.length : end] = states
         self.length = end
         return self._view()

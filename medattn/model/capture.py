@@ -9,9 +9,10 @@ prefill, and the token just fed during decoding.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -49,10 +50,7 @@ def last_row_weights(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor 
     scores = (last.to(dtype) @ key.to(dtype).transpose(2, 3)).view(batch, heads, -1) * scaling
     if mask is not None:
         row = mask[:, :, -1, : scores.shape[-1]]
-        if row.dtype == torch.bool:
-            scores = scores.masked_fill(~row, -torch.inf)
-        else:
-            scores = scores + row.to(dtype)
+        scores = scores.masked_fill(~row, -torch.inf) if row.dtype == torch.bool else scores + row.to(dtype)
     return scores.softmax(dim=-1)
 
 
@@ -66,15 +64,24 @@ def last_row_output(weights: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     return (grouped @ value.to(weights.dtype)).view(batch, 1, heads, -1).to(value.dtype)
 
 
-def _attention(module, query, key, value, attention_mask, scaling=None, **kwargs):
+def _attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
     recorder = _active.get()
     wanted = recorder is not None and recorder.enabled
     single = query.shape[2] == 1
-    weights = last_row_weights(query, key, attention_mask, scaling) if wanted or single else None
-    if wanted:
-        recorder.row.append(weights)
-    if single:  # the row is all there is: its weights give the output, too
-        return last_row_output(weights, value), None
+    if wanted or single:
+        weights = last_row_weights(query, key, attention_mask, scaling)
+        if recorder is not None and wanted:
+            recorder.row.append(weights)
+        if single:  # the row is all there is: its weights give the output, too
+            return last_row_output(weights, value), None
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
 
 
@@ -83,7 +90,7 @@ AttentionInterface.register(NAME, _attention)
 AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
-def use_capture(model: torch.nn.Module) -> None:
+def use_capture(model: PreTrainedModel) -> None:
     """Route the language model's attention through this module; the vision tower keeps SDPA."""
     if getattr(model.config.text_config, "attn_logit_softcapping", None) is not None:
         raise InputError(

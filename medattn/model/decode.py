@@ -6,9 +6,11 @@ share up to the image's end is prefilled once per image; finished wordings leave
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from medattn.errors import InputError
@@ -68,7 +70,7 @@ class _Batch:
         self.padding = np.array([self.width - len(prompt) for prompt in prompts])
         self.lengths = torch.tensor([len(prompt) for prompt in prompts], device=loaded.device)
         self.features, self.images = features, torch.tensor(images, device=loaded.device)
-        pad = self.model.config.text_config.pad_token_id
+        pad = loaded.text_config.pad_token_id
         ids = np.full((len(prompts), self.width), pad, dtype=np.int64)
         real = np.ones(ids.shape, dtype=bool)
         for row, prompt in enumerate(prompts):
@@ -76,7 +78,7 @@ class _Batch:
             ids[row, self.prefix + self.padding[row] :] = prompt.ids[self.prefix :]
             real[row, self.prefix : self.prefix + self.padding[row]] = False
         self.ids, self.real = (torch.from_numpy(array).to(loaded.device) for array in (ids, real))
-        self.cache = buffered_cache(self.model.config.text_config.num_hidden_layers, self.width + new_tokens)
+        self.cache = buffered_cache(loaded.text_config.num_hidden_layers, self.width + new_tokens)
 
     def position(self, row: int, token: np.ndarray) -> np.ndarray:
         """Where tokens of prompt `row` lie along the key axis."""
@@ -116,7 +118,7 @@ class _Batch:
         features = None if self.features is None else self.features[self.images]
         if self.prefix:
             recorder.enabled = False
-            count, features = len(self.features), None
+            count, features = len(cast(torch.Tensor, self.features)), None  # the prefix holds the image
             ids, where = (array[:1, : self.prefix].expand(count, -1) for array in (self.ids, positions))
             self._forward(ids, self._visible(0, self.prefix, 1), where, self.features)
             recorder.enabled = True
@@ -140,7 +142,7 @@ def _largest(logits: torch.Tensor) -> torch.Tensor:
     return (logits.round(decimals=DECIMALS) if logits.dtype == torch.float64 else logits).argmax(dim=-1)
 
 
-def end_tokens(model: torch.nn.Module) -> set[int]:
+def end_tokens(model: PreTrainedModel) -> set[int]:
     """Ids that end an answer."""
     ids = model.generation_config.eos_token_id
     return set(ids if isinstance(ids, (list, tuple)) else [ids])
@@ -160,7 +162,7 @@ def decode(
     features [image, 256, width], None for text only; images: which of them each prompt is about (None: all the first).
     Raises InputError if prompt and answer exceed the sliding window, beyond which image tokens would drop out of sight.
     """
-    longest, window = max(len(prompt) for prompt in prompts), loaded.model.config.text_config.sliding_window
+    longest, window = max(len(prompt) for prompt in prompts), cast(int, loaded.text_config.sliding_window)
     if longest + max_new_tokens > window:
         raise InputError(
             f"a prompt of {longest} tokens and an answer of {max_new_tokens} exceed the model's window of {window}: "

@@ -1,7 +1,15 @@
 """The last decoder layer, computed at the last position only: nothing reads what it makes of the others."""
 
+from typing import Any
+
+import torch
 from torch import nn
-from transformers.models.gemma3.modeling_gemma3 import apply_rotary_pos_emb
+from transformers import Cache
+from transformers.models.gemma3.modeling_gemma3 import (
+    Gemma3DecoderLayer,
+    Gemma3ForConditionalGeneration,
+    apply_rotary_pos_emb,
+)
 
 
 class LastPositionLayer(nn.Module):
@@ -10,11 +18,20 @@ class LastPositionLayer(nn.Module):
     Earlier positions leave their keys and values in the cache and go no further.
     """
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: Gemma3DecoderLayer) -> None:
         super().__init__()
         self.layer = layer
 
-    def forward(self, hidden_states, *, position_embeddings, attention_mask, position_ids, past_key_values=None, **kwargs):
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        *,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor],
+        attention_mask: torch.Tensor,
+        position_ids: torch.Tensor,
+        past_key_values: Cache | None = None,
+        **kwargs: Any,
+    ) -> torch.Tensor:
         if past_key_values is not None and hidden_states.shape[1] > 1:
             attention = self.layer.self_attn
             earlier = self.layer.input_layernorm(hidden_states[:, :-1])
@@ -32,7 +49,7 @@ class LastPositionLayer(nn.Module):
         )  # fmt: skip
 
 
-def use_last_position(model: nn.Module) -> None:
+def use_last_position(model: Gemma3ForConditionalGeneration) -> None:
     """Wrap the last decoder layer of `model`, in place."""
     layers = model.model.language_model.layers
     if not isinstance(layers[-1], LastPositionLayer):

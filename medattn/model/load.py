@@ -3,10 +3,18 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    Gemma3ForConditionalGeneration,
+    Gemma3Processor,
+    Gemma3TextConfig,
+    SiglipVisionConfig,
+)
 
 from medattn.errors import InputError
 from medattn.model.capture import use_capture
@@ -23,25 +31,29 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.
 class Loaded:
     """A model in evaluation mode whose attention is captured, and its processor."""
 
-    model: torch.nn.Module
-    processor: object
+    model: Gemma3ForConditionalGeneration
+    processor: Gemma3Processor
     device: torch.device
+
+    @property
+    def text_config(self) -> Gemma3TextConfig:
+        return cast(Gemma3TextConfig, self.model.config.text_config)
 
     @property
     def shape(self) -> dict[str, int]:
         """Layers, heads, key/value heads and image tokens."""
-        text = self.model.config.text_config
+        text = self.text_config
         return {
             "layers": text.num_hidden_layers,
             "heads": text.num_attention_heads,
             "key_value_heads": text.num_key_value_heads,
-            "image_tokens": self.model.config.mm_tokens_per_image,
+            "image_tokens": cast(int, self.model.config.mm_tokens_per_image),
         }
 
     @property
     def image_side(self) -> int:
         """Pixels along each side of the square that the vision tower sees."""
-        return self.model.config.vision_config.image_size
+        return cast(int, cast(SiglipVisionConfig, self.model.config.vision_config).image_size)
 
 
 def choose_device(name: str) -> torch.device:
@@ -53,7 +65,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def prepare_model(model: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+def prepare_model(model: Gemma3ForConditionalGeneration, device: torch.device) -> Gemma3ForConditionalGeneration:
     """Evaluation mode, capture in place, float32 and float64 throughout their own dtype, on `device`."""
     if model.config.model_type != "gemma3":
         raise InputError(f"the model's type is {model.config.model_type!r}: only gemma3 models can be captured")
@@ -69,7 +81,7 @@ def prepare_model(model: torch.nn.Module, device: torch.device) -> torch.nn.Modu
     return model
 
 
-def redraw_language(model: torch.nn.Module, seed: int) -> None:
+def redraw_language(model: Gemma3ForConditionalGeneration, seed: int) -> None:
     """Replace the language model's weights by random ones, in place: each tensor's own values in random order.
 
     So every layer keeps its scale and nothing that was learned; the vision tower and its projection stay as they are.
@@ -93,9 +105,10 @@ def load(location: str | Path, dtype: str, device: str, revision: str | None = N
     options = {"local_files_only": True, "trust_remote_code": False}
     try:
         processor = AutoProcessor.from_pretrained(directory, backend="pil", **options)
-        model, found = AutoModelForImageTextToText.from_pretrained(
+        made = AutoModelForImageTextToText.from_pretrained(
             directory, dtype=DTYPES[dtype], use_safetensors=True, output_loading_info=True, **options
         )
+        model, found = cast(tuple[Gemma3ForConditionalGeneration, dict[str, set[Any]]], made)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"model {directory} cannot be loaded: {error}\nRestore its files.") from error
     # The library draws what a weight file lacks at random, with no more than a warning.

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from tqdm import tqdm
@@ -25,7 +26,7 @@ IMAGE_SIZE = 896
 # The shape of google/gemma-3-4b-it, which MedGemma-4b shares. What its config.json leaves to the library's defaults stands
 # here, too, so that no default decides. The file itself is gated: compared with the public description in vlm_config.json of
 # simaai/gemma-3-4b-it-a16w4; token ids are those that other public Gemma 3 configurations have.
-PUBLISHED = {
+PUBLISHED: dict[str, Any] = {
     "architectures": ["Gemma3ForConditionalGeneration"],
     "boi_token_index": 255999,
     "eoi_token_index": 256000,
@@ -118,7 +119,7 @@ def make_tokenizer(small: GemmaTokenizer) -> GemmaTokenizer:
     learned = [token for token in ordered if token.strip("\n") and not re.fullmatch(r"<\w+>", token)]
     tokenizer = GemmaTokenizer(
         vocab=_vocabulary(learned),
-        merges=[tuple(pair) for pair in model["merges"]],
+        merges=[tuple(pair) for pair in model["merges"]],  # type: ignore[misc]  # pairs, whatever the library's type says
         extra_special_tokens={
             "boi_token": "<start_of_image>",
             "eoi_token": "<end_of_image>",
@@ -129,7 +130,7 @@ def make_tokenizer(small: GemmaTokenizer) -> GemmaTokenizer:
         padding_side="left",
     )
     tokenizer.add_tokens([*NEWLINES, *(f"<unused{number}>" for number in range(EARLY_UNUSED))])
-    tokenizer.add_bos_token = True
+    tokenizer.add_bos_token = True  # type: ignore[misc]  # has a setter that mypy does not see
     return tokenizer
 
 
@@ -185,7 +186,7 @@ def make_model(
             if tensor in neutral or name.endswith("bias"):
                 tensor.fill_(neutral.get(tensor, 0.0))
             else:
-                draw(tensor, model.config.initializer_range, seed, name)
+                draw(tensor, cast(float, model.config.initializer_range), seed, name)
             progress.update(tensor.nbytes)
     model.generation_config = GenerationConfig(do_sample=False, bos_token_id=2, eos_token_id=[1, 106], pad_token_id=0)
     return model.eval()

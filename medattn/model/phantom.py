@@ -8,6 +8,7 @@ same code as MedGemma.
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import torch
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -90,7 +91,7 @@ def train_tokenizer(corpus: Iterable[str], merges_until: int) -> GemmaTokenizer:
     trained = json.loads(learner.to_str())["model"]
     tokenizer = GemmaTokenizer(
         vocab=trained["vocab"],
-        merges=[tuple(pair) for pair in trained["merges"]],
+        merges=[tuple(pair) for pair in trained["merges"]],  # type: ignore[misc]  # pairs, whatever the library's type says
         extra_special_tokens={
             "boi_token": IMAGE_TOKENS[0],
             "eoi_token": IMAGE_TOKENS[1],
@@ -101,7 +102,7 @@ def train_tokenizer(corpus: Iterable[str], merges_until: int) -> GemmaTokenizer:
         padding_side="left",
     )
     tokenizer.add_tokens(list(WHITESPACE_TOKENS))
-    tokenizer.add_bos_token = True
+    tokenizer.add_bos_token = True  # type: ignore[misc]  # has a setter that mypy does not see
     return tokenizer
 
 
@@ -118,8 +119,8 @@ def make_processor(tokenizer: GemmaTokenizer) -> Gemma3Processor:
 
 def make_config(tokenizer: GemmaTokenizer) -> Gemma3Config:
     """Six language layers (full attention at 2 and 5, as every third), 8 query heads on 4 key/value heads."""
-    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (*IMAGE_TOKENS, *TURN_TOKENS)}
-    text = Gemma3TextConfig(
+    ids = {name: cast(int, tokenizer.convert_tokens_to_ids(name)) for name in (*IMAGE_TOKENS, *TURN_TOKENS)}
+    text = Gemma3TextConfig(  # type: ignore[call-arg]  # its type leaves out the older arguments that it takes
         vocab_size=len(tokenizer),
         hidden_size=128,
         intermediate_size=256,
@@ -143,7 +144,7 @@ def make_config(tokenizer: GemmaTokenizer) -> Gemma3Config:
         image_size=IMAGE_SIZE,
         patch_size=14,
     )
-    return Gemma3Config(
+    return Gemma3Config(  # type: ignore[call-arg]  # likewise those of every configuration
         text_config=text,
         vision_config=vision,
         mm_tokens_per_image=256,
@@ -161,11 +162,12 @@ def make_model(tokenizer: GemmaTokenizer, seed: int = 0) -> Gemma3ForConditional
     torch.manual_seed(seed)
     model = Gemma3ForConditionalGeneration(make_config(tokenizer))
     torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.1)
+    text = cast(Gemma3TextConfig, model.config.text_config)
     model.generation_config = GenerationConfig(
         do_sample=False,
-        bos_token_id=model.config.text_config.bos_token_id,
-        eos_token_id=model.config.text_config.eos_token_id,
-        pad_token_id=model.config.text_config.pad_token_id,
+        bos_token_id=text.bos_token_id,
+        eos_token_id=text.eos_token_id,
+        pad_token_id=text.pad_token_id,
     )
     return model.eval()
 

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 from tqdm import tqdm
+from transformers import Gemma3ForConditionalGeneration, Gemma3Processor, GemmaTokenizer
 
 from medattn.measures.body import cell_coverage
 from medattn.model import phantom
@@ -112,7 +113,7 @@ def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_sc
     return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=peak, total_steps=steps, pct_start=0.1)
 
 
-def train_vision(model: torch.nn.Module, films: Films, epochs: int, batch: int = 32) -> torch.Tensor:
+def train_vision(model: Gemma3ForConditionalGeneration, films: Films, epochs: int, batch: int = 32) -> torch.Tensor:
     """Step 1. Returns the frozen tower's features, float16 [n, 256, width]."""
     tower = model.model.vision_tower
     head = torch.nn.Linear(tower.config.hidden_size, len(FINDINGS) + 1)
@@ -144,7 +145,7 @@ def train_vision(model: torch.nn.Module, films: Films, epochs: int, batch: int =
 
 
 @torch.no_grad()
-def vision_features(model: torch.nn.Module, pixels: np.ndarray, batch: int = 64) -> torch.Tensor:
+def vision_features(model: Gemma3ForConditionalGeneration, pixels: np.ndarray, batch: int = 64) -> torch.Tensor:
     """float16 [n, 256, width]: the vision tower's output for uint8 films [n, 224, 224]."""
     tower = model.model.vision_tower
     starts = range(0, len(pixels), batch)
@@ -217,7 +218,7 @@ def corpus() -> Iterator[str]:
     yield from ["user model", *(f"{form} {form}" for form in ("Yes", "No", "yes", "no", "YES", "NO"))] * 200
 
 
-def learn_tokenizer():
+def learn_tokenizer() -> GemmaTokenizer:
     """The phantom's tokenizer: few merges, so that medical terms are several sub-words."""
     return phantom.train_tokenizer(corpus(), merges_until=200)
 
@@ -225,7 +226,7 @@ def learn_tokenizer():
 class Texts:
     """Token ids of the prompt's parts, cached."""
 
-    def __init__(self, processor) -> None:
+    def __init__(self, processor: Gemma3Processor) -> None:
         self.processor = processor
         self.image_id = processor.tokenizer.image_token_id
         self._cache: dict[str, list[int]] = {}
@@ -277,7 +278,7 @@ def packed_row(texts: Texts, pairs: list[tuple[str, str]]) -> Row:
     questions = [texts(question) for question, _ in pairs]
     start = head + max(map(len, questions))
     end = _append(row, texts.image, 0, start)
-    for segment, (question, (_, answer)) in enumerate(zip(questions, pairs), start=1):
+    for segment, (question, (_, answer)) in enumerate(zip(questions, pairs, strict=True), start=1):
         _append(row, question, segment, start - len(question))
         _append_answer(row, texts, answer, segment, end)
     return row
@@ -291,7 +292,7 @@ def ordered_row(texts: Texts, question: str, answer: str) -> Row:
     return row
 
 
-def loss_of(model: torch.nn.Module, features: torch.Tensor, rows: list[Row], image_id: int) -> torch.Tensor:
+def loss_of(model: Gemma3ForConditionalGeneration, features: torch.Tensor, rows: list[Row], image_id: int) -> torch.Tensor:
     """Weighted next-token loss of `rows` [b] on vision `features` [b, 256, width], with Gemma's mask."""
     length = max(len(row.ids) for row in rows)
 
@@ -325,7 +326,15 @@ def loss_of(model: torch.nn.Module, features: torch.Tensor, rows: list[Row], ima
     return (losses * chosen).sum() / chosen.sum()
 
 
-def _train(model, features, make_rows: Callable, steps: int, rate: float, name: str, image_id: int) -> None:
+def _train(
+    model: Gemma3ForConditionalGeneration,
+    features: torch.Tensor,
+    make_rows: Callable[[np.random.Generator], tuple[np.ndarray, list[Row]]],
+    steps: int,
+    rate: float,
+    name: str,
+    image_id: int,
+) -> None:
     parts = (model.model.multi_modal_projector, model.model.language_model)
     parameters = [p for part in parts for p in part.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
@@ -344,7 +353,9 @@ def _train(model, features, make_rows: Callable, steps: int, rate: float, name: 
         progress.set_postfix(loss=f"{smooth:.3f}", refresh=False)
 
 
-def train_language(model, processor, films: Films, features: torch.Tensor, plan: Schedule) -> None:
+def train_language(
+    model: Gemma3ForConditionalGeneration, processor: Gemma3Processor, films: Films, features: torch.Tensor, plan: Schedule
+) -> None:
     """Step 2: projector and language model, packed, then twice one by one."""
     texts = Texts(processor)
     image_id = model.config.image_token_id

@@ -5,6 +5,9 @@ summation, which differs between processors, then shows up in the seventh digit.
 formulas in the model's own dtype; in float32 they give the library's bits, in less than half the time.
 """
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -32,8 +35,9 @@ class FullPrecisionRotary(nn.Module):
         self.scaling = {name: getattr(rotary, f"{name}_attention_scaling") for name in rotary.layer_types}
         config = rotary.config
         head_dim = config.head_dim
+        parameters = cast(dict[str, dict[str, Any]], config.rope_parameters)
         for name in rotary.layer_types:
-            rope = config.rope_parameters[name]
+            rope = parameters[name]
             if rope["rope_type"] not in ("default", "linear"):
                 raise InputError(
                     f"rope type {rope['rope_type']!r} of {name} layers has no float64 version: set model.dtype to float32 or"
@@ -53,7 +57,7 @@ class FullPrecisionRotary(nn.Module):
 
 def use_full_precision(model: nn.Module) -> None:
     """Replace every RMSNorm and, in a float64 model, the rotary embedding of a float32 or float64 `model`, in place."""
-    own = {Gemma3RMSNorm: FullPrecisionRMSNorm}
+    own: dict[type[nn.Module], Callable[[Any], nn.Module]] = {Gemma3RMSNorm: FullPrecisionRMSNorm}
     if model.dtype == torch.float64:
         own[Gemma3RotaryEmbedding] = FullPrecisionRotary
     found = [(parent, name, child) for parent in model.modules() for name, child in parent.named_children()]

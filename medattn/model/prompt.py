@@ -1,17 +1,24 @@
 """Prompts as the model's own chat template makes them, with the place of every part."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from medattn.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import Gemma3Processor, PreTrainedTokenizerBase
 
 QUESTION_SLOT = "{question}"
 
 
 @dataclass(frozen=True)
 class PromptSettings:
-    """system: text before the user's turn ("" for none); template: the user's text, with {question} once; order: question_first | image_first."""
+    """system: text before the user's turn ("" for none). template: the user's text, with {question} once.
+
+    order: question_first | image_first.
+    """
 
     system: str
     template: str
@@ -41,7 +48,7 @@ class Prompt:
 class Prompter:
     """Makes prompts for one processor. `image_token_id` is the model configuration's; `image_tokens` per image."""
 
-    def __init__(self, processor, settings: PromptSettings, image_token_id: int, image_tokens: int) -> None:
+    def __init__(self, processor: "Gemma3Processor", settings: PromptSettings, image_token_id: int, image_tokens: int) -> None:
         self.processor, self.settings = processor, settings
         self.image_token_id, self.image_tokens = image_token_id, image_tokens
 
@@ -88,7 +95,7 @@ class Prompter:
         return Prompt(question, ids, image, np.asarray(tokens, dtype=np.int64), offsets)
 
 
-def answer_forms(tokenizer) -> tuple[list[int], list[int]]:
+def answer_forms(tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:
     """Ids of the single tokens that spell yes and no: {Yes, yes, YES} with and without a leading space, likewise no."""
 
     def single(forms: tuple[str, ...]) -> list[int]:

@@ -13,19 +13,20 @@ Frames = Mapping[str, pd.DataFrame]
 # section -> (what it is about, charts, tables)
 SECTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "Where does the model look?": (
-        "Attention is read at the last prompt token, before a word of the answer is chosen. Enrichment is attention ÷ area: 1 is chance."
-        " Because many maps fall on the middle of a chest, each number stands beside those of maps that know less.",
+        "Attention is read at the last prompt token, before a word of the answer is chosen. Enrichment is attention ÷ area: 1"
+        " is chance. Because many maps fall on the middle of a chest, each number stands beside those of maps that know less.",
         ("example", "localisation", "layer_head"),
         ("localisation", "by_finding"),
     ),
     "Do other words change the answer, or where it looks?": (
-        "Every question is asked in several wordings that mean the same. A flip is a yes that becomes a no, or the reverse, against the"
-        " baseline wording.",
+        "Every question is asked in several wordings that mean the same. A flip is a yes that becomes a no, or the reverse,"
+        " against the baseline wording.",
         ("accuracy_by_strategy", "flips_margins", "js_contrast"),
         ("by_strategy", "consistency", "flips"),
     ),
     "Does the answer need the image?": (
-        "The same questions are asked without the image, with a blank one, with another patient's, and with the finding's true region hidden.",
+        "The same questions are asked without the image, with a blank one, with another patient's, and with the finding's true"
+        " region hidden.",
         ("image_reliance", "occlusion"),
         ("image_reliance", "occlusion"),
     ),
@@ -92,7 +93,7 @@ def _cell(row: Mapping[str, str], column: Column) -> str:
     text = cell(row[column.name], column.kind)
     if not text and withholds(row) and column.kind != "text":
         return DASH
-    if text and column.low and row[column.low]:
+    if text and column.low and column.high and row[column.low]:
         text += f" [{cell(row[column.low], column.kind)}, {cell(row[column.high], column.kind)}]"
     return text
 
@@ -135,15 +136,15 @@ def exposure(frame: pd.DataFrame) -> tuple[list[str], list[Table]]:
         if (number := (pairs.verdict == verdict).sum())
     )
     sentence = (
-        "This model's training is known: it saw some wording strategies less than others, and should flip more on those. The order was"
-        f" {'recovered: no pair of strategies contradicts it' if recovered else 'not recovered'} ({counts}; by the 95 % interval of the"
-        " difference in flip rates)."
+        "This model's training is known: it saw some wording strategies less than others, and should flip more on those."
+        f" The order was {'recovered: no pair of strategies contradicts it' if recovered else 'not recovered'} ({counts};"
+        " by the 95 % interval of the difference in flip rates)."
     )
     kinds = {"less_exposed": "text", "more_exposed": "text", "flip_difference": "share", "difference_low": "share",
              "difference_high": "share", "verdict": "text"}  # fmt: skip
     explained = (
-        "Difference in flip rates between a strategy seen less in training and one seen more, in percentage points, with its 95 % interval;"
-        " none where patients are too alike."
+        "Difference in flip rates between a strategy seen less in training and one seen more, in percentage points, with its"
+        " 95 % interval; none where patients are too alike."
     )
     return [sentence], [_plain("exposure_order", "Order of exposure", explained, pairs, kinds)]
 
@@ -152,9 +153,9 @@ def sections(figures: Sequence[Figure], frames: Frames) -> list[Section]:
     """Hypotheses first, then SECTIONS, then published numbers where they are about this study."""
     by_name = {figure.name: figure for figure in figures}
     rule = (
-        "The rules were stated before looking (docs/hypotheses.md): supported needs an adjusted p of at most 0.05 and an effect of at least"
-        " the minimum; not supported, an interval wholly below the minimum. Not supported can go with a small p: an effect is there, but below"
-        " the minimum."
+        "The rules were stated before looking (docs/hypotheses.md): supported needs an adjusted p of at most 0.05 and an effect"
+        " of at least the minimum; not supported, an interval wholly below the minimum. Not supported can go with a small p: an"
+        " effect is there, but below the minimum."
     )
     made = [
         Section(
@@ -172,8 +173,8 @@ def sections(figures: Sequence[Figure], frames: Frames) -> list[Section]:
             )
         )
     if len(frames["published"]):
-        kinds = {"quantity": "text", "unit": "text", "published": "number", "ours": "number", "comparable": "text", "reason": "text",
-                 "source": "text"}  # fmt: skip
+        kinds = {"quantity": "text", "unit": "text", "published": "number", "ours": "number", "comparable": "text",
+                 "reason": "text", "source": "text"}  # fmt: skip
         explained = "Numbers that others have published about this kind of question, and whether they can be compared."
         made.append(
             Section(
@@ -196,14 +197,17 @@ def _notes(hypotheses: pd.DataFrame) -> list[str]:
 def about(study: About, numbers: Mapping[str, float | None], model: str) -> list[str]:
     """Where everything comes from, and what bounds the numbers."""
     return [
-        f"Study: {study.title} ({study.source}). Model: {'the study’s own' if '/' not in model else model}. {numbers['n_samples']:,} samples, of which"
-        f" {'a few' if numbers['n_failed'] is None else numbers['n_failed']} could not be computed.",
+        f"Study: {study.title} ({study.source}). Model: {'the study’s own' if '/' not in model else model}."
+        f" {numbers['n_samples']:,} samples, of which {'a few' if numbers['n_failed'] is None else numbers['n_failed']} could"
+        " not be computed.",
         *(
             ["The model was trained for this study, on drawings like its images: nothing here is about a clinical model."]
             if study.strategy_exposure
             else []
         ),
-        "Labels are the study's own (questions.csv). Where labels can be wrong, a right answer counts as wrong: label noise bounds every"
-        " accuracy below. Controls, which ask about another finding of the same image, count in no accuracy and no flip.",
-        "Intervals resample patients, tests flip the signs of patients (docs/statistics.md); every number is defined in docs/metrics.md.",
+        "Labels are the study's own (questions.csv). Where labels can be wrong, a right answer counts as wrong: label noise"
+        " bounds every accuracy below. Controls, which ask about another finding of the same image, count in no accuracy and no"
+        " flip.",
+        "Intervals resample patients, tests flip the signs of patients (docs/statistics.md); every number is defined in"
+        " docs/metrics.md.",
     ]

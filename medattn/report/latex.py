@@ -44,7 +44,7 @@ def _cell(row: Mapping[str, str], column: Column) -> str:
         return "---"
     if not text or column.kind in ("text", "count"):
         return text
-    if column.low and row[column.low]:
+    if column.low and column.high and row[column.low]:
         text += f"\\ [{shown(row[column.low], column.kind)}, {shown(row[column.high], column.kind)}]"
     return f"${text}$"
 

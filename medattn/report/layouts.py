@@ -47,8 +47,8 @@ LAYOUTS: dict[str, Layout] = {
             _share("Flips", "flip_rate", "flip"), _share("Margin agrees", "margin_agreement"),
             _number("JS (bits)", "js_to_baseline", "js"), Column("adj. p", "p_adjusted", "p"),
         ),
-        "Answers and attention by wording strategy, clean images; margin agrees: of the valid margins, those with the sign of the"
-        " answer; p: accuracy against the baseline wording.",
+        "Answers and attention by wording strategy, clean images; margin agrees: of the valid margins, those with the sign of"
+        " the answer; p: accuracy against the baseline wording.",
     ),
     "by_finding": Layout(
         ("finding",),
@@ -61,8 +61,8 @@ LAYOUTS: dict[str, Layout] = {
     "robustness": Layout(
         ("condition", "strength", "wordings"),
         (
-            Column("Condition", "condition"), Column("Strength", "strength"), Column("Wordings", "wordings"), Column("n", "n", "count"),
-            _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
+            Column("Condition", "condition"), Column("Strength", "strength"), Column("Wordings", "wordings"),
+            Column("n", "n", "count"), _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
             _number("Margin change", "margin_change", "margin"), _number("JS to clean", "js_to_clean", "js"),
         ),
         "Robustness to what is done to the image; changes are against the clean image; n: answers.",
@@ -74,7 +74,8 @@ LAYOUTS: dict[str, Layout] = {
             _share("Consistency", "consistency", "consistency"), _share("Expected", "expected_consistency"),
             _share("Fully consistent", "fully_consistent", "fully"), _share("Any flip", "any_flip", "any"),
         ),
-        "Consistency: share of a question's wordings that give its majority answer; expected: if wordings drew their answers at random; grouping text: questions grouped by their text alone, which merges patients.",
+        "Consistency: share of a question's wordings that give its majority answer; expected: if wordings drew their answers at"
+        " random; grouping text: questions grouped by their text alone, which merges patients.",
     ),
     "flips": Layout(
         ("answers",),
@@ -82,7 +83,8 @@ LAYOUTS: dict[str, Layout] = {
             Column("Answers", "answers"), Column("n", "n", "count"), _number("JS (bits)", "js_to_baseline", "js"),
             _number("Margin shift", "margin_shift"),
         ),
-        "Attention against the baseline wording's, by what became of the answer; margin shift: mean absolute change (nats); n: answers.",
+        "Attention against the baseline wording's, by what became of the answer; margin shift: mean absolute change (nats); n:"
+        " answers.",
     ),
     "correct_incorrect": Layout(
         ("metric",),
@@ -92,7 +94,8 @@ LAYOUTS: dict[str, Layout] = {
             _number("Same wording", "same_wording_difference", "same_wording"),
             Column("adj. p", "p_adjusted", "p"), Column("Verdict", "verdict"),
         ),
-        "Right against wrong answers inside the k patients who gave both; same wording: the difference within one wording strategy.",
+        "Right against wrong answers inside the k patients who gave both; same wording: the difference within one wording"
+        " strategy.",
     ),
     "image_reliance": Layout(
         ("finding",),
@@ -110,7 +113,8 @@ LAYOUTS: dict[str, Layout] = {
             _number("Region", "region_enrichment"), _number("AUROC", "region_auroc"),
             _number("Model ÷ map, region", "region_ratio", "region_ratio"),
         ),
-        "Enrichment of attention (mass ÷ area) in zone and true region beside maps that know less; AUROC of the map for the region's cells.",
+        "Enrichment of attention (mass ÷ area) in zone and true region beside maps that know less; AUROC of the map for the"
+        " region's cells.",
         only=("sinks", "keep"),
     ),
     "occlusion": Layout(

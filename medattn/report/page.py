@@ -93,7 +93,7 @@ def _table(table: Table) -> dict:
     for number, row in enumerate(table.rows, start=1):
         if len(row) != len(table.columns):
             raise ValueError(f"table {table.name}, row {number}: {len(row)} cells for {len(table.columns)} columns")
-    columns = list(zip(*table.rows)) if table.rows else [()] * len(table.columns)
+    columns = list(zip(*table.rows, strict=True)) if table.rows else [()] * len(table.columns)
     return {
         "about": table,
         "numeric": [is_numeric(column) for column in columns],

@@ -99,7 +99,8 @@ def draw(
     names the findings that are present; `sides` fixes the side of some, the others fall as `exposure` has it.
     """
     _check(conspicuity, sides, lookalikes)
-    streams = dict(zip((*FINDINGS, *LOOKALIKES, "device", "noise"), exposure.spawn(len(FINDINGS) + len(LOOKALIKES) + 2)))
+    names = (*FINDINGS, *LOOKALIKES, "device", "noise")
+    streams = dict(zip(names, exposure.spawn(len(names)), strict=True))
     chest = _chest(_traits(patient, HABITUS), _traits(exposure, EXPOSURE), float(conspicuity.get("cardiomegaly", 0)))
     field = _soft_tissue(chest) + _bones(chest)
     vessels = _vessels(chest, patient)
@@ -121,7 +122,7 @@ def draw(
     field += vessels
     for name in LOOKALIKES:
         if name in lookalikes:
-            field += DRAW[name](chest, streams[name])
+            field += DRAW_LOOKALIKE[name](chest, streams[name])
     if device:
         field += _venous_line(chest, streams["device"])
     image = _film(chest, np.maximum(field, 0), streams["noise"])
@@ -144,8 +145,8 @@ def _check(conspicuity: Mapping[str, float], sides: Mapping[str, str], lookalike
 
 
 def _traits(stream: np.random.Generator, ranges: Mapping[str, tuple[float, float]]) -> SimpleNamespace:
-    draws = stream.random(len(ranges)).tolist()
-    return SimpleNamespace(**{name: low + (high - low) * draw for (name, (low, high)), draw in zip(ranges.items(), draws)})
+    drawn = zip(ranges.items(), stream.random(len(ranges)).tolist(), strict=True)
+    return SimpleNamespace(**{name: low + (high - low) * draw for (name, (low, high)), draw in drawn})
 
 
 def _ramp(distance: np.ndarray, width: float) -> np.ndarray:
@@ -186,7 +187,7 @@ def _entry(v: np.ndarray) -> np.ndarray:
 
 
 def _chest(habitus: SimpleNamespace, film: SimpleNamespace, enlargement: float) -> SimpleNamespace:
-    """Coordinates and outlines, [HEIGHT, WIDTH] each. A margin is the distance inside an outline in pixels, negative outside."""
+    """Coordinates and outlines, [HEIGHT, WIDTH] each. A margin: distance inside an outline in pixels, negative outside."""
     c = SimpleNamespace(habitus=habitus, film=film)
     x, y = COLUMNS - CENTRE_COLUMN - film.shift_u, ROWS - CENTRE_ROW - film.shift_v
     c.u = (x + film.tilt * y) / (film.scale * habitus.chest_width)
@@ -236,7 +237,8 @@ def _heart_margin(c: SimpleNamespace, ratio: float) -> np.ndarray:
     """The heart from its two borders; its width is `ratio` times that of the chest (cardiothoracic ratio)."""
     width, v = ratio * 2 * CHEST, c.v - 0.85 * c.film.inspiration
     left = (
-        (146, 0.16), (160, 0.31), (176, 0.41), (196, 0.57), (220, 0.8), (244, 0.96), (260, 1.0), (276, 0.95), (290, 0.8), (304, 0.5), (312, 0)
+        (146, 0.16), (160, 0.31), (176, 0.41), (196, 0.57), (220, 0.8), (244, 0.96), (260, 1.0), (276, 0.95), (290, 0.8),
+        (304, 0.5), (312, 0)
     )  # fmt: skip
     right = ((146, 0.3), (164, 0.52), (184, 0.78), (206, 0.96), (226, 1.0), (252, 0.94), (278, 0.76), (300, 0.5), (312, 0))
     entry = _entry(v)
@@ -296,7 +298,7 @@ def _shaft(distance: np.ndarray, half: float | np.ndarray) -> np.ndarray:
 
 
 def _ribs(c: SimpleNamespace, fall: np.ndarray, half: float, numbers: tuple[int, int]) -> np.ndarray:
-    """All ribs at once: the row, less how far a rib has fallen there, modulo the spacing, is the distance to the nearest axis."""
+    """All ribs at once: the row less a rib's fall there, modulo the spacing, is the distance to the nearest axis."""
     spacing = c.habitus.rib_spacing
     phase = (c.v - 74 - fall) / spacing
     number = np.floor(phase + 0.5)
@@ -371,7 +373,9 @@ def _pneumothorax(c: SimpleNamespace, side: str, stream: np.random.Generator) ->
     return here * (0.17 * line - 0.16 * _ramp(-inward, 2) * (band > 3)), mask
 
 
-def _point_in_lung(c: SimpleNamespace, side: str, stream: np.random.Generator, rows: tuple[float, float], clearance: float):
+def _point_in_lung(
+    c: SimpleNamespace, side: str, stream: np.random.Generator, rows: tuple[float, float], clearance: float
+) -> tuple[float, float]:
     """(u, v) of a point at least `clearance` from every border of the lung if one of 48 tries is, else of the deepest try."""
     room = np.minimum(c.lung_margin, -np.maximum(c.heart_margin, c.mediastinum_margin))
     room = np.where(_side(c, side) & c.body_mask & (c.v > rows[0]) & (c.v < rows[1]), room, -np.inf)
@@ -435,10 +439,8 @@ def _venous_line(c: SimpleNamespace, stream: np.random.Generator) -> np.ndarray:
     return 0.34 * _blur(_stamp(c, u, -30 + (tip + 30) * t, np.ones(800)))
 
 
-DRAW = {
-    "pleural effusion": _effusion, "pneumothorax": _pneumothorax, "consolidation": _consolidation, "nodule": _nodule,
-    "skin fold": _skin_fold, "calcified node": _calcified_node,
-}  # fmt: skip
+DRAW = {"pleural effusion": _effusion, "pneumothorax": _pneumothorax, "consolidation": _consolidation, "nodule": _nodule}
+DRAW_LOOKALIKE = {"skin fold": _skin_fold, "calcified node": _calcified_node}
 
 
 # --- the film ---------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from medattn.errors import InputError
 from medattn.study import attest_groups
-from medattn.study.attest_groups import FEWEST, FORMAT, TABLES, Count, Digest, Table
+from medattn.study.attest_groups import FEWEST, FORMAT, TABLES, Count, Digest, Table, TableName
 from medattn.study.schema import Section, read_study
 
 
@@ -38,8 +38,8 @@ class Aggregate(Section):
     licence: Literal["open", "credentialed"]
     digest: Digest
     settings: Digest
-    counts: dict[Literal["questions", "wordings", "controls", "images", "patients", "regions"], Count | None]
-    tables: dict[Literal["wordings", "controls", "images", "regions"], Table]
+    counts: dict[TableName | Literal["questions", "patients"], Count | None]
+    tables: dict[TableName, Table]
 
 
 class Comparison(NamedTuple):

@@ -4,17 +4,18 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from medattn.errors import InputError
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, Section, Study
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 FEWEST = 5  # patients that a digest or a count covers
 ABOUT = 20  # patients in a group
-TABLES = ("wordings", "controls", "images", "regions")
+TableName = Literal["wordings", "controls", "images", "regions"]
+TABLES: tuple[TableName, ...] = ("wordings", "controls", "images", "regions")
 KEYS = {
     "wordings": ("question_id", "variant_index"),
     "controls": ("question_id", "variant_index"),

@@ -167,11 +167,13 @@ def _number(text: str) -> float | None:
 def _check_box(row: dict[str, str], size: tuple[int, int], wrong: Callable[[str], None]) -> tuple[float, ...] | None:
     """(x, y, w, h) in pixels, or None if they are no box inside the image."""
     given = f"x, y, w, h are {', '.join(row[name] for name in 'xywh')}"
-    x, y, w, h = values = tuple(_number(row[name]) for name in "xywh")
-    if None in values or x < 0 or y < 0 or w <= 0 or h <= 0 or x + w > size[0] or y + h > size[1]:
-        wrong(f"{given}: expected a box inside the image of {size[0]} x {size[1]} pixels: mend the box")
-        return None
-    return values
+    box = tuple(value for name in "xywh" if (value := _number(row[name])) is not None)
+    if len(box) == 4:
+        x, y, w, h = box
+        if x >= 0 and y >= 0 and w > 0 and h > 0 and x + w <= size[0] and y + h <= size[1]:
+            return box
+    wrong(f"{given}: expected a box inside the image of {size[0]} x {size[1]} pixels: mend the box")
+    return None
 
 
 def _check_mask(

@@ -39,7 +39,8 @@ def check_questions(questions: list[dict[str, str]], images: dict[str, dict[str,
         if answer != row["answer"]:
             problem(
                 "questions.csv", number,
-                f"question {row['question_id']!r}: answer about {row['finding']!r} is {row['answer']!r}, row {start} says {answer!r}"
+                f"question {row['question_id']!r}: answer about {row['finding']!r} is {row['answer']!r}, row {start} says"
+                f" {answer!r}"
                 " about the same image: correct one of them",
             )  # fmt: skip
         if (other := spelled.setdefault(row["question_id"].casefold(), row["question_id"])) != row["question_id"]:
@@ -107,7 +108,8 @@ def _check_variant(row: dict[str, str], wrong: Callable[[str], None]) -> None:
 
 def _check_group(question_id: str, rows: list[tuple[int, dict[str, str]]], problem: Problem) -> None:
     """The wordings of one question: one baseline, no variant and no text twice, the same image, finding and answer."""
-    (start, first), seen = rows[0], {}
+    start, first = rows[0]
+    seen: dict[tuple[str, str], int] = {}
     for number, row in rows:
         for name in SHARED:
             if row[name] != first[name]:

@@ -65,7 +65,8 @@ class Films:
     def _open(self, image_id: str) -> Film:
         if image_id not in self._images:
             raise InputError(f"image {image_id!r} is not in {self._study.directory / 'images.csv'}: run `dvc repro prepare`")
-        row, regions = self._images[image_id], {}
+        row = self._images[image_id]
+        regions: dict[str, np.ndarray] = {}
         try:
             image = open_image(self._study.image_root, row["path"], row["sha256"])
             for region in self._regions[image_id]:

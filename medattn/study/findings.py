@@ -131,7 +131,8 @@ LEXICON: dict[str, Finding] = {
         (Term("thickening or scarring of the pleura"), Term("pleural scarring or thickening")),
     ),
     "pneumonia": Finding(
-        Term("pneumonia"), (Term("pneumonic process", "a"), Term("pneumonic changes", plural=True)), (Term("pneumonic change"),), LUNGS
+        Term("pneumonia"), (Term("pneumonic process", "a"), Term("pneumonic changes", plural=True)),
+        (Term("pneumonic change"),), LUNGS
     ),
     "support devices": Finding(_one("support device"), (_one("medical support device"),), (_one("supportive medical device"),)),
     # what question sets ask about besides
@@ -143,13 +144,14 @@ LEXICON: dict[str, Finding] = {
         (Term("emphysematous change"),), LUNGS,
     ),
     "enlarged cardiac silhouette": Finding(
-        _one("enlarged cardiac silhouette"), (Term("enlargement of the cardiac silhouette"), Term("cardiac silhouette enlargement")),
-        where=UNPLACED,
+        _one("enlarged cardiac silhouette"),
+        (Term("enlargement of the cardiac silhouette"), Term("cardiac silhouette enlargement")), where=UNPLACED,
     ),
     "hiatal hernia": Finding(_one("hiatal hernia"), (_one("hiatus hernia"),), where=UNPLACED),
     "lung mass": Finding(_one("lung mass"), (_one("pulmonary mass"),), where=LUNGS),
     "pleural thickening": Finding(
-        Term("pleural thickening"), (Term("thickening of the pleura"), Term("thickened pleura")), (Term("thickened pleurae", plural=True),)
+        Term("pleural thickening"), (Term("thickening of the pleura"), Term("thickened pleura")),
+        (Term("thickened pleurae", plural=True),)
     ),
     "pneumomediastinum": Finding(
         Term("pneumomediastinum"), (Term("mediastinal air"), Term("air in the mediastinum")), where=UNPLACED
@@ -162,7 +164,8 @@ LEXICON: dict[str, Finding] = {
     "subcutaneous emphysema": Finding(
         Term("subcutaneous emphysema"), (Term("subcutaneous air"), Term("air in the subcutaneous tissue"))
     ),
-    "tortuous aorta": Finding(_one("tortuous aorta"), (Term("aortic tortuosity"), Term("tortuosity of the aorta")), where=UNPLACED),
+    "tortuous aorta": Finding(_one("tortuous aorta"), (Term("aortic tortuosity"), Term("tortuosity of the aorta")),
+                              where=UNPLACED),
     "vascular congestion": Finding(
         Term("vascular congestion"), (Term("pulmonary vascular congestion"), Term("congestion of the pulmonary vessels")),
         where=LUNGS,
@@ -172,7 +175,7 @@ LEXICON: dict[str, Finding] = {
 
 def _names() -> dict[str, tuple[str, Term]]:
     """Every name, its plural too: text -> finding and term. A finding's own key that is no name reads as its name."""
-    names = {}
+    names: dict[str, tuple[str, Term]] = {}
     for key, finding in LEXICON.items():
         for term in (*finding.terms, *finding.spellings):
             for one in (term, term.in_plural):

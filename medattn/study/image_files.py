@@ -10,9 +10,13 @@ import io
 import struct
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 CONVERT = "convert it (for example `magick IN -colorspace Gray -depth 8 -alpha off OUT.png`) and pin the new file's sha256"
 RESTORE = "restore the file, or pin the new one"
@@ -66,7 +70,7 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     return image
 
 
-def _depth(image: Image.Image, content: bytes) -> int:
+def _depth(image: ImageFile.ImageFile, content: bytes) -> int:
     """Bits per channel in the file: Pillow reads a 16-bit RGB file as an 8-bit image without a word."""
     if image.format == "PNG":
         return content[24]  # IHDR
@@ -100,7 +104,7 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
     return Image.fromarray(np.rint(255 * shown).astype(np.uint8))
 
 
-def _displayed(dataset) -> np.ndarray:
+def _displayed(dataset: "Dataset") -> np.ndarray:
     """float64 [height, width], 0–1: stored values after the Modality and the VOI transformation."""
     values = dataset.pixel_array
     order = "<" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">"
@@ -119,7 +123,7 @@ def _displayed(dataset) -> np.ndarray:
     return _windowed(values, centre, width, str(dataset.get("VOILUTFunction") or "LINEAR").upper())
 
 
-def _looked_up(values: np.ndarray, table, order: str) -> tuple[np.ndarray, int]:
+def _looked_up(values: np.ndarray, table: "Dataset", order: str) -> tuple[np.ndarray, int]:
     """int64: what a LUT item gives for `values`, its end entries for those beyond; and the most that an entry can be.
 
     Not pydicom's: that counts the entries in as many bits as each holds, which folds a 4096-entry LUT of 8 bits.

@@ -80,7 +80,7 @@ def violations(asked: Asked, baseline: str, variant: str) -> list[str]:
 
 def repeated(texts: list[str]) -> list[str]:
     """What stands more than once among the wordings of a question, in the same form as `violations`."""
-    first = {}
+    first: dict[str, str] = {}
     again = [text for text in texts if first.setdefault(plain(text), text) is not text]
     return [f"{UNIQUE}: {text!r}" for text in again]
 

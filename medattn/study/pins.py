@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import yaml
 from tqdm import tqdm
@@ -93,7 +94,8 @@ def _edit(path: Path, change: Callable[[str], str]) -> None:
 
 def _entries(text: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
     """Top-level key -> (key, value) as nodes, which say where in `text` they stand."""
-    return {key.value: (key, value) for key, value in yaml.compose(text, Loader=yaml.SafeLoader).value}
+    top = cast(yaml.MappingNode, yaml.compose(text, Loader=yaml.SafeLoader))
+    return {key.value: (key, value) for key, value in top.value}
 
 
 def _replaced(text: str, node: yaml.Node, new: str) -> str:
@@ -106,7 +108,7 @@ def _with_study(text: str, name: str) -> str:
 
 def _with_digest(text: str, name: str, digest: str) -> str:
     """`text` with `name: digest` under study_digests, which may be written in lines or in braces, full or empty."""
-    mapping = _entries(text)["study_digests"][1]
+    mapping = cast(yaml.MappingNode, _entries(text)["study_digests"][1])
     for key, value in mapping.value:
         if key.value == name:
             return _replaced(text, value, _scalar(digest))

@@ -6,6 +6,7 @@ finding is what stands in the form's slot: as the lexicon names it, or else as t
 
 import re
 from dataclasses import dataclass
+from typing import cast
 
 from medattn.study.findings import NAMES, Term, capitalised, entry, fill, named, stands_alone, without_findings
 from medattn.study.places import ANY_PLACE, PLACES, SPELLINGS, can_be_at, placed, synonyms
@@ -69,8 +70,8 @@ _COMPARISON = re.compile(
 )
 # What can turn a question round; nor is a question about this asked of the finding that it names.
 OPERATORS = re.compile(
-    r"\b(?:no|not|none|never|neither|nor|without|absent|absence|lack|lacks|lacking|exclud\w*|rul(?:e|es|ed|ing) out|normal|clear|"
-    r"free of|free from|negative|den(?:y|ies|ied)|unlikely)\b|n't\b",
+    r"\b(?:no|not|none|never|neither|nor|without|absent|absence|lack|lacks|lacking|exclud\w*|rul(?:e|es|ed|ing) out|normal"
+    r"|clear|free of|free from|negative|den(?:y|ies|ied)|unlikely)\b|n't\b",
     re.IGNORECASE,
 )
 SEVERITY = re.compile(
@@ -81,13 +82,14 @@ SEVERITY = re.compile(
 )
 TIME = re.compile(
     r"\b(?:new\w*|old|acute\w*|subacute|chronic\w*|recent\w*|previous\w*|prior|past|worse\w*|improv\w*|increas\w*|decreas\w*|"
-    r"stable|unchanged|interval|persist\w*|resid\w*|resol\w*|progress\w*|develop\w*|still|again|now|yet|already|healed|healing)\b",
+    r"stable|unchanged|interval|persist\w*|resid\w*|resol\w*|progress\w*|develop\w*|still|again|now|yet|already|healed"
+    r"|healing)\b",
     re.IGNORECASE,
 )
 # In a form's slot: more than one thing, more than one image, a view, or another question than whether it is there.
 _NO_FINDING = re.compile(
-    r"[?.,/]|\b(?:and|or|but|with|against|need\w*|only|mostly|hardly|these|those|images|pictures|x-?rays|x rays|radiographs|films|"
-    r"views?|projections?|frontal|lateral|ap|pa|posteroanterior|anteroposterior)\b",
+    r"[?.,/]|\b(?:and|or|but|with|against|need\w*|only|mostly|hardly|these|those|images|pictures|x-?rays|x rays|radiographs"
+    r"|films|views?|projections?|frontal|lateral|ap|pa|posteroanterior|anteroposterior)\b",
     re.IGNORECASE,
 )
 # "Is the tube in the left lung?" asks for its position, not for its presence.
@@ -96,9 +98,10 @@ _DEVICE = re.compile(
 )
 # Free text, a semicolon for the finding: presence and nothing else, no word of change, grade or kind, no second thing.
 _PRESENCE = re.compile(
-    rf"(?:(?:(?:is|are) there|any|{_YOU.strip()}|(?:do|can|could|would) (?:you|we|one) (?:see|find|say there (?:is|are)|think there (?:is|are))|"
-    rf"do(?:es)? (?:{_SUBJECT}|it) (?:{_SHOWS}|suggest)) (?:{_SIGNS})?(?:(?:an?|any|the) )?;(?: {_SEEN})?|"
-    rf"(?:can|could) (?:(?:an?|any|the) )?; be {_SEEN}|(?:is|are) (?:(?:an?|any|the) )?; {_SEEN})"
+    rf"(?:(?:(?:is|are) there|any|{_YOU.strip()}"
+    r"|(?:do|can|could|would) (?:you|we|one) (?:see|find|say there (?:is|are)|think there (?:is|are))"
+    rf"|do(?:es)? (?:{_SUBJECT}|it) (?:{_SHOWS}|suggest)) (?:{_SIGNS})?(?:(?:an?|any|the) )?;(?: {_SEEN})?"
+    rf"|(?:can|could) (?:(?:an?|any|the) )?; be {_SEEN}|(?:is|are) (?:(?:an?|any|the) )?; {_SEEN})"
     rf"(?:,? (?:(?:in|on|from|within) {_IMAGE}|here))?[?. ]*",
     re.IGNORECASE,
 )
@@ -111,7 +114,8 @@ class Asked:
     finding: as the lexicon names it, else the question's own words, in lower case. place: a name of `PLACES`, or "".
     known: the lexicon knows the finding by exactly this name, so that the rules can reword the question.
     template: the question with a slot for the finding (see `fill`), and {place} for `at`.
-    bare: the same without a place. case: "lower" or "upper" for a question without the other, else "". term: the finding's name in the question, `before`: the place or side in front of it.
+    bare: the same without a place. case: "lower" or "upper" for a question without the other, else "".
+    term: the finding's name in the question. before: the place or side in front of it.
     """
 
     finding: str
@@ -203,14 +207,15 @@ def _cut_front(pattern: re.Pattern, text: str) -> tuple[str, str]:
 
 def _reading(front: str, core: str, tail: str, at: str, case: str) -> Asked | None:
     """A question taken apart so, or None if its core is in no known form."""
-    for pattern, slot, located in _FORMS:
-        found = pattern.fullmatch(core)
-        if found and (not located or tail.startswith("{place}")):
-            break
-    else:
+    forms = ((pattern.fullmatch(core), slot, located) for pattern, slot, located in _FORMS)
+    fitting = (
+        (found, slot, located) for found, slot, located in forms if found and (not located or tail.startswith("{place}"))
+    )
+    found, slot, located = next(fitting, (None, "", False))
+    if found is None:
         return None
     start, end = found.span("x")
-    written, rest = _ARTICLE.fullmatch(found["x"]).groups()
+    written, rest = cast(re.Match[str], _ARTICLE.fullmatch(found["x"])).groups()  # it fits any text
     article = (written or "").lower()
     said = without_findings(rest)
     if not re.search(r"[A-Za-z]", rest) or any(words.search(said) for words in (_NO_FINDING, OPERATORS, TIME)):
@@ -245,8 +250,8 @@ def _before(rest: str) -> tuple[str, str, str]:
     if rest in NAMES:
         return "", "", rest
     words = rest.split(" ")
-    ways = [(" ".join(words[:count]), " ".join(words[count:])) for count in range(1, min(len(words), 6))]
-    ways = [(before, SPELLINGS[before], term) for before, term in ways if before in SPELLINGS]
+    splits = [(" ".join(words[:count]), " ".join(words[count:])) for count in range(1, min(len(words), 6))]
+    ways = [(before, SPELLINGS[before], term) for before, term in splits if before in SPELLINGS]
     known = [way for way in ways if way[2] in NAMES and stands_alone(way[0], way[2])]
     return known[0] if known else ways[-1] if ways else ("", "", rest)
 

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -114,7 +114,7 @@ class Study:
     def digest(self) -> str:
         """SHA-256 over the study's tables, which pin images, masks and weights by hash.
 
-        Of study.yaml every key but `image_root` counts that is not null: the same study has the same digest wherever its images lie.
+        Of study.yaml every key that is not null counts but `image_root`: a study has one digest wherever its images lie.
         """
         about = json.dumps(self.about.model_dump(exclude={"image_root"}, exclude_none=True), sort_keys=True)
         hashes = {"study.yaml": hashlib.sha256(about.encode()).hexdigest()}
@@ -127,6 +127,10 @@ class Study:
 
     def model_location(self, model: ModelChoice | Model) -> Path | str:
         """The model's directory, or its Hugging Face name. Raises InputError if `model.id` is neither."""
+        if model.id is None:
+            raise InputError(
+                f"{self.directory / 'study.yaml'}: defaults.model.id is null, and params.yaml names no model: set one of them"
+            )
         directory = self.directory / model.id
         if directory.is_dir():
             return directory
@@ -182,7 +186,7 @@ class Study:
                 raise InputError(f"{place / name}: listed in model.json, but absent: {remedy}")
             if (found := sha256_of(place / name)) != pinned:
                 raise InputError(f"{place / name}: SHA-256 is {found}, model.json pins {pinned}: {remedy}")
-        if place == self.directory / chosen.id:  # a file that is not pinned could change what is loaded
+        if place == self.model_location(chosen):  # a file that is not pinned could change what is loaded
             for name in sorted(files_below(place) - set(pins.files)):
                 raise InputError(f"{place / name}: not listed in model.json: remove it, or make model.json again")
 
@@ -219,17 +223,17 @@ def read_study(directory: Path) -> Study:
 def settings(study: Study, params: Params) -> tuple[ModelChoice, PromptChoice]:
     """Model and prompt of a run: what params.yaml says, and where that is null what study.yaml says."""
     return (
-        ModelChoice(**_resolved("model", params.model, study, optional={"revision", "redraw_language"})),
-        PromptChoice(**_resolved("prompt", params.prompt, study)),
+        ModelChoice.model_validate(_resolved("model", params.model, study, optional={"revision", "redraw_language"})),
+        PromptChoice.model_validate(_resolved("prompt", params.prompt, study)),
     )
 
 
-def _resolved(section: str, given: Model | Prompt, study: Study, optional: set[str] = frozenset()) -> dict[str, object]:
+def _resolved(section: str, given: Model | Prompt, study: Study, optional: Collection[str] = ()) -> dict[str, object]:
     defaults = getattr(study.about.defaults, section)
     values = {}
     for name in type(given).model_fields:
         value = getattr(given, name)
-        if section == "model" and name == "revision" and given.id not in (None, defaults.id):
+        if isinstance(given, Model) and name == "revision" and given.id not in (None, defaults.id):
             values[name] = value  # another model has no use for the revision of the study's own
             continue
         values[name] = getattr(defaults, name) if value is None else value

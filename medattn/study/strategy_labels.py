@@ -27,7 +27,9 @@ KEYWORDS: dict[str, str] = {
     "clause": r"clause|clausal|front(?:ed|ing)|preposition|word order|reorder|restructur|syntact|syntax|cleft|nominali[sz]"
     r"|(?:question|subject|verb) inver(?:sion|ted)|inverted (?:question|word order)",
     # not the phrases of grammar: "noun phrase", "prepositional phrase"
-    "phrasing": r"phrasing|(?<!noun )(?<!verb )(?<!al )phrase|paraphras|rephras|reword|wording|question form(?!al)|interrogativ",
+    "phrasing": (
+        r"phrasing|(?<!noun )(?<!verb )(?<!al )phrase|paraphras|rephras|reword|wording|question form(?!al)|interrogativ"
+    ),
 }
 _BASELINE = re.compile(r"(?:baseline|original)(?: (?:phrasing|text|form|version|wording|question))*")
 _NEGATES = re.compile(r"(?<!\byes )(?<!\byes or )\b(?:no|not|non|without)\b|antonym|hyponym|hypernym|negat")
@@ -69,7 +71,7 @@ def labels(text: str) -> Labels:
     parts = [part for piece in _JOINER.split(rest) if (part := _as_it_is(piece))]
     if not parts and _as_it_is(text):
         parts = [_as_it_is(text)]  # nothing but detail: not to be read as a strategy, not to be lost either
-        found = [()]
+        found: list[tuple[str, ...]] = [()]
     else:
         found = [_strategies(part) for part in parts]
     every = tuple(dict.fromkeys(name for names in found for name in names))

@@ -16,8 +16,8 @@ from medattn.study.question_forms import Asked, about, placed, styled, synonyms
 from medattn.study.strategy_labels import BASELINE, STRATEGIES
 
 __all__ = [
-    "BASELINE", "BASELINE_TEMPLATES", "INVARIANTS", "LEXICON", "LOCATED", "STRATEGIES", "TEMPLATES", "UNIQUE", "Term", "Wording",
-    "baseline_template", "fill", "options", "repeated", "reword", "violations", "wordings",
+    "BASELINE", "BASELINE_TEMPLATES", "INVARIANTS", "LEXICON", "LOCATED", "STRATEGIES", "TEMPLATES", "UNIQUE", "Term",
+    "Wording", "baseline_template", "fill", "options", "repeated", "reword", "violations", "wordings",
 ]  # fmt: skip
 
 # {x}: the finding's name; {X}: capitalised; {ax}: with its article; {ox}: as it stands after "of"; {at}: where.
@@ -116,7 +116,7 @@ def options(asked: Asked, baseline: str) -> dict[str, tuple[Wording, ...]]:
         else:
             templates = (LOCATED if at else TEMPLATES)[strategy]
             if term.countable and not term.plural and (asked.place or asked.term != "nodule"):  # as the embedded study has it
-                templates = [template for template in templates if not template.startswith("Any")]  # "any" goes with a plural
+                templates = tuple(one for one in templates if not one.startswith("Any"))  # "any" goes with a plural
             texts = [styled(fill(template, term, at), asked.case) for template in templates]
         made[strategy] = tuple(Wording(strategy, text) for text in texts if plain(text) != plain(baseline))
         if not made[strategy]:

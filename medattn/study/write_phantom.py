@@ -93,7 +93,9 @@ def write(out: Path, images: int, seed: int, model: Path | None = None) -> Repor
 
 def _write(directory: Path, images: int, seed: int, model: Path | None) -> None:
     (directory / "images").mkdir(parents=True)
-    image_rows, region_rows, question_rows = [], [], []
+    image_rows: list[dict[str, object]] = []
+    region_rows: list[dict[str, object]] = []
+    question_rows: list[dict[str, object]] = []
     for film in tqdm(design(images, seed), desc="draw", unit="film"):
         case = make_case(seed, film.subject, film.film, fixed={film.finding: film.present})
         image_rows.append(_write_image(directory, film, case))

@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from medattn.captures import METADATA
-from medattn.verify import texts
+from medattn.verify import crate, texts
 from medattn.verify.deviation import Comparison, Differences, Verdict
 from medattn.verify.tolerance import Tolerance
 
@@ -42,7 +42,7 @@ def compare_files(name: str, recorded: Path, found: Path, tolerance: Tolerance) 
     A PDF is only looked at as a drawing: what it was drawn from decides (medattn/verify/sources.py).
     """
     differences = Differences(tolerance)
-    compare = KINDS.get(PurePosixPath(name).suffix, _bytes)
+    compare = _crate if name == crate.CRATE else KINDS.get(PurePosixPath(name).suffix, _bytes)
     try:
         compare(recorded, found, differences)
     except UNREADABLE as error:
@@ -88,6 +88,10 @@ def _table(recorded: Path, found: Path, differences: Differences) -> None:
 
 def _json(recorded: Path, found: Path, differences: Differences) -> None:
     texts.jsons(_text(recorded), _text(found), differences)
+
+
+def _crate(recorded: Path, found: Path, differences: Differences) -> None:
+    texts.jsons(crate.without_hashes(_text(recorded)), crate.without_hashes(_text(found)), differences)
 
 
 def _tex(recorded: Path, found: Path, differences: Differences) -> None:

@@ -81,8 +81,9 @@ def test_shares():
 def mean_bounds(rows: worlds.Rows, draw: int, rng: np.random.Generator) -> BOUNDS:
     try:
         found = statistics.mean_interval(*rows.flat(draw), BOOTSTRAP, rng)
-    except ValueError as error:  # patients too few or too alike
-        assert "give no interval" in str(error)
+    except ValueError as error:
+        if "give no interval" not in str(error):  # patients too few or too alike
+            raise
         return None
     return found.low, found.high
 

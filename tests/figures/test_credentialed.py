@@ -32,8 +32,10 @@ def drawn(tmp_path_factory):
 def rows_of(values, patients, **more) -> pd.DataFrame:
     """Clean rows with a margin each, as text: baseline wording and one other."""
     made = [
-        {"subject_id": patient, "question_id": f"q{index}", "margin": str(value), "margin_valid": "true", "variant_index": str(wording),
-         "ground_truth": "yes" if index % 2 else "no", "flip": "false" if wording else "", "correct": "true" if index % 3 else "false"}
+        {"subject_id": patient, "question_id": f"q{index}", "margin": str(value), "margin_valid": "true",
+         "variant_index": str(wording),
+         "ground_truth": "yes" if index % 2 else "no", "flip": "false" if wording else "",
+         "correct": "true" if index % 3 else "false"}
         for index, (value, patient) in enumerate(zip(values, patients, strict=True)) for wording in (0, 1)
     ]  # fmt: skip
     return pd.DataFrame(made).assign(**more)
@@ -139,13 +141,18 @@ EMPTY = dict.fromkeys(
 DRAWN = {
     "margins": lambda values, who: margins.draw(rows_of(values, who), True),
     "contrast": lambda values, who: contrast.draw(
-        pd.DataFrame({"js_other_wording": np.abs(values).astype(str), "js_other_finding": (2 * np.abs(values) + 0.1).astype(str), "subject_id": who}), True),
+        pd.DataFrame({"js_other_wording": np.abs(values).astype(str),
+                      "js_other_finding": (2 * np.abs(values) + 0.1).astype(str), "subject_id": who}), True),
     "reliance": lambda values, who: reliance.draw(
-        pd.DataFrame({"reliance_no_image": values.astype(str), "consistency": "1.0", "subject_id": who, "consistent_but_blind": "true", "finding": "x"}),
-        _table(finding="all", **dict.fromkeys(("reliance_no_image", "no_image_low", "no_image_high", "reliance_blank", "blank_low", "blank_high"), "")), True),
+        pd.DataFrame({"reliance_no_image": values.astype(str), "consistency": "1.0", "subject_id": who,
+                      "consistent_but_blind": "true", "finding": "x"}),
+        _table(finding="all",
+               **dict.fromkeys(("reliance_no_image", "no_image_low", "no_image_high", "reliance_blank", "blank_low",
+                                "blank_high"), "")), True),
     "occlusion": lambda values, who: occlusion.draw(
         _table(finding="all", n=WITHHELD, drop_region="", drop_elsewhere="", **EMPTY),
-        pd.DataFrame({"region_mass": values.astype(str), "effect": values.astype(str), "subject_id": who, "finding": "x"}), True),
+        pd.DataFrame({"region_mass": values.astype(str), "effect": values.astype(str), "subject_id": who, "finding": "x"}),
+        True),
     "distributions": lambda values, who: distributions.draw(
         rows_of(values, who).assign(**{f"decision_{name}": lambda rows: rows.margin for name in distributions.METRICS}), True),
     "sinks": lambda values, who: sinks.draw(

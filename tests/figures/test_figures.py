@@ -71,7 +71,7 @@ def test_figures_are_a_column_or_a_page_wide_and_their_text_stays_text(drawn, na
 
 
 def test_examples_are_chosen_by_rule_lowest_sample_id_first(drawn):
-    root, notes = drawn
+    root, _ = drawn
     clean = read_results(root).clean()
     rules = [Examples(per="finding", pick="correct", n=2), Examples(per="strategy", pick="flipped", n=1)]
     chosen, missing = examples.choose(clean, rules)
@@ -104,7 +104,6 @@ def test_a_credentialed_study_leaves_no_radiograph_in_reports(drawn, tmp_path):
 
 @pytest.mark.parametrize("cell", [(2, 13), (14, 1)])
 def test_an_overlay_lights_the_cell_where_the_attention_is(cell):
-    row, column = cell
     film = Film("one", Image.new("L", (160, 320), 40), True, {})
     grid = np.full((16, 16), 0.5 / 255)
     grid[cell] = 0.5

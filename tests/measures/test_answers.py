@@ -204,7 +204,7 @@ def test_the_margin_is_the_log_odds_of_the_forms():
 
 @pytest.mark.parametrize("yes, no", [([], [1.0]), ([1.0], [math.nan]), ([math.inf], [1.0]), ([[1.0]], [1.0])])
 def test_a_margin_of_missing_logits_is_refused(yes, no):
-    with pytest.raises(ValueError, match="logits of the (yes|no) forms"):
+    with pytest.raises(ValueError, match=r"logits of the (yes|no) forms"):
         answer_margin(yes, no)
 
 

@@ -153,8 +153,8 @@ def test_reliance_is_averaged_per_finding_and_over_all():
 
 
 def test_conditions_stand_in_order_and_strengths_as_numbers():
-    changed = [("rotation", "10"), ("gaussian_noise", "0.2"), ("rotation", "-10"), ("gaussian_noise", "0.05"), ("no_image", ""), ("blank", ""),
-               ("few_pixels", "16"), ("few_pixels", "4")]  # fmt: skip
+    changed = [("rotation", "10"), ("gaussian_noise", "0.2"), ("rotation", "-10"), ("gaussian_noise", "0.05"), ("no_image", ""),
+               ("blank", ""), ("few_pixels", "16"), ("few_pixels", "4")]  # fmt: skip
     js = {column("decision", "js_to_clean"): 0.1}
     rows = [
         row(0),

@@ -47,8 +47,8 @@ def evaluated(films: Films, asked: list[tuple[dict, dict, np.ndarray | None]]) -
     notes = {name: {"gate_count": 0, "gated": False, "image_mass": 0.5} for name in grids}
     store = Store(
         samples={name: index for index, name in enumerate(grids)},
-        grids={"original": np.stack(list(grids.values())).astype(np.float32)}, with_sinks={}, notes={"original": notes}, sinks={},
-        heads=np.zeros((0, 1, 4, 256)), head_samples=[], key_value_heads=2, model={},
+        grids={"original": np.stack(list(grids.values())).astype(np.float32)}, with_sinks={}, notes={"original": notes},
+        sinks={}, heads=np.zeros((0, 1, 4, 256)), head_samples=[], key_value_heads=2, model={},
     )  # fmt: skip
     answers = {row["sample_id"]: answer for row, answer, _ in asked}
     rows = evaluate([row for row, _, _ in asked], answers, store, Places(films))
@@ -78,7 +78,8 @@ def test_flips_and_margins_are_against_the_same_wording_on_the_clean_image(films
 @pytest.mark.parametrize("clean_forms, changed_forms", [(0.4, 0.9), (0.9, 0.4)])
 def test_a_margin_that_is_not_valid_has_no_change(films, clean_forms, changed_forms):
     found = evaluated(films, [
-        (sample("clean"), said("Yes.", 3.0, clean_forms), grid(0)), (sample("blank"), said("No.", -1.0, changed_forms), grid(1)),
+        (sample("clean"), said("Yes.", 3.0, clean_forms), grid(0)),
+        (sample("blank"), said("No.", -1.0, changed_forms), grid(1)),
     ])  # fmt: skip
     assert found["q1-v0-blank"]["margin_change"] is None and found["q1-v0-blank"]["flip_to_clean"] is True
 

@@ -131,10 +131,12 @@ def test_right_and_wrong_answers_are_compared_inside_patients():
 
 
 def relied(answers: list[str], without: list[str], margins: list[float], other: list[float]) -> dict:
-    rows = [row(1, said, wording=index, margin=margin) for index, (said, margin) in enumerate(zip(answers, margins))]
+    rows = [
+        row(1, said, wording=index, margin=margin) for index, (said, margin) in enumerate(zip(answers, margins, strict=True))
+    ]
     rows += [
         row(1, said, wording=index, margin=margin, condition="no_image", status="no_grid")
-        for index, (said, margin) in enumerate(zip(without, other))
+        for index, (said, margin) in enumerate(zip(without, other, strict=True))
     ]
     questions = [{"question_id": "q1", "condition": "clean", "consistency": 1.0}]
     (found,) = reliance.reliance_rows(rows, questions)
@@ -227,7 +229,7 @@ def test_attention_that_follows_the_question_is_supported_only_beyond_every_refe
     rows, made = asked(12, {"study": HERE, "control": THERE})
     weak = {
         name: 0.2 * grid + 0.8 * rng.dirichlet(np.ones(256)).reshape(16, 16)
-        for name, grid in zip(made.samples, made.grids["decision"])
+        for name, grid in zip(made.samples, made.grids["decision"], strict=True)
     }
     found = decided(rows, store({name: weak[name] if name.startswith("control") else made.grids["decision"][index].astype(float)
                                  for index, name in enumerate(made.samples)}))["H1b"]  # fmt: skip
@@ -284,7 +286,8 @@ def test_the_checks_of_the_model_pass_or_fail():
 
 
 @pytest.mark.parametrize("p, effect, high, expected", [
-    (0.01, 1.3, 1.5, "supported"), (0.01, 1.1, 1.5, "inconclusive"), (0.01, 1.1, 1.19, "not supported"), (0.2, 1.3, 1.5, "inconclusive"),
+    (0.01, 1.3, 1.5, "supported"), (0.01, 1.1, 1.5, "inconclusive"), (0.01, 1.1, 1.19, "not supported"),
+    (0.2, 1.3, 1.5, "inconclusive"),
     (0.05, 1.2, 1.4, "supported"), (0.9, 0.8, 0.9, "not supported"), (0.9, 0.8, None, "inconclusive"),
 ])  # fmt: skip
 def test_the_verdict_follows_the_rule(p, effect, high, expected):
@@ -312,7 +315,7 @@ def test_published_numbers_stand_beside_ours_for_their_own_study_only(tmp_path):
 
 
 def test_a_number_that_we_do_not_have_is_an_error_that_names_the_row(tmp_path):
-    with pytest.raises(InputError, match="published.csv, row 2: ours is 'fliprate'"):
+    with pytest.raises(InputError, match=r"published\.csv, row 2: ours is 'fliprate'"):
         beside(tmp_path, "phantom", ours="fliprate")
 
 

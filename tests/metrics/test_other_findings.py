@@ -18,14 +18,16 @@ def found(*others: dict) -> list[dict]:
 
 
 @pytest.mark.parametrize("finding, text", [
-    ("edema", "Is there edema in this image?"), ("effusion", "Is there an effusion in this image?"), ("mass", "Is there a mass in this image?"),
+    ("edema", "Is there edema in this image?"), ("effusion", "Is there an effusion in this image?"),
+    ("mass", "Is there a mass in this image?"),
 ])  # fmt: skip
 def test_a_question_in_the_same_words_about_another_finding_counts(finding, text):
     assert len(found(other(finding, text))) == 1
 
 
 @pytest.mark.parametrize("change", [
-    {"text": "Does this film show edema?"}, {"image_id": "i9"}, {"condition": "blank"}, {"variant_index": 1}, {"status": "failed"},
+    {"text": "Does this film show edema?"}, {"image_id": "i9"}, {"condition": "blank"}, {"variant_index": 1},
+    {"status": "failed"},
 ])  # fmt: skip
 def test_other_words_images_conditions_and_wordings_do_not_count(change):
     assert found(other("edema", **{"text": "Is there edema in this image?"} | change)) == []

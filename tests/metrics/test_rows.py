@@ -10,73 +10,19 @@ from scipy.stats import entropy, pearsonr, spearmanr
 from medattn import paths
 
 CONTRACT = [
-    "sample_id",
-    "question_id",
-    "role",
-    "condition",
-    "strength",
-    "image_id",
-    "shown_image_id",
-    "study_id",
-    "subject_id",
-    "view",
-    "split",
-    "finding",
-    "zone",
-    "baseline_question",
-    "question",
-    "question_variant",
-    "variant_index",
-    "strategy",
-    "strategies",
-    "answer",
-    "ground_truth",
-    "parsed_answer",
-    "correct",
-    "status",
-    "margin",
-    "forms_probability",
-    "margin_valid",
-    "margin_agrees",
-    "flip",
-    "hedge_shift",
-    "flip_to_clean",
-    "margin_change",
-]
+    "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "study_id", "subject_id",
+    "view", "split", "finding", "zone", "baseline_question", "question", "question_variant", "variant_index",
+    "strategy", "strategies", "answer", "ground_truth", "parsed_answer", "correct", "status", "margin",
+    "forms_probability", "margin_valid", "margin_agrees", "flip", "hedge_shift", "flip_to_clean", "margin_change",
+]  # fmt: skip
 GRID = [
-    "gate_count",
-    "gated",
-    "image_mass",
-    "entropy",
-    "entropy_normalised",
-    "entropy_body",
-    "focus",
-    "inside_body_ratio",
-    "inside_body_enrichment",
-    "border_fraction",
-    "left_fraction",
-    "right_fraction",
-    "apical_fraction",
-    "middle_fraction",
-    "basal_fraction",
-    "sparseness",
-    "zone_mass",
-    "zone_enrichment",
-    "region_mass",
-    "region_enrichment",
-    "pointing_game",
-    "rank_accuracy",
-    "region_auroc",
-    "iou_top10",
-    "region_fallback",
-    "js_to_baseline",
-    "js_distance_to_baseline",
-    "pearson_to_baseline",
-    "spearman_to_baseline",
-    "cosine_to_baseline",
-    "l2_to_baseline",
-    "js_to_clean",
-]
+    "gate_count", "gated", "image_mass", "entropy", "entropy_normalised", "entropy_body", "focus", "inside_body_ratio",
+    "inside_body_enrichment", "border_fraction", "left_fraction", "right_fraction", "apical_fraction",
+    "middle_fraction", "basal_fraction", "sparseness", "zone_mass", "zone_enrichment", "region_mass",
+    "region_enrichment", "pointing_game", "rank_accuracy", "region_auroc", "iou_top10", "region_fallback",
+    "js_to_baseline", "js_distance_to_baseline", "pearson_to_baseline", "spearman_to_baseline", "cosine_to_baseline",
+    "l2_to_baseline", "js_to_clean",
+]  # fmt: skip
 LOCALISED = [
     "left_fraction",
     "right_fraction",
@@ -131,7 +77,7 @@ def test_halves_thirds_and_zone_are_empty_in_a_lateral_view(rows):
 def test_the_baseline_wording_and_controls_are_compared_with_nothing(rows):
     alone = rows[(rows["variant_index"] == 0) & (rows["condition"] == "clean")]
     assert len(alone) == 8
-    assert alone[SIMILARITY + ["flip", "hedge_shift"]].isna().all().all()
+    assert alone[[*SIMILARITY, "flip", "hedge_shift"]].isna().all().all()
 
 
 def test_a_constant_grid_has_no_correlation_but_a_divergence(rows):

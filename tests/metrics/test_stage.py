@@ -99,5 +99,5 @@ def test_grids_of_other_profiles_than_the_parameters_are_refused(root):
     params = make_params()
     profiles = {**params.aggregate.profiles, "mine": params.aggregate.profiles["decision"]}
     params = params.model_copy(update={"aggregate": params.aggregate.model_copy(update={"profiles": profiles})})
-    with pytest.raises(InputError, match="holds profiles .*'decision', 'original'.*: run `dvc repro -f aggregate`"):
+    with pytest.raises(InputError, match=r"holds profiles .*'decision', 'original'.*: run `dvc repro -f aggregate`"):
         run(params, root)

@@ -121,7 +121,7 @@ def test_findings_equal_pandas_and_regions_are_counted(done, clean):
 
 def test_conditions_are_compared_with_the_clean_answers(done):
     every = table(done, "robustness")
-    assert list(zip(every["condition"], every["wordings"])) == [
+    assert list(zip(every["condition"], every["wordings"], strict=True)) == [
         ("clean", "baseline"), ("clean", "all"), ("no_image", "baseline"), ("no_image", "all"),
     ]  # fmt: skip
     found = every[every["wordings"] == "all"].set_index("condition")

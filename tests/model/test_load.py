@@ -85,8 +85,8 @@ def test_a_gated_model_that_is_not_here_is_one_message_with_two_commands_and_exi
     done = ask_without_network(tmp_path, name)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == (
-        f"medattn: model {name} (revision {MEDGEMMA_1_5.revision}) is not on this machine, and nothing is fetched during a run. Fetch it once; if"
-        " it is gated, accept its terms on its page first:\n"
+        f"medattn: model {name} (revision {MEDGEMMA_1_5.revision}) is not on this machine, and nothing is fetched during a run."
+        " Fetch it once; if it is gated, accept its terms on its page first:\n"
         "  hf auth login\n"
         f"  hf download {name} --revision {MEDGEMMA_1_5.revision}\n"
     )

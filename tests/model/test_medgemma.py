@@ -114,12 +114,12 @@ def test_random_weights_are_decided_by_seed_and_tensor():
 
 
 def test_a_thought_stays_in_the_answers_text_and_its_margin_is_not_valid(processor):
-    """Decode keeps the tokens that enclose a thought, so that the parser can drop it; at its first token no yes or no is near."""
+    """Decode keeps the tokens around a thought, so that the parser can drop it; at its first token no yes or no is near."""
     model = medgemma.make_model(1, 1)
     assert {tensor.dtype for tensor in model.parameters()} == {torch.bfloat16}
     loaded = Loaded(prepare_model(model, torch.device("cpu")), processor, torch.device("cpu"))
     tokenizer = processor.tokenizer
-    said = tokenizer("<unused94>thought\nNo effusion? Yes<unused95>No", add_special_tokens=False).input_ids + [106]
+    said = [*tokenizer("<unused94>thought\nNo effusion? Yes<unused95>No", add_special_tokens=False).input_ids, 106]
     scripted = iter(said)
     real = model.lm_head.forward
 

@@ -121,5 +121,6 @@ def test_numpy_values_are_packed_as_plain_ones():
     sample = dataclasses.replace(
         make_samples()[0], correct=np.bool_(True), flip=np.bool_(False), margin=np.float64(0.5), variant_index=np.int64(0)
     )
-    row = dict(zip(gallery.COLUMNS, embedded(gallery.html("t", "n", make_pictures(), [sample]))["samples"][0]))
+    cells = embedded(gallery.html("t", "n", make_pictures(), [sample]))["samples"][0]
+    row = dict(zip(gallery.COLUMNS, cells, strict=True))
     assert (row["correct"], row["flip"], row["margin"], row["variant"]) == (True, False, 0.5, 0)

@@ -46,7 +46,8 @@ def test_a_macros_name_is_letters_only_and_says_what_it_is(parts, name):
 
 
 @pytest.mark.parametrize("text, kind, shown", [("0.123456", "share", "12.3"), ("0.000012", "number", r"1.2\cdot10^{-5}"),
-                                               ("1234.5", "number", r"1.23\cdot10^{3}"), ("", "share", ""), ("-0.5", "number", "-0.5")])  # fmt: skip
+                                               ("1234.5", "number", r"1.23\cdot10^{3}"), ("", "share", ""),
+                                               ("-0.5", "number", "-0.5")])  # fmt: skip
 def test_numbers_are_written_as_a_manuscript_does(text, kind, shown):
     assert latex.shown(text, kind) == shown
 

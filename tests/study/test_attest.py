@@ -274,7 +274,7 @@ def test_a_study_of_fewer_than_5_patients_is_not_published(tmp_path):
         "a few questions in a few wordings, a few controls, a few images of a few patients, a few regions",
         "fewer than 5 patients: do not publish this digest",
     ]
-    with pytest.raises(InputError, match="^study 'made-up': a digest would cover fewer than 5 patients, and whoever holds"):
+    with pytest.raises(InputError, match=r"^study 'made-up': a digest would cover fewer than 5 patients, and whoever holds"):
         attest.json_text(attest.aggregate(study))
     assert compared(study, found).same
 

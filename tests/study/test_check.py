@@ -333,7 +333,7 @@ def test_a_controls_answer_may_be_unknown_and_a_questions_may_not(study):
     change(study / QUESTIONS, lambda rows: [row.update(answer="") for row in rows if row["role"] == "control"])
     check(study)
     change(study / QUESTIONS, lambda rows: rows[0].update(answer=""))
-    with pytest.raises(InputError, match="answer .the label. is '', expected yes or no"):
+    with pytest.raises(InputError, match=r"answer \(the label\) is '', expected yes or no"):
         check(study)
 
 

@@ -78,9 +78,9 @@ def test_a_bad_file_is_an_error_that_names_the_image(study, spoil, message):
 
 def test_an_image_without_a_body_and_one_that_is_not_in_the_study_are_named(study):
     films = Films(read_study(study))
-    with pytest.raises(InputError, match="image 'i9' is not in .*images.csv"):
+    with pytest.raises(InputError, match=r"image 'i9' is not in .*images\.csv"):
         films("i9")
     film = films("i1")
     film.__dict__["pixels"] = np.zeros((HEIGHT, WIDTH), np.uint8)
     with pytest.raises(InputError, match="image 'i1': no body found"):
-        film.body
+        _ = film.body

@@ -18,7 +18,8 @@ KNOWN = [
     ("is there nodule in this x-ray?", "nodule", "is there a support device in this x-ray?"),
     ("is there a fracture in this radiograph?", "fracture", "is there a support device in this radiograph?"),
     ("is there edema in this film", "edema", "is there a support device in this film"),
-    ("is there evidence of atelectasis in the right base?", "right lung base atelectasis", "is there evidence of a support device?"),
+    ("is there evidence of atelectasis in the right base?", "right lung base atelectasis",
+     "is there evidence of a support device?"),
     ("does the patient have an enlarged heart?", "cardiomegaly", "does the patient have a support device?"),
     ("are there nodules?", "nodule", "is there a support device?"),
     ("are there any lung lesions?", "lung lesion", "is there a support device?"),
@@ -34,7 +35,8 @@ KNOWN = [
     ("is emphysema visible in the lungs?", "lungs emphysema", "is a support device visible?"),
     ("is atelectasis identified at the lung bases?", "lung bases atelectasis", "is a support device identified?"),
     ("are there signs of pneumonia?", "pneumonia", "are there signs of a support device?"),
-    ("are there any signs of pneumonia on this radiograph?", "pneumonia", "are there any signs of a support device on this radiograph?"),
+    ("are there any signs of pneumonia on this radiograph?", "pneumonia",
+     "are there any signs of a support device on this radiograph?"),
     ("in this image, is there pneumonia?", "pneumonia", "in this image, is there a support device?"),
     ("In the left lung, is there pneumonia?", "left lung pneumonia", "Is there a support device?"),
     ("is there left lower lobe pneumonia?", "left lower lobe pneumonia", "is there a support device?"),
@@ -102,8 +104,10 @@ def test_the_name_of_another_finding_takes_the_article_it_needs():
     ("is there mild edema?", "mild edema"),
     ("is there a large left pleural effusion?", "large left pleural effusion"),
     ("is there infection?", "infection"),
-    ("is there lung collapse?", "lung collapse"), ("is there a collapsed lung?", "collapsed lung"), ("is there opacity?", "opacity"),
-    ("are there any signs of abnormalities in the left lung?", "left lung abnormalities"), ("is the lung mass cavity bilateral?", "bilateral lung mass cavity"),
+    ("is there lung collapse?", "lung collapse"), ("is there a collapsed lung?", "collapsed lung"),
+    ("is there opacity?", "opacity"),
+    ("are there any signs of abnormalities in the left lung?", "left lung abnormalities"),
+    ("is the lung mass cavity bilateral?", "bilateral lung mass cavity"),
     ("is there pneumonia in the left toe?", "pneumonia in the left toe"), ("is there effusion?", "effusion"),
     ("is there a left pleural effusion in the right lung?", "right lung left pleural effusion"),
 ])  # fmt: skip
@@ -114,11 +118,15 @@ def test_what_the_lexicon_does_not_know_by_exactly_this_name_is_named_but_not_kn
 
 
 @pytest.mark.parametrize("question", [
-    "which view is this image taken?", "where is the pneumonia?", "what abnormalities are seen in this image?", "how large is the effusion?",
+    "which view is this image taken?", "where is the pneumonia?", "what abnormalities are seen in this image?",
+    "how large is the effusion?",
     "has the pneumonia improved compared to the previous image?", "is there pneumonia compared to previous?",
-    "is there any change in the pleural effusion?", "is the pneumonia new since the last study?", "is there a difference in the lungs?",
-    "is this a pa view?", "is the heart enlarged?", "is the heart size normal?", "can pneumonia be excluded?", "", "?", "is there?", "pneumonia",
-    "are the lungs clear?", "is the pleural effusion larger than before?", "is there {ax}?", "is pneumonia not present or absent in the lung?",
+    "is there any change in the pleural effusion?", "is the pneumonia new since the last study?",
+    "is there a difference in the lungs?",
+    "is this a pa view?", "is the heart enlarged?", "is the heart size normal?", "can pneumonia be excluded?", "", "?",
+    "is there?", "pneumonia",
+    "are the lungs clear?", "is the pleural effusion larger than before?", "is there {ax}?",
+    "is pneumonia not present or absent in the lung?",
 ])  # fmt: skip
 def test_other_questions_are_not_read(question):
     assert parse(question) is None
@@ -149,17 +157,23 @@ def test_overlapping_names_are_read_as_the_longest():
 
 
 @pytest.mark.parametrize("text, finding", [
-    ("Do we see a Pleural  Effusion here?", "pleural effusion"), ("Any lung nodule?", "nodule"), ("Can one see an enlarged heart?", "cardiomegaly"),
-    ("Does it show evidence of pleural thickening or scarring?", "pleural other"), ("Is the enlarged heart visible on this film?", "cardiomegaly"),
-    ("Does this film suggest pneumonia?", "pneumonia"), ("Anything to worry about?", None), ("pneumonias and others", None), ("", None),
+    ("Do we see a Pleural  Effusion here?", "pleural effusion"), ("Any lung nodule?", "nodule"),
+    ("Can one see an enlarged heart?", "cardiomegaly"),
+    ("Does it show evidence of pleural thickening or scarring?", "pleural other"),
+    ("Is the enlarged heart visible on this film?", "cardiomegaly"),
+    ("Does this film suggest pneumonia?", "pneumonia"), ("Anything to worry about?", None), ("pneumonias and others", None),
+    ("", None),
     # change, grade, kind, position, more than one finding, a place: not whether it is there
-    ("Are the lungs clear of consolidation?", None), ("Can pneumonia be ruled out?", None), ("Is the edema worse than before?", None),
+    ("Are the lungs clear of consolidation?", None), ("Can pneumonia be ruled out?", None),
+    ("Is the edema worse than before?", None),
     ("Is the pneumothorax resolved?", None), ("Has the edema improved?", None), ("Did the pneumothorax disappear?", None),
-    ("Is the pleural effusion larger?", None), ("Is the cardiomegaly mild?", None), ("Is the pleural effusion small or moderate?", None),
+    ("Is the pleural effusion larger?", None), ("Is the cardiomegaly mild?", None),
+    ("Is the pleural effusion small or moderate?", None),
     ("Is the pneumonia viral?", None), ("Is the nodule seen calcified?", None), ("Was there a pneumothorax?", None),
     ("Should pneumonia be considered?", None), ("Does the patient need a chest tube for pneumothorax?", None),
     ("Is the support device in the right position?", None), ("Is the opacity due to pneumonia or pleural effusion?", None),
-    ("Are pneumonia and edema both in the film?", None), ("Is lung opacity present in both the left lung and the right lung?", None),
+    ("Are pneumonia and edema both in the film?", None),
+    ("Is lung opacity present in both the left lung and the right lung?", None),
     ("Would you say the enlarged heart is real?", None), ("Edema, or rather fluid in the pleural space?", None),
 ])  # fmt: skip
 def test_free_text_names_a_finding_only_where_it_asks_for_its_presence_and_nothing_else(text, finding):
@@ -167,8 +181,10 @@ def test_free_text_names_a_finding_only_where_it_asks_for_its_presence_and_nothi
 
 
 @pytest.mark.parametrize("question", [
-    "is there a new nodule in this image?", "is there worsening pneumonia in the left lung?", "is there no pneumonia?", "is there pneumonia or edema?",
-    "is there evidence of pulmonary edema/hazy opacity in the carina?", "is there pneumonia? yes or no", "is there evidence against pneumonia?",
+    "is there a new nodule in this image?", "is there worsening pneumonia in the left lung?", "is there no pneumonia?",
+    "is there pneumonia or edema?",
+    "is there evidence of pulmonary edema/hazy opacity in the carina?", "is there pneumonia? yes or no",
+    "is there evidence against pneumonia?",
     "is there a nodule in the lateral image?", "is there a pneumothorax on the ap film?", "is there a nodule in these images?",
     "is the support device in the right lung?", "is the support device at the carina?", "does this image present pneumonia?",
 ])  # fmt: skip
@@ -177,9 +193,12 @@ def test_a_change_a_second_finding_a_view_or_a_position_is_not_read_as_presence(
 
 
 @pytest.mark.parametrize("question", [
-    "is there bilateral cardiomegaly?", "is the cardiomegaly bilateral?", "is there cardiomegaly in the left lung?", "is there scoliosis in the spine?",
-    "is there emphysema in the mediastinum?", "is there edema in the abdomen?", "is there an enlarged cardiac silhouette in the cardiac silhouette?",
-    "is there blunting of the costophrenic angle in the left costophrenic angle?", "is there pneumonia in the left middle lobe?",
+    "is there bilateral cardiomegaly?", "is the cardiomegaly bilateral?", "is there cardiomegaly in the left lung?",
+    "is there scoliosis in the spine?",
+    "is there emphysema in the mediastinum?", "is there edema in the abdomen?",
+    "is there an enlarged cardiac silhouette in the cardiac silhouette?",
+    "is there blunting of the costophrenic angle in the left costophrenic angle?",
+    "is there pneumonia in the left middle lobe?",
 ])  # fmt: skip
 def test_a_finding_where_it_cannot_be_asked_about_is_not_reworded(question):
     asked = parse(question)
@@ -198,7 +217,8 @@ def test_different_questions_have_different_names():
     assert asked_name(parse("is there a lung lesion in the left lung?")) == "left lung lesion"
     assert asked_name(parse("is there a left lung lesion?")) != ""
     names = {asked_name(about_place): about_place for about_place in map(parse, (
-        "is there a lung lesion in the left lung?", "is there a left-sided lung lesion?", "is there a lung lesion?", "is there a lung lesion in both lungs?",
+        "is there a lung lesion in the left lung?", "is there a left-sided lung lesion?", "is there a lung lesion?",
+        "is there a lung lesion in both lungs?",
     ))}  # fmt: skip
     assert len(names) == 4
 

@@ -74,7 +74,7 @@ def test_the_pins_of_the_studys_model_are_not_asked_of_another(study):
 def test_a_hugging_face_model_that_is_not_here_ends_a_run_with_the_two_commands_that_fetch_it(study):
     read = read_study(study)
     absent = settings(read, params(model={"id": "nobody/no-such-model", "revision": "abc"}))[0]
-    with pytest.raises(InputError, match="hf auth login\n  hf download nobody/no-such-model --revision abc$"):
+    with pytest.raises(InputError, match=r"hf auth login\n  hf download nobody/no-such-model --revision abc$"):
         read.check_model(absent)
     assert read.model_files(absent) == {}
 

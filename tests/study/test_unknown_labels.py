@@ -31,8 +31,8 @@ def test_prepare_says_which_labels_are_not_known_and_keeps_them(root):  # noqa: 
     assert "; strategy labels not known, kept as they are: 'Emoji style' (3), 'irony' (3)" in said
     found = {(one["variant_index"], one["strategy"], one["strategies"]) for one in read(root / paths.MANIFEST)}
     assert found == {
-        ("0", "baseline", "baseline"), ("1", "other", "Emoji style"), ("2", "synonym", "synonym+irony"), ("3", "clause", "clause"),
-        ("4", "register", "register"), ("5", "voice", "voice"),
+        ("0", "baseline", "baseline"), ("1", "other", "Emoji style"), ("2", "synonym", "synonym+irony"),
+        ("3", "clause", "clause"), ("4", "register", "register"), ("5", "voice", "voice"),
     }  # fmt: skip
 
 

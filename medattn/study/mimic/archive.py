@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,11 +59,11 @@ class Archive:
         self._pinned: dict[str, Pinned | str] = {}
         self._by_study: dict[str, list[Image]] = {}
 
-    def table(self, name: str, columns: Collection[str], desc: str):
+    def table(self, name: str, columns: Collection[str], desc: str) -> Iterator[tuple[int, dict[str, str]]]:
         """Rows of one of the root's tables."""
         return rows_of(self.root / name, columns, desc)
 
-    def _metadata(self, splits: dict[str, str]):
+    def _metadata(self, splits: dict[str, str]) -> Iterator[tuple[str, Image]]:
         columns = ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")
         for number, row in self.table(layout.METADATA, columns, "metadata"):
             dicom_id = row["dicom_id"]
@@ -97,7 +97,7 @@ class Archive:
             return
         paths = {
             layout.image_path(image.subject_id, image.study_id, image.dicom_id, self.suffix)
-            for image in map(self.images.get, wanted)
+            for image in (self.images[dicom_id] for dicom_id in wanted)
         }
         path = self.root / layout.SHA256SUMS
         with path.open(encoding="utf-8") as file:

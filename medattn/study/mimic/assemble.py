@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import yaml
 from tqdm import tqdm
@@ -21,6 +22,7 @@ from medattn.study.mimic.archive import Archive, Image, Pinned
 from medattn.study.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.study.mimic.labels import near, read_labels
 from medattn.study.mimic.layout import LABELS
+from medattn.study.question_forms import Asked
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study, sha256_of
 from medattn.study.strategy_labels import unknown_labels
 from medattn.study.wordings import BASELINE, reword
@@ -71,7 +73,8 @@ class Summary:
         """For a person to read: counts only, no id."""
         questions = sum(sum(answers.values()) for answers in self.answers.values())
         lines = [
-            f"{self.directory}: {questions} questions in {self.wordings} wordings, {self.controls} controls, {self.images} images of"
+            f"{self.directory}: {questions} questions in {self.wordings} wordings, {self.controls} controls, {self.images}"
+            " images of"
             f" {self.patients} patients",
             f"rows used: {self.used:,} of {self.read:,}",
             *(f"  not used: {count:>9,}  {reason}" for reason, count in self.skipped.most_common()),
@@ -153,7 +156,8 @@ def draw(candidates: Sequence[Question], archive: Archive, options: Options, sum
 def _balanced(chosen: Sequence[Question], summary: Summary) -> list[Question]:
     """The first questions of every finding, as many yes as no."""
     counts = Counter((question.finding, question.answer) for question in chosen)
-    kept, taken = [], Counter()
+    kept: list[Question] = []
+    taken: Counter[tuple[str, str]] = Counter()
     for question in chosen:
         taken[question.finding, question.answer] += 1
         if taken[question.finding, question.answer] <= min(counts[question.finding, answer] for answer in ("yes", "no")):
@@ -172,7 +176,8 @@ def _write(
     summary: Summary,
 ) -> None:
     images = {question.image.dicom_id: question.image for question in chosen}
-    pinned = {dicom_id: archive.pin(dicom_id) for dicom_id in images}
+    # A question about an image that cannot be pinned was left out before.
+    pinned = {dicom_id: pin for dicom_id in images if isinstance(pin := archive.pin(dicom_id), Pinned)}
     summary.images, summary.patients = len(images), len({image.subject_id for image in images.values()})
     summary.resized = sum(pinned[image.dicom_id][2:] != (image.width, image.height) for image in images.values())
     write_csv(part / "images.csv", IMAGE_COLUMNS, (_image_row(image, pinned[image.dicom_id]) for image in images.values()))
@@ -186,7 +191,8 @@ def _write(
 
 def _image_row(image: Image, pinned: Pinned) -> dict[str, object]:
     return pinned._asdict() | {
-        "image_id": image.dicom_id, "subject_id": image.subject_id, "study_id": image.study_id, "view": image.view, "split": image.split,
+        "image_id": image.dicom_id, "subject_id": image.subject_id, "study_id": image.study_id, "view": image.view,
+        "split": image.split,
     }  # fmt: skip
 
 
@@ -231,7 +237,7 @@ def question_rows(
 def wordings_of(question: Question, variants: str) -> list[tuple[int, str, str]]:
     """(variant_index, text, strategy), the baseline first."""
     if variants == RULES:
-        made = reword(question.question_id, question.text, question.asked)
+        made = reword(question.question_id, question.text, cast(Asked, question.asked))  # RULES keep no other question
         return [(index, wording.text, wording.strategy) for index, wording in enumerate(made)]
     own = sorted((index, text, strategy or UNLABELLED) for index, (text, strategy) in question.wordings.items() if index)
     return [(0, question.text, BASELINE), *own]
@@ -268,7 +274,8 @@ def _row(
         "question_id": question_id, "role": role, "image_id": question.image.dicom_id, "study_id": question.image.study_id,
         "subject_id": question.image.subject_id, "finding": finding, "zone": base if base in ZONES else "",
         "baseline_question": baseline, "question": text, "answer": answer,
-        "question_variant": f"hard_positive_strategy-{index}" if index else "original", "variant_index": index, "strategy": strategy,
+        "question_variant": f"hard_positive_strategy-{index}" if index else "original", "variant_index": index,
+        "strategy": strategy,
     }  # fmt: skip
 
 
@@ -276,11 +283,11 @@ def _row(
 
 
 def _regions(
-    part: Path, chosen: Sequence[Question], labels: dict[str, dict[str, str]], sizes: dict[str, tuple[int, int]], options: Options,
-    summary: Summary,
+    part: Path, chosen: Sequence[Question], labels: dict[str, dict[str, str]], sizes: dict[str, tuple[int, int]],
+    options: Options, summary: Summary,
 ) -> list[dict[str, object]]:  # fmt: skip
-    """Rows of regions.csv; none of a finding that is said to be absent, by its question or, where none is asked, by the labels."""
-    truth = {}
+    """Rows of regions.csv; none of a finding said to be absent by its question or, where none is asked, by the labels."""
+    truth: dict[tuple[str, str], str] = {}
     for question in chosen:
         for finding, answer in labels.get(question.image.study_id, {}).items():
             truth.setdefault((question.image.dicom_id, finding), answer)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import sha256
+from typing import cast
 
 from medattn.seeding import choose, digest_of
 from medattn.study.check_questions import ANSWERS, check_text
@@ -87,7 +88,7 @@ class Collector:
         name = asked_name(asked) if asked else finding_in(row.baseline) if self.variants == KEEP else None
         if name is None:
             return "question form is not known to the rules"
-        if self.variants == RULES and not asked.known:
+        if self.variants == RULES and not (asked and asked.known):
             return "finding is not among those the rules can reword"
         key = (image.dicom_id, name)
         question = found.get(key)
@@ -137,7 +138,7 @@ class Collector:
 def presence_question(finding: str, image_id: str) -> str:
     """Is the finding there? In one of PRESENCE_FORMS, the same for all findings of an image."""
     form = _form(choose(PRESENCE_FORMS, "presence form", image_id).format("cardiomegaly"))
-    return form.ask(finding)
+    return cast(Asked, form).ask(finding)  # the rules know all of PRESENCE_FORMS
 
 
 @lru_cache(maxsize=100_000)

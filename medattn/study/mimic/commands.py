@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,13 +21,18 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--questions",
     type=PATH,
-    help="Question set: csv, json, or the folder of the jsons.  [default: presence questions from the CheXpert labels, as many yes as no]",
+    help=(
+        "Question set: csv, json, or the folder of the jsons."
+        "  [default: presence questions from the CheXpert labels, as many yes as no]"
+    ),
 )
 @click.option("--out", type=PATH, required=True, help="New directory, for example studies/mimic-cxr.")
 @click.option(
     "--variants",
     type=click.Choice(VARIANTS),
-    help="Other wordings: five made by rule, the file's own, or none.  [default: keep for a file of hard positives, else rules]",
+    help=(
+        "Other wordings: five made by rule, the file's own, or none.  [default: keep for a file of hard positives, else rules]"
+    ),
 )
 @click.option("--limit", type=click.IntRange(1), help="Baseline questions in all, findings and answers in turn.")
 @click.option("--per-finding", type=click.IntRange(1), help="Baseline questions per finding.")
@@ -55,7 +61,7 @@ PATH = click.Path(path_type=Path)
 )
 def mimic_cxr(
     out: Path, root: Path, questions: Path | None, variants: str | None, view: str, regions: tuple[str, ...],
-    model: str, revision: str | None, dtype: str, device: str, **more: object,
+    model: str, revision: str | None, dtype: str, device: str, **more: Any,
 ) -> None:  # fmt: skip
     """Assemble a study from MIMIC-CXR; print what was used, what was not and why, and the digest to pin."""
     from medattn.study.mimic import questions as question_sets

@@ -49,7 +49,8 @@ TRAPS = {
 
 METADATA_COLUMNS = (
     "dicom_id", "subject_id", "study_id", "PerformedProcedureStepDescription", "ViewPosition", "Rows", "Columns", "StudyDate",
-    "StudyTime", "ProcedureCodeSequence_CodeMeaning", "ViewCodeSequence_CodeMeaning", "PatientOrientationCodeSequence_CodeMeaning",
+    "StudyTime", "ProcedureCodeSequence_CodeMeaning", "ViewCodeSequence_CodeMeaning",
+    "PatientOrientationCodeSequence_CodeMeaning",
 )  # fmt: skip
 SPLIT_COLUMNS = ("dicom_id", "study_id", "subject_id", "split")
 LABEL_COLUMNS = ("subject_id", "study_id", *COLUMNS)
@@ -80,10 +81,11 @@ def traps(out: Path) -> dict[str, list[str]]:
 
 def _write_images(root: Path, plan: list[Study], seed: int, suffix: str) -> tuple[list[Study], dict[str, str]]:
     """Draw and write every film: the studies with their films, and the files' SHA-256 by path, in the order of the tables."""
-    studies, sums = [], {}
+    studies: list[Study] = []
+    sums: dict[str, str] = {}
     for study in tqdm(plan, desc="draw", unit="study"):
         study, pictures = filmed(study, seed)
-        for film, pixels in zip(study.films, pictures):
+        for film, pixels in zip(study.films, pictures, strict=True):
             content = _jpeg(pixels) if suffix == ".jpg" else _dicom(film, pixels, len(sums))
             path = _path(film, suffix)
             write_bytes(root / path, content)
@@ -141,10 +143,10 @@ def _dicom(film: Film, pixels: np.ndarray, number: int) -> bytes:
 
 def _plant(root: Path, studies: list[Study], sums: dict[str, str], seed: int, suffix: str) -> dict[str, list[str]]:
     """Spoil files and sums, and choose what the tables shall lack, each trap in a study of its own: name -> ids."""
-    fit = [study for study in studies if study.frontal and any(study.answer(column) for column in DRAWN)]
-    fit.sort(key=lambda study: digest_of("trap", seed, study.study_id))
-    missing, other, unlisted, swapped = (study.frontal for study in fit[:4])
-    unlabelled = fit[4]
+    fit = [(study, film) for study in studies if (film := study.frontal) and any(study.answer(column) for column in DRAWN)]
+    fit.sort(key=lambda pair: digest_of("trap", seed, pair[0].study_id))
+    missing, other, unlisted, swapped = (film for _, film in fit[:4])
+    unlabelled, _ = fit[4]
     (root / _path(missing, suffix)).unlink()
     spoilt = root / _path(other, suffix)
     write_bytes(spoilt, _altered(spoilt.read_bytes(), suffix))
@@ -213,7 +215,8 @@ def _describe(out: Path, studies: list[Study], suffix: str) -> str:
     views = ", ".join(f"{view or 'empty'} {count}" for view, count in sorted(Counter(film.view for film in films).items()))
     found = traps(out)
     return (
-        f"{out}: {len(films)} {suffix} images of {len(studies)} studies of {len({study.subject for study in studies})} fictitious"
+        f"{out}: {len(films)} {suffix} images of {len(studies)} studies of {len({study.subject for study in studies})}"
+        " fictitious"
         f" patients; views: {views}\n"
         f"beside them: questions/ and regions/, in the formats in use\n"
         f"planted, see {TRAPS_FILE}:\n" + "\n".join(f"  {name} ({len(found[name])}): {TRAPS[name]}" for name in TRAPS)

@@ -92,7 +92,7 @@ class Study:
 def design(patients: int, seed: int) -> list[Study]:
     """All studies without their films and labels, by subject_id and study_id."""
     subjects, numbers = _ids(patients, "1", "subject", seed), iter(_ids(patients * max(STUDIES), "5", "study", seed))
-    made = []
+    made: list[Study] = []
     for subject in range(patients):
         count = STUDIES[subject] if subject < len(STUDIES) else choose(STUDIES, "studies", seed, subject)
         for number in range(count):
@@ -104,7 +104,8 @@ def design(patients: int, seed: int) -> list[Study]:
 
 def _ids(count: int, first: str, *names: object) -> list[str]:
     """Different 8-digit numbers that begin with the digit `first`."""
-    chance, found = generator("ids", *names), {}
+    chance = generator("ids", *names)
+    found: dict[str, None] = {}
     while len(found) < count:
         found[f"{first}{int(chance.integers(10**7)):07d}"] = None
     return list(found)
@@ -156,7 +157,7 @@ def _widened(shown: Radiograph, left: int, right: int) -> np.ndarray:
 
 
 def _lung(shown: Radiograph, side: str) -> np.ndarray:
-    """bool [height, width]: the lung field that lies mostly in the image's half of `side`; the patient's left is on the right."""
+    """bool [height, width]: the lung field mostly in the image's half of `side`; the patient's left is on the right."""
     parts, _ = ndimage.label(shown.lungs)
     middle = parts.shape[1] // 2
     half = parts[:, middle:] if side == "left" else parts[:, :middle]

@@ -53,8 +53,8 @@ def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[st
     """Write all question sets to `directory`; which traps they hold: name -> dicom_ids."""
     nowhere = generator("nowhere", seed)
     unknown = "-".join(nowhere.bytes(4).hex() for _ in range(5))
-    asked = [study for study in studies if study.frontal and _decided(study)]
-    twice, contradicted = asked[0].frontal.dicom_id, asked[1].frontal.dicom_id
+    asked = [(study, film) for study in studies if (film := study.frontal) and _decided(study)]
+    twice, contradicted = (film.dicom_id for _, film in asked[:2])
     rows = _trapped([row for study in studies for row in _cxr_rows(study)], "dicom_id", unknown, twice, contradicted)
     write_csv(directory / CXR_VQA, CXR_COLUMNS, rows)
     entries = _trapped([entry for study in studies for entry in _ext_entries(study)], "image_id", unknown, twice, contradicted)
@@ -62,7 +62,7 @@ def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[st
         chosen = [entry | {"idx": index} for index, entry in enumerate(entry for entry in entries if entry["split"] == split)]
         write_bytes(directory / EXT_VQA / f"{split}.json", (json.dumps(chosen, indent=1) + "\n").encode())
     write_csv(directory / DIFF_VQA, DIFF_COLUMNS, [row for study in studies for row in _diff_rows(study, studies)])
-    groups = [group for index, study in enumerate(asked) for group in _groups(study, index)]
+    groups = [group for index, (study, film) in enumerate(asked) for group in _groups(study, film, index)]
     groups.append([row | {"dicom_id": unknown, "image_path": f"{unknown}.jpg"} for row in groups[0]])
     strange, headless, misplaced = groups[1], groups[2], groups[3]
     strange[2]["strategy"] = UNKNOWN_STRATEGY
@@ -121,7 +121,7 @@ def _asked(study: Study, film: Film) -> Iterator[tuple[str, str, str]]:
     for finding, answer in decided.items():
         yield "presence", choose(PRESENCE, "presence", film.dicom_id, finding).format(finding), answer
         shown = film.finding(finding)
-        if not film.frontal or answer == "no" or not shown.side:
+        if shown is None or not film.frontal or answer == "no" or not shown.side:
             continue
         for side in ("left", "right"):
             yield "location", f"is there {finding} in the {side} lung?", "yes" if side == shown.side else "no"
@@ -145,7 +145,8 @@ def _ext_entries(study: Study) -> Iterator[dict[str, object]]:
     for film in (film for film in study.films if film.frontal):
         path = image_path(film.subject_id, film.study_id, film.dicom_id).removeprefix("files/")
         for content, semantic, template, arguments, answer in _ext_asked(study, film):
-            question, filled = template, {"object": {}, "attribute": {}, "category": {}, "viewpos": {}, "gender": {}}
+            question = template
+            filled: dict[str, dict[str, str]] = {"object": {}, "attribute": {}, "category": {}, "viewpos": {}, "gender": {}}
             for slot, values in arguments.items():
                 filled[slot] = {str(index): value for index, value in enumerate(values)}
                 for index, value in enumerate(values):
@@ -217,9 +218,8 @@ def _diff_rows(study: Study, studies: list[Study]) -> Iterator[dict[str, str]]:
 # --- hard positives ---------------------------------------------------------------------------------------------------
 
 
-def _groups(study: Study, index: int) -> Iterator[list[dict[str, str]]]:
-    """Up to two baseline questions about the study's frontal film, with their five variants; the image is named in four ways."""
-    film = study.frontal
+def _groups(study: Study, film: Film, index: int) -> Iterator[list[dict[str, str]]]:
+    """Up to two baseline questions about the study's frontal film with their five variants; images are named in four ways."""
     flat = f"p{film.subject_id[:2]}_p{film.subject_id}_s{film.study_id}_{film.dicom_id}.jpg"
     published = image_path(film.subject_id, film.study_id, film.dicom_id)
     name = (flat, film.dicom_id, f"{film.dicom_id}.jpg", published)[index % 4]

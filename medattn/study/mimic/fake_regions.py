@@ -6,6 +6,7 @@ have regions, as in the originals.
 
 import csv
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -44,9 +45,10 @@ THIRDS = ("upper", "mid", "lower")
 
 # REFLACX's labels in its first phase, and in its other two.
 PHASE_1 = (
-    "Airway wall thickening", "Atelectasis", "Consolidation", "Emphysema", "Enlarged cardiac silhouette", "Fibrosis", "Fracture",
-    "Groundglass opacity", "Mass", "Nodule", "Other", "Pleural effusion", "Pleural thickening", "Pneumothorax", "Pulmonary edema",
-    "Quality issue", "Support devices", "Wide mediastinum",
+    "Airway wall thickening", "Atelectasis", "Consolidation", "Emphysema", "Enlarged cardiac silhouette", "Fibrosis",
+    "Fracture",
+    "Groundglass opacity", "Mass", "Nodule", "Other", "Pleural effusion", "Pleural thickening", "Pneumothorax",
+    "Pulmonary edema", "Quality issue", "Support devices", "Wide mediastinum",
 )  # fmt: skip
 PHASE_2 = (
     "Abnormal mediastinal contour", "Acute fracture", "Atelectasis", "Consolidation", "Enlarged cardiac silhouette",
@@ -61,15 +63,8 @@ READ_AS = {
     "pneumothorax": ("Pneumothorax",) * 2,
 }  # fmt: skip
 READING_COLUMNS = (
-    "id",
-    "split",
-    "eye_tracking_data_discarded",
-    "image",
-    "dicom_id",
-    "subject_id",
-    "image_size_x",
-    "image_size_y",
-)
+    "id", "split", "eye_tracking_data_discarded", "image", "dicom_id", "subject_id", "image_size_x", "image_size_y",
+)  # fmt: skip
 BOX_COLUMNS = ("xmin", "ymin", "xmax", "ymax", "certainty")
 SURE, UNSURE = "5", "2"  # certainty of an ellipse, 1 to 5
 
@@ -87,7 +82,7 @@ def write_regions(directory: Path, studies: list[Study], seed: int) -> dict[str,
 
 
 def _write_ms_cxr(directory: Path, films: list[Film]) -> list[str]:
-    """The CSV and the COCO file; the films (every third with findings) whose first is marked by two boxes, one above the other."""
+    """Writes the CSV and the COCO file. Returns the films (every third with findings) whose first has two boxes, stacked."""
     rows, halved = [], []
     for number, film in enumerate(film for film in films if film.findings):
         for finding in film.findings:
@@ -124,8 +119,8 @@ def _coco(rows: list[dict]) -> dict:
     for number, row in enumerate(rows, start=1):
         image = images.setdefault(
             row["dicom_id"],
-            {"id": len(images) + 1, "file_name": f"{row['dicom_id']}.jpg", "width": row["image_width"], "height": row["image_height"],
-             "path": row["path"]},
+            {"id": len(images) + 1, "file_name": f"{row['dicom_id']}.jpg", "width": row["image_width"],
+             "height": row["image_height"], "path": row["path"]},
         )  # fmt: skip
         annotations.append({
             "id": number, "image_id": image["id"], "category_id": MS_CATEGORIES.index(row["category_name"]) + 1,
@@ -162,7 +157,9 @@ def _graph(study: Study, film: Film, seed: int) -> dict:
     """Anatomical regions with their boxes, and what is said of each."""
     regions = {f"{side} lung": box for side, box in film.lungs.items()}
     regions |= {
-        f"{side} {third} lung zone": box for side, lung in film.lungs.items() for third, box in zip(THIRDS, _thirds(lung))
+        f"{side} {third} lung zone": box
+        for side, lung in film.lungs.items()
+        for third, box in zip(THIRDS, _thirds(lung), strict=True)
     }
     said: dict[str, list[str]] = {}
     for name in FINDINGS:
@@ -182,7 +179,8 @@ def _graph(study: Study, film: Film, seed: int) -> dict:
         "image_id": film.dicom_id, "viewpoint": film.view, "patient_id": int(film.subject_id), "study_id": int(film.study_id),
         "gender": choose(("F", "M"), "gender", seed, study.subject), "age_decile": f"{decade}-{decade + 10}",
         "reason_for_exam": "a phantom has no reason", "StudyOrder": study.number + 1,
-        "StudyDateTime": f"{film.date[:4]}-{film.date[4:6]}-{film.date[6:]} {film.time[:2]}:{film.time[2:4]}:{film.time[4:6]} UTC",
+        "StudyDateTime": f"{film.date[:4]}-{film.date[4:6]}-{film.date[6:]} {film.time[:2]}:{film.time[2:4]}:{film.time[4:6]}"
+                         " UTC",
         "objects": [_object(film, region, box) for region, box in regions.items()],
         "attributes": [_attribute(film, region, labels) for region, labels in said.items()],
         "relationships": [],
@@ -192,7 +190,7 @@ def _graph(study: Study, film: Film, seed: int) -> dict:
 def _thirds(lung: Box) -> list[Box]:
     x, y, w, h = lung
     rows = [y, y + h // 3, y + 2 * h // 3, y + h]
-    return [(x, top, w, bottom - top) for top, bottom in zip(rows, rows[1:])]
+    return [(x, top, w, bottom - top) for top, bottom in itertools.pairwise(rows)]
 
 
 def _third(finding: Finding, film: Film) -> str:
@@ -276,7 +274,7 @@ def _reading(film: Film, reading: str, labels: tuple[str, ...], ellipses: list, 
         reading, film.split, str(discarded), f"physionet.org/files/mimic-cxr/2.0.0/{path}", film.dicom_id, film.subject_id,
         str(film.width), str(film.height),
     )  # fmt: skip
-    return dict(zip(READING_COLUMNS, cells)) | said
+    return dict(zip(READING_COLUMNS, cells, strict=True)) | said
 
 
 def _json(content: object) -> bytes:

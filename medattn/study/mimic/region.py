@@ -5,7 +5,7 @@ pixel that it touches, as `medattn.study.films` reads a box; an ellipse every pi
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil, floor, isfinite
 from typing import Literal
@@ -81,6 +81,12 @@ def _window(region: Region, window: tuple[int, int, int, int]) -> np.ndarray:
     across = (np.arange(left, right) + 0.5 - (region.x + region.w / 2)) / (region.w / 2)
     down = (np.arange(top, bottom) + 0.5 - (region.y + region.h / 2)) / (region.h / 2)
     return np.add.outer(down**2, across**2) <= 1
+
+
+def numbers(values: Iterable[object]) -> tuple[float, ...] | None:
+    """Finite numbers, from text or JSON; None if one of the values is none."""
+    found = tuple(map(number, values))
+    return None if None in found else tuple(value for value in found if value is not None)
 
 
 def number(value: object) -> float | None:

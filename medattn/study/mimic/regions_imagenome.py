@@ -18,12 +18,13 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from medattn.errors import InputError
-from medattn.study.mimic.region import OTHER_IMAGE, Region, Sizes, fit, number, unknown
+from medattn.study.mimic.region import OTHER_IMAGE, Region, Sizes, fit, numbers, unknown
 
 SUFFIX = "_SceneGraph.json"
 PLACES = tuple(
@@ -90,7 +91,7 @@ def _members(path: Path) -> Iterator[dict[str, tuple[str, Callable[[], bytes]]]]
     try:
         with zipfile.ZipFile(path) as archive:
             yield {
-                name.rpartition("/")[2].removesuffix(SUFFIX): (f"{path}, {name}", lambda name=name: archive.read(name))
+                name.rpartition("/")[2].removesuffix(SUFFIX): (f"{path}, {name}", partial(archive.read, name))
                 for name in archive.namelist()
                 if name.endswith(SUFFIX)
             }
@@ -99,14 +100,14 @@ def _members(path: Path) -> Iterator[dict[str, tuple[str, Callable[[], bytes]]]]
 
 
 def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], counts: Counter[str]) -> Iterator[Region]:
-    boxes: dict[str, list[float | None]] = {}
+    boxes: dict[str, tuple[float, ...] | None] = {}
     said: dict[tuple[str, str], set[str]] = defaultdict(set)  # (place, category) -> yes, no or both
     try:
         graph = json.loads(content)
         if (image := str(graph.get("image_id", dicom_id)).removesuffix(".dcm")) != dicom_id:
             raise InputError(f"{name}: image_id is {image!r}, expected the file's: download it again")
         for place in graph["objects"]:
-            boxes[place["bbox_name"]] = [number(place.get(f"original_{corner}")) for corner in ("x1", "y1", "x2", "y2")]
+            boxes[place["bbox_name"]] = numbers(place.get(f"original_{corner}") for corner in ("x1", "y1", "x2", "y2"))
         for entry in graph["attributes"]:
             for attribute in (attribute for phrase in entry["attributes"] for attribute in phrase):
                 kind, polarity, category = attribute.split("|", 2)
@@ -114,17 +115,17 @@ def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], co
                     said[entry["bbox_name"], category].add(polarity)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{name} is no scene graph ({error!r}): expected objects and attributes; download it again") from None
-    shown = {key for key, polarities in said.items() if polarities == {"yes"} and None not in boxes.get(key[0], [None])}
+    shown = {key for key, polarities in said.items() if polarities == {"yes"} and boxes.get(key[0]) is not None}
     for (place, category), polarities in sorted(said.items()):
         if "yes" not in polarities:
             continue
-        box = boxes.get(place, [None])
+        box = boxes.get(place)
         side = place.split()[0] if place.startswith(("left ", "right ")) else ""
         if category not in FINDINGS:
             counts[unknown(category)] += 1
         elif "no" in polarities:
             counts[DENIED] += 1
-        elif None in box:
+        elif box is None:
             counts[NO_BOX] += 1
         elif place == f"{side} lung" and any(
             part != place and part.startswith(f"{side} ") and kind == category for part, kind in shown

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from medattn.errors import InputError
-from medattn.study.mimic.region import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, number, unknown
+from medattn.study.mimic.region import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, numbers, unknown
 from medattn.study.mimic.tables import rows_of
 
 FILES = "MS_CXR_Local_Alignment_v*"
@@ -39,7 +39,7 @@ class _Box(NamedTuple):
     dicom_id: str
     category: str
     box: tuple[float, ...]  # x, y, w, h
-    size: tuple[float, float]  # of the image: width, height
+    size: tuple[float, ...]  # of the image: width, height
 
 
 def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
@@ -53,10 +53,12 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
             counts[OTHER_IMAGE] += 1
         elif found.category not in FINDINGS:
             counts[unknown(found.category)] += 1
-        elif found.size != images[found.dicom_id]:
+        elif found.size != tuple(map(float, images[found.dicom_id])):
             counts[OTHER_SIZE] += 1
-        elif region := fit(Region(found.dicom_id, FINDINGS[found.category], "", *found.box), images[found.dicom_id], counts):
-            yield region
+        else:
+            x, y, w, h = found.box
+            if region := fit(Region(found.dicom_id, FINDINGS[found.category], "", x, y, w, h), images[found.dicom_id], counts):
+                yield region
 
 
 def _file(path: Path) -> Path:
@@ -71,11 +73,11 @@ def _file(path: Path) -> Path:
 
 def _csv(path: Path) -> Iterator[_Box]:
     for row, cells in rows_of(path, ("dicom_id", "category_name", *NUMBERS), "ms-cxr"):
-        values = [number(cells[name]) for name in NUMBERS]
-        if None in values:
+        values = numbers(cells[name] for name in NUMBERS)
+        if values is None:
             given = ", ".join(cells[name] for name in NUMBERS)
             raise InputError(f"{path}, row {row}: {', '.join(NUMBERS)} are {given}, expected numbers: download it again")
-        yield _Box(cells["dicom_id"].strip(), cells["category_name"].strip(), tuple(values[:4]), (values[4], values[5]))
+        yield _Box(cells["dicom_id"].strip(), cells["category_name"].strip(), values[:4], values[4:])
 
 
 def _coco(path: Path) -> Iterator[_Box]:
@@ -83,7 +85,7 @@ def _coco(path: Path) -> Iterator[_Box]:
         content = json.loads(path.read_bytes())
         categories = {entry["id"]: entry["name"].strip() for entry in content["categories"]}
         images = {
-            entry["id"]: (PurePosixPath(entry["file_name"]).stem, (number(entry["width"]), number(entry["height"])))
+            entry["id"]: (PurePosixPath(entry["file_name"]).stem, numbers((entry["width"], entry["height"])))
             for entry in content["images"]
         }
         annotations = list(content["annotations"])
@@ -92,10 +94,10 @@ def _coco(path: Path) -> Iterator[_Box]:
     for index, entry in enumerate(annotations):
         try:
             dicom_id, size = images[entry["image_id"]]
-            box = tuple(number(value) for value in entry["bbox"])
+            box = numbers(entry["bbox"])
             category = categories[entry["category_id"]]
         except (KeyError, TypeError) as error:
             raise InputError(f"{path}, annotation {index}: {error!r}: expected image_id, category_id, bbox") from None
-        if len(box) != 4 or None in box or None in size:
+        if box is None or len(box) != 4 or size is None:
             raise InputError(f"{path}, annotation {index}: bbox is {entry['bbox']!r}, expected 4 numbers; download it again")
         yield _Box(dicom_id, category, box, size)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medattn.errors import InputError
-from medattn.study.mimic.region import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, number, unknown
+from medattn.study.mimic.region import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, number, numbers, unknown
 from medattn.study.mimic.tables import rows_of
 
 METADATA = "metadata_phase_*.csv"
@@ -55,13 +55,13 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
         raise InputError(f"{path}: no {METADATA} in it or in {path / 'main_data'}: unpack main_data.zip, and name its folder")
     for metadata in sorted(folder.glob(METADATA)):
         for row, cells in rows_of(metadata, ("id", "dicom_id", "image_size_x", "image_size_y"), metadata.stem):
-            size = tuple(number(cells[name]) for name in ("image_size_x", "image_size_y"))
-            if None in size:
+            size = numbers(cells[name] for name in ("image_size_x", "image_size_y"))
+            if size is None:
                 raise InputError(f"{metadata}, row {row}: image_size_x, image_size_y are no numbers: download it again")
             ellipses = folder / cells["id"] / ELLIPSES
             if cells["dicom_id"] not in images:
                 counts[OTHER_IMAGE] += 1
-            elif size != images[cells["dicom_id"]]:
+            elif size != tuple(map(float, images[cells["dicom_id"]])):
                 counts[OTHER_SIZE] += 1
             elif not ellipses.is_file():
                 counts[NO_ELLIPSES] += 1
@@ -71,8 +71,8 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
 
 def _regions(path: Path, dicom_id: str, size: tuple[int, int], counts: Counter[str]) -> Iterator[Region]:
     for row, cells in rows_of(path, (*EDGES, "certainty"), None):
-        edges, certainty = [number(cells.pop(name)) for name in EDGES], number(cells.pop("certainty"))
-        if None in edges or certainty is None:
+        edges, certainty = numbers(cells.pop(name) for name in EDGES), number(cells.pop("certainty"))
+        if edges is None or certainty is None:
             raise InputError(f"{path}, row {row}: {', '.join(EDGES)}, certainty are no numbers: download it again")
         if certainty < PRESENT_FROM:
             counts[UNLIKELY] += 1

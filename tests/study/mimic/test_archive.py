@@ -141,5 +141,5 @@ def test_a_root_that_is_none_is_named(root, tmp_path):
     with pytest.raises(InputError, match="is no directory: give --root"):
         Archive(tmp_path / "nowhere")
     (root / layout.IMAGE_FILENAMES).write_text("files/x.bmp\n")
-    with pytest.raises(InputError, match="ends with '.bmp', expected .jpg or .dcm"):
+    with pytest.raises(InputError, match=r"ends with '\.bmp', expected \.jpg or \.dcm"):
         Archive(root)

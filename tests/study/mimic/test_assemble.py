@@ -149,7 +149,8 @@ def test_questions_about_places_are_findings_of_their_own(root, tmp_path):
 def test_without_questions_the_labels_ask_balanced_about_the_image_that_stands_for_the_study(root, tmp_path):
     summary = assemble(tmp_path / "study", options(root))
     assert baselines(tmp_path / "study") == {
-        (PA, "cardiomegaly"): "yes", (PA, "pneumothorax"): "no", (SECOND, "cardiomegaly"): "no", (SECOND, "pneumothorax"): "yes",
+        (PA, "cardiomegaly"): "yes", (PA, "pneumothorax"): "no", (SECOND, "cardiomegaly"): "no",
+        (SECOND, "pneumothorax"): "yes",
     }  # fmt: skip
     assert (summary.used, summary.read) == (4, 4)
     truths = {

@@ -326,7 +326,8 @@ def test_medical_diff_vqa_compares_studies_of_one_patient(tree):
 def test_hard_positives_have_the_original_studys_oddities(tree, name, column):
     rows, planted, about = table(tree / "questions" / name), traps(tree), metadata(tree)
     assert list(rows[0]) == [
-        "dicom_id", "study_id", "question", column, "image_path", "baseline_question", "question_variant", "variant_index", "strategy"
+        "dicom_id", "study_id", "question", column, "image_path", "baseline_question", "question_variant", "variant_index",
+        "strategy"
     ]  # fmt: skip
     answers = [row[column] if column == "answer" else ast.literal_eval(row[column])[0] for row in rows]
     assert set(answers) == {"yes", "no"}
@@ -390,7 +391,8 @@ def test_ms_cxr_says_the_same_in_csv_and_coco(tree):
     flat = [
         {
             "dicom_id": images[one["image_id"]]["file_name"].removesuffix(".jpg"), "category_name": names[one["category_id"]],
-            "label_text": one["label_text"], "path": images[one["image_id"]]["path"], **dict(zip("xywh", map(str, one["bbox"]))),
+            "label_text": one["label_text"], "path": images[one["image_id"]]["path"],
+            **dict(zip("xywh", map(str, one["bbox"]), strict=True)),
             "image_width": str(images[one["image_id"]]["width"]), "image_height": str(images[one["image_id"]]["height"]),
             "split": one["split"],
         }
@@ -469,7 +471,7 @@ def test_reflacx_ellipses_touch_the_sides_of_the_lesions_boxes(tree):
                 if row["dicom_id"] in drawn:
                     left, _, masks = drawn[row["dicom_id"]]
                     edges = tuple(int(ellipse[edge]) for edge in ("xmin", "ymin", "xmax", "ymax"))
-                    finding = [name for name, spoken in fake_regions.READ_AS.items() if label in spoken][0]
+                    finding = next(name for name, spoken in fake_regions.READ_AS.items() if label in spoken)
                     assert edges == box_in(masks[finding], left)
                     checked += 1
     assert unsure == set(traps(tree)["reflacx_unsure_ellipse"]) and checked >= 10

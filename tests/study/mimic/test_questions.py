@@ -63,7 +63,8 @@ def test_medical_diff_vqa_names_studies(tmp_path):
 @pytest.mark.parametrize("written", ["yes", "Yes.", "['yes']", '["Yes"]'])
 @pytest.mark.parametrize(
     "place",
-    [{"dicom_id": SECOND}, {"study_id": SECOND}, {"image_path": f"p10_p10000002_s50000002_{SECOND}.jpg"}, {"image_path": f"{SECOND}.jpg"},
+    [{"dicom_id": SECOND}, {"study_id": SECOND}, {"image_path": f"p10_p10000002_s50000002_{SECOND}.jpg"},
+     {"image_path": f"{SECOND}.jpg"},
      {"image_path": SECOND.upper()}, {"image_path": f"files/p10/p10000002/s50000002/{SECOND}.jpg"}],
     ids=["dicom_id", "study_id that is a dicom_id", "flat with ids", "flat", "capitals", "path"],
 )  # fmt: skip
@@ -125,12 +126,12 @@ def test_a_file_of_no_known_format_is_named_with_its_columns(tmp_path):
     with pytest.raises(InputError, match="columns a, b are none of a known question set"):
         format_of(tmp_path / "q.csv")
     (tmp_path / "q.json").write_text('[{"question": "q"}]')
-    with pytest.raises(InputError, match="q.json, entry 1: KeyError"):
+    with pytest.raises(InputError, match=r"q\.json, entry 1: KeyError"):
         list(read(tmp_path / "q.json"))
     (tmp_path / "q.json").write_text('[{"question": ')
-    with pytest.raises(InputError, match="q.json is no list of questions in JSON"):
+    with pytest.raises(InputError, match=r"q\.json is no list of questions in JSON"):
         list(read(tmp_path / "q.json"))
-    with pytest.raises(InputError, match="no train.json, valid.json or test.json"):
+    with pytest.raises(InputError, match=r"no train\.json, valid\.json or test\.json"):
         files_of(tmp_path)
-    with pytest.raises(InputError, match="missing.csv not found"):
+    with pytest.raises(InputError, match=r"missing\.csv not found"):
         format_of(tmp_path / "missing.csv")

@@ -279,7 +279,8 @@ GRAPHS = {
                 ["anatomicalfinding|yes|atelectasis"],
                 ["anatomicalfinding|no|atelectasis"],
             ),
-            said(A, "left costophrenic angle", ["anatomicalfinding|yes|pleural effusion"], ["anatomicalfinding|yes|pleural effusion"]),
+            said(A, "left costophrenic angle", ["anatomicalfinding|yes|pleural effusion"],
+                 ["anatomicalfinding|yes|pleural effusion"]),
             said(A, "cardiac silhouette", ["anatomicalfinding|yes|enlarged cardiac silhouette", "severity|yes|mild"]),
             said(A, "left apical zone", ["anatomicalfinding|yes|pneumothorax"]),
             said(A, "spine", ["anatomicalfinding|yes|spinal fracture"]),
@@ -403,8 +404,11 @@ def reflacx(root: Path, readings: dict[str, tuple[str, tuple[int, int], list[lis
 
 
 READINGS = {
-    "P1R1": (A, WIDE, [[0, 0, 100, 60, 5, True, False, False, False, False], [10, 10, 20, 20, 2, True, False, False, False, False]]),
-    "P3R1": (B, TALL, [[-50, 3000, 150.5, 3100, 3, True, True, True, False, False], [2600, 1, 2700, 9, 4, False, False, False, True, False]]),
+    "P1R1": (A, WIDE,
+             [[0, 0, 100, 60, 5, True, False, False, False, False], [10, 10, 20, 20, 2, True, False, False, False, False]]),
+    "P3R1": (B, TALL,
+             [[-50, 3000, 150.5, 3100, 3, True, True, True, False, False],
+              [2600, 1, 2700, 9, 4, False, False, False, True, False]]),
     "P3R2": (C, (1280, 960), [[1, 1, 9, 9, 5, True, False, False, False, False]]),
     "P3R3": (C, (640, 480), [[10.6, 10.6, 11.1, 11.1, 5, True, False, False, False, False]]),
     "P3R4": (C, (640, 480), []),
