@@ -12,7 +12,7 @@ from medattn.release.pack import pack
 from medattn.verify.against import find, read_archive
 from medattn.verify.record import RECORD
 from tests.clones import dvc, medattn, run
-from tests.verify.conftest import verify
+from tests.verify.conftest import everything, verify
 
 LOCK = b"stages: {one: {cmd: x, outs: [{path: reports/m.json, md5: 99914b932bd37a50b983c5e7c90ae93b}]}}\n"
 
@@ -104,7 +104,7 @@ def test_outputs_here_are_compared_with_an_experiment(tree):
     run(tree, "git", "checkout", "--quiet", ".")
     dvc(tree, "checkout")
     done = verify(tree, "--audit-only", "--against", "sharper")
-    assert done.returncode == 1 and last(done) == "different: reports/figures (nothing was recomputed)"
+    assert done.returncode == 1 and last(done).startswith("different: reports/figures")
     assert "figures.dpi: 72, was 80" in done.stdout and "example.png: " in done.stdout and " pixels, recorded " in done.stdout
     found = json.loads((tree / RECORD).read_text())
     assert found["against"]["kind"] == "experiment" and found["context"]["code and data"] == []
@@ -116,7 +116,7 @@ def test_a_re_run_is_compared_with_a_released_archive(tree, tmp_path):
     medattn(tree, "release", "--out", archive)
     done = verify(tree, "--against", archive)
     assert done.returncode == 0
-    assert last(done) == "identical: 15 outputs of 5 stages have the bytes that archive release.tar.gz records"
+    assert last(done) == f"identical: {everything(tree)}archive release.tar.gz records"
     with tarfile.open(archive) as tar:
         files = {member.name: tar.extractfile(member).read() for member in tar}
     files["reports/metrics.json"] = files["reports/metrics.json"].replace(b"56", b"57")
