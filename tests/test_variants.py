@@ -68,7 +68,7 @@ def back(place: Path) -> None:
     dvc(place, "checkout")
 
 
-def queue_until_done(place: Path, names: list[str], seconds: float = 600) -> str:
+def queue_until_done(place: Path, names: list[str], seconds: float = 1800) -> str:
     dvc(place, "queue", "start", "-j", "2")
     try:
         end = time.monotonic() + seconds
