@@ -155,6 +155,6 @@ def context(head: Reference, other: Reference) -> dict[str, list[str]]:
 
 
 def _inputs(reference: Reference) -> dict[str, str]:
-    """Path -> hash of everything that the stages read and that no stage made."""
-    made = {path for stage in reference.lock.values() for path in stage.outs}
+    """Path -> hash of everything that the stages read and that no stage made; parameters are told key by key."""
+    made = {path for stage in reference.lock.values() for path in stage.outs} | {PARAMS}
     return {path: one.hash for stage in reference.lock.values() for path, one in stage.deps.items() if path not in made}

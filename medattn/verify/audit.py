@@ -9,10 +9,10 @@ from medattn.verify.commit import PARAMS, Commit
 from medattn.verify.contents import Contents
 from medattn.verify.findings import CODE, DATA, RESULTS, SETTINGS, Findings, told
 from medattn.verify.findings import LOCK as RECORDS
-from medattn.verify.lock import LOCK, PIPELINE
+from medattn.verify.lock import LOCK, PIPELINE, outputs
 from medattn.verify.settings import changed_keys
 
-PACKAGE, REPORTS, STORE = "medattn", "reports", "dvc-store"
+PACKAGE, STORE = "medattn", "dvc-store"
 IMPORTED = (".py", ".pyc", ".so", ".pyd")  # what Python imports
 
 
@@ -21,7 +21,9 @@ def audit(root: Path, head: Commit, contents: Contents) -> Findings:
     findings = Findings()
     contents.hold(head.content)
     for path in head.damaged:
-        findings.mismatch(_part(path), path, "git's object has another content than its name says: clone the repository again")
+        findings.mismatch(
+            _part(path, head), path, "git's object has another content than its name says: clone the repository again"
+        )
     _workspace(root, head, contents, findings)
     for path in untracked_code(root, head):
         findings.mismatch(CODE, path, "is not in HEAD, and Python may import it: commit it or remove it")
@@ -31,14 +33,15 @@ def audit(root: Path, head: Commit, contents: Contents) -> Findings:
     return findings
 
 
-def _part(path: str) -> str:
+def _part(path: str, head: Commit) -> str:
     if path == LOCK:
         return RECORDS
     if path == PARAMS:
         return SETTINGS
     if path.startswith(f"{STORE}/") or path.endswith(".dvc"):
         return DATA
-    return RESULTS if path.startswith(f"{REPORTS}/") else CODE
+    made = any(path == output or path.startswith(f"{output}/") for output in outputs(head.lock))
+    return RESULTS if made else CODE
 
 
 def _workspace(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
@@ -46,7 +49,7 @@ def _workspace(root: Path, head: Commit, contents: Contents, findings: Findings)
     for path in sorted(head.files):
         problems = _problems(root, path, head, contents)
         if problems:
-            findings.mismatch(_part(path), path, *problems)
+            findings.mismatch(_part(path, head), path, *problems)
     findings.checked[CODE] = f"{len(head.files)} files that git tracks, and no other code"
 
 

@@ -134,6 +134,15 @@ def a_headline_number(tree):
     return "outputs", path, f"accuracy_all: 0.99, recorded {numbers['accuracy_all']}"
 
 
+def a_hash_of_the_crate(tree):
+    path = tree / "ro-crate-metadata.json"
+    about = json.loads(path.read_text())
+    number, entity = next((number, one) for number, one in enumerate(about["@graph"]) if "sha256" in one)
+    before, entity["sha256"] = entity["sha256"], "f" * 64
+    path.write_text(json.dumps(about, indent=1))
+    return "outputs", path, f"@graph[{number}].sha256: '{'f' * 59}…', recorded '{before[:59]}…'"
+
+
 def a_pixel_of_a_figure(tree):
     path = tree / "reports/figures/sinks.png"
     with Image.open(path) as picture:
@@ -222,9 +231,10 @@ def an_object_of_the_cache(tree):
 
 PLANTED = [
     a_byte_of_an_image, an_answer_of_the_study, a_weight_of_the_model, a_lost_image, a_parameter, a_lock_entry, a_grid,
-    a_grid_of_the_store, a_cell_of_the_samples, a_cell_of_a_report, a_headline_number, a_pixel_of_a_figure, a_line_of_a_drawing,
-    captures_cut_off, a_gallery_cut_off, a_lost_grid, a_report_that_no_stage_wrote, a_module, a_lost_module,
-    a_package_in_front_of_a_module, a_module_in_front_of_a_library, a_hidden_module, a_change_that_git_was_told_to_overlook,
+    a_grid_of_the_store, a_cell_of_the_samples, a_cell_of_a_report, a_headline_number, a_hash_of_the_crate, a_pixel_of_a_figure,
+    a_line_of_a_drawing, captures_cut_off, a_gallery_cut_off, a_lost_grid, a_report_that_no_stage_wrote, a_module,
+    a_lost_module, a_package_in_front_of_a_module, a_module_in_front_of_a_library, a_hidden_module,
+    a_change_that_git_was_told_to_overlook,
     a_pinned_package, an_object_of_the_cache,
 ]  # fmt: skip
 
