@@ -226,7 +226,7 @@ def set_params(root: Path, **changes) -> None:
 
 
 def test_a_study_that_is_here_and_pinned_is_ok_in_every_line(root):
-    lines = study.asked(root).lines
+    lines = study.ask(root).lines
     assert [line.about for line in lines] == ["params", "study", "digest", "images", "model"]
     assert {line.status for line in lines} == {"ok"}
 
@@ -288,7 +288,7 @@ def no_model(root: Path) -> None:
 def test_what_is_missing_is_named_with_its_remedy_and_the_rest_is_still_examined(root, fault, name, remedies, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(root / "nothing"))
     fault(root)
-    line = about(study.asked(root).lines, name)
+    line = about(study.ask(root).lines, name)
     assert line.status == "missing"
     for remedy in remedies:
         assert remedy in line.remedy
@@ -301,7 +301,7 @@ def test_a_study_that_is_not_pinned_but_may_be_run_is_a_note(root):
     set_params(root, study_digests={}, allow_unpinned=True)
     (root / "data/model.json").unlink()
     set_params(root, study_digests={})
-    lines = study.asked(root).lines
+    lines = study.ask(root).lines
     assert about(lines, "digest").status == about(lines, "model").status == "note"
     assert "medattn study pin" in about(lines, "model").remedy
 
@@ -310,7 +310,7 @@ def test_no_image_of_a_credentialed_study_is_named(root):
     path = root / "data/study.yaml"
     path.write_text(path.read_text().replace("licence: open", "licence: credentialed"))
     spoilt_image(root)
-    text = "\n".join(shown(line) for line in study.asked(root).lines)
+    text = "\n".join(shown(line) for line in study.ask(root).lines)
     assert "1 of 4 opened cannot be used" in text and not any(
         row["image_id"] in text for row in read_study(root / "data").images()
     )
@@ -332,6 +332,13 @@ def test_the_number_of_samples_is_that_of_the_manifest_as_long_as_everything_can
     params = params.model_copy(update={"conditions": conditions})
     found = read_study(root / "data")
     assert storage.samples_of(found, params) == len(manifest_rows(found, params)[0])
+
+
+def test_the_room_that_a_run_needs_is_estimated_above_what_the_embedded_study_takes():
+    """2,900 samples of 6 layers, 8 heads and 6 rows: 2.2 GB in results/, DVC's cache and the unit cache."""
+    weights = 6 * 8 * 6 * storage.NUMBERS
+    assert 2.2e9 < storage.room_of(2900, weights, True) < 4.4e9
+    assert storage.room_of(2900, weights, False) < storage.room_of(2900, weights, True)
 
 
 def test_caches_are_measured_and_a_switch_that_is_off_is_said(tmp_path):

@@ -127,6 +127,7 @@ def test_an_image_that_changed_since_ends_the_run_with_its_name_and_no_result_to
         image.write_bytes(content)
 
 
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # the validator's reader
 def test_a_release_holds_aggregates_and_refuses_whatever_is_restricted(clone, tmp_path):
     out = tmp_path / "release.tar.gz"
     medattn(clone, "release", "--out", out)

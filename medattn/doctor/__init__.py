@@ -8,19 +8,32 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from medattn.doctor.line import Line, missing, shown
 from medattn.errors import InputError
 
+if TYPE_CHECKING:
+    from medattn.doctor.study import Asked
+
 Check = Callable[[], Iterable[Line]]
+
+
+@dataclass
+class Found:
+    """What earlier checks have found out for later ones."""
+
+    dvc: dict[str, str] = field(default_factory=dict)  # DVC's settings
+    asked: "Asked | None" = None
 
 
 def examine(root: Path) -> list[Line]:
     """Every line of the report, the slowest last. A check that cannot be made is missing, and the others go on."""
-    found: dict[str, object] = {}
+    found = Found()
     checks: dict[str, Check] = {
         "python": lambda: _python(root),
         "system": lambda: _system(root),
@@ -66,38 +79,36 @@ def _packages(root: Path) -> Iterable[Line]:
     return software.package_lines(pinned, locks.differences(pinned, locks.installed()), software.project(root)[1])
 
 
-def _tools(root: Path, found: dict) -> Iterable[Line]:
+def _tools(root: Path, found: Found) -> Iterable[Line]:
     from medattn.doctor import software, storage
 
-    found["dvc"] = software.dvc_settings(root)
-    return [*software.tool_lines(), software.history_line(root, found["dvc"]), storage.remote_line(found["dvc"])]
+    found.dvc = software.dvc_settings(root)
+    return [*software.tool_lines(), software.history_line(root, found.dvc), storage.remote_line(found.dvc)]
 
 
-def _study(root: Path, found: dict) -> Iterable[Line]:
-    from medattn.doctor.study import asked
+def _study(root: Path, found: Found) -> Iterable[Line]:
+    from medattn.doctor.study import ask
 
-    found["asked"] = asked(root)
-    return found["asked"].lines
+    found.asked = ask(root)
+    return found.asked.lines
 
 
-def _storage(root: Path, found: dict) -> Iterable[Line]:
+def _storage(root: Path, found: Found) -> Iterable[Line]:
     from medattn.doctor import storage
 
-    params, study, _, directory, _ = found.get("asked") or (None,) * 5
-    cache = params is None or params.run.cache
-    shape = storage.shape_of(directory) if directory is not None else None
-    needed = None
-    if shape is not None and params is not None and study is not None:
-        rows = params.extract.generated_rows + 1
-        needed = storage.needed_room(storage.samples_of(study, params), *shape, rows, cache)
-    units = storage.directory_size(storage.unit_cache_of(study, root))
-    dvc = storage.directory_size(storage.dvc_cache_of(found.get("dvc") or {}, root))
-    results = storage.directory_size(root / "results")
-    yield storage.room_line(storage.free_room(root), results + dvc + units, needed)
+    asked, needed, cache = found.asked, None, True
+    if asked is not None and asked.params is not None:
+        cache = asked.params.run.cache
+        if asked.study is not None and asked.directory is not None:
+            needed = storage.needed_room(asked.study, asked.params, asked.directory)
+    cache_place = storage.unit_cache_of(asked.study if asked is not None else None, root)
+    units, dvc = storage.directory_size(cache_place), storage.directory_size(storage.dvc_cache_of(found.dvc, root))
+    held = storage.directory_size(root / "results") + dvc + (0 if cache_place.is_relative_to(root / "results") else units)
+    yield storage.room_line(storage.free_room(root), held, needed)
     yield from storage.cache_lines(units, dvc, cache, os.environ.get(storage.SWITCH))
 
 
-def _compute(found: dict) -> Iterable[Line]:
+def _compute(found: Found) -> Iterable[Line]:
     from medattn.doctor import compute, system
     from medattn.provenance.gpu import cards
 
@@ -105,8 +116,8 @@ def _compute(found: dict) -> Iterable[Line]:
     yield from compute.card_lines(listed)
     torch = compute.ask_torch()
     yield compute.torch_line(torch, listed)
-    _, _, model, directory, _ = found.get("asked") or (None,) * 5
-    if model is not None:
+    if found.asked is not None and (model := found.asked.model) is not None:
+        directory = found.asked.directory
         parameters = compute.parameters_of(directory) if directory is not None else None
         yield from compute.run_lines(model.device, model.dtype, torch, listed, parameters, system.memory()[1])
 

@@ -16,6 +16,7 @@ from medattn.unit_cache import SWITCH
 
 NUMBERS = 256 + 48  # weights stored per layer, head and row: image tokens, and a long question's
 OTHERS = 25_000  # bytes a sample takes beside its captures: grid, tables, its share of pictures
+PAGES = 30_000_000  # bytes that every run takes: overlays, gallery, reports
 
 
 def directory_size(path: Path) -> int:
@@ -49,17 +50,19 @@ def samples_of(study: Study, params: Params) -> int:
     return count
 
 
-def needed_room(samples: int, layers: int, heads: int, rows: int, unit_cache: bool) -> int:
-    """Bytes that results and caches of a whole run take, roughly: captures are in results/, DVC's cache and the unit cache."""
-    captures = samples * layers * heads * rows * NUMBERS * 4
-    return captures * (3 if unit_cache else 2) + samples * OTHERS * 2
-
-
-def shape_of(directory: Path) -> tuple[int, int] | None:
-    """(layers, heads) of a model, from its config.json; None if it does not say."""
-    text = json.loads((directory / CONFIG).read_bytes()).get("text_config", {})
+def needed_room(study: Study, params: Params, model: Path) -> int | None:
+    """Bytes that results and caches of a whole run take, roughly; None if the model in `model` does not say its shape."""
+    text = json.loads((model / CONFIG).read_bytes()).get("text_config", {})
     layers, heads = text.get("num_hidden_layers"), text.get("num_attention_heads")
-    return (layers, heads) if isinstance(layers, int) and isinstance(heads, int) else None
+    if not isinstance(layers, int) or not isinstance(heads, int):
+        return None
+    weights = layers * heads * (params.extract.generated_rows + 1) * NUMBERS
+    return room_of(samples_of(study, params), weights, params.run.cache)
+
+
+def room_of(samples: int, weights: int, unit_cache: bool) -> int:
+    """weights: stored of a sample. Captures lie in results/, DVC's cache and the unit cache; all else in the first two."""
+    return samples * weights * 4 * (3 if unit_cache else 2) + (samples * OTHERS + PAGES) * 2
 
 
 def room_line(free: int, held: int, needed: int | None) -> Line:

@@ -25,7 +25,7 @@ class Asked(NamedTuple):
     lines: list[Line]
 
 
-def asked(root: Path) -> Asked:
+def ask(root: Path) -> Asked:
     """Everything that params.yaml names, looked for in this order: what is not there ends the search."""
     lines: list[Line] = []
     params = study = model = directory = None
