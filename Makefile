@@ -59,8 +59,8 @@ paper: setup ## the real study: make paper MIMIC=<root> QUESTIONS=<file> (docs/m
 	@$(BIN)/python -m medattn headline
 
 lint: setup ## ruff and mypy
-	$(BIN)/ruff check medattn tests
-	$(BIN)/ruff format --check medattn tests
+	$(BIN)/ruff check medattn tests container
+	$(BIN)/ruff format --check medattn tests container
 	$(BIN)/mypy
 
 doctor: setup ## what this machine has for a run, what is missing, and the remedy
