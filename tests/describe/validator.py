@@ -1,8 +1,10 @@
 """The public validator of RO-Crates without the network: the one context that a crate names is at hand.
 
-ro-crate-1.1-context.jsonld is what https://w3id.org/ro/crate/1.1/context answers (CC0), unchanged.
+The rocrate package ships the context of RO-Crate 1.3, which has all that a crate of 1.1 uses, some of it under another name.
 """
 
+import json
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +15,14 @@ from rocrate_validator.models import ValidationSettings
 from rocrate_validator.services import validate
 from urllib3 import HTTPResponse
 
-CONTEXT, FILE = "https://w3id.org/ro/crate/1.1/context", Path(__file__).with_name("ro-crate-1.1-context.jsonld")
+CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+IN_1_1 = {"ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow"}  # 1.3: …/terms/ComputationalWorkflow
+
+
+def context() -> bytes:
+    """What the address of the context answers, as far as our crate uses it."""
+    shipped = json.loads(files("rocrate").joinpath("data/ro-crate.jsonld").read_text(encoding="utf-8"))
+    return json.dumps({"@context": shipped["@context"] | IN_1_1}).encode()
 
 
 def issues(crate: Path, answers: Path, severity: str = "REQUIRED") -> list[str]:
@@ -21,7 +30,7 @@ def issues(crate: Path, answers: Path, severity: str = "REQUIRED") -> list[str]:
 
     answers: a file to be made, for what the network would answer; it holds the context, and nothing else is asked for.
     """
-    raw = HTTPResponse(BytesIO(FILE.read_bytes()), {"Content-Type": "application/ld+json"}, 200, preload_content=False)
+    raw = HTTPResponse(BytesIO(context()), {"Content-Type": "application/ld+json"}, 200, preload_content=False)
     with CachedSession(str(answers), backend="sqlite") as session:
         session.cache.save_response(HTTPAdapter().build_response(Request("GET", CONTEXT).prepare(), raw))
     settings = ValidationSettings(
