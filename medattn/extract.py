@@ -6,7 +6,6 @@ layer and head, so that layers, gating, GQA reduction and rows are decided later
 """
 
 import csv
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from medattn.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study, settings
 from medattn.tables import write_bytes, write_csv
-from medattn.unit_cache import SWITCH, UnitCache, key_of
+from medattn.unit_cache import UnitCache, directory_of, is_on, key_of
 
 ANSWER_COLUMNS = (
     "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
@@ -201,9 +200,7 @@ def extractor_for(study: Study, params: Params) -> Extractor:
 
 def cache_for(study: Study, params: Params) -> UnitCache:
     """The unit cache: beside a credentialed study, else in results/run; off if params.yaml or MEDATTN_CACHE say so."""
-    if not params.run.cache or os.environ.get(SWITCH) == "off":
-        return UnitCache(None)
-    return UnitCache(study.directory / ".cache" if study.licence == "credentialed" else paths.RUN / "units")
+    return UnitCache(directory_of(study) if is_on(params) else None)
 
 
 def run(study: Study, params: Params, manifest: Path, out: Path, answers_path: Path) -> int:

@@ -10,6 +10,10 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
+from medattn import paths
+from medattn.params import Params
+from medattn.study.schema import Study
+
 SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors", "scipy")
 PACKAGE = Path(__file__).parent
@@ -22,6 +26,16 @@ SOURCES = (
     "rounding.py", "seeding.py", "study/__init__.py", "study/films.py", "study/image_files.py", "study/model_files.py",
     "study/schema.py", "tables.py", "unit_cache.py",
 )  # fmt: skip
+
+
+def directory_of(study: Study, root: Path = Path(".")) -> Path:
+    """Where finished units are kept: beside a credentialed study, else in results/run of the repository at `root`."""
+    return study.directory / ".cache" if study.licence == "credentialed" else root / paths.RUN / "units"
+
+
+def is_on(params: Params) -> bool:
+    """Whether params.yaml and the environment want units kept."""
+    return params.run.cache and os.environ.get(SWITCH) != "off"
 
 
 def key_of(content: dict) -> str:

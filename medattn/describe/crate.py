@@ -5,7 +5,6 @@ What is distributed with the crate is a part of it. What is not (study, model, r
 """
 
 import csv
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from medattn.disclosure import least_patients
 from medattn.errors import InputError
 from medattn.locks import LOCKS, every_pin
 from medattn.params import Params
-from medattn.study.schema import ModelChoice, Study, settings
+from medattn.study.schema import ModelChoice, Study, settings, sha256_of_lines
 
 SHA256 = "http://schema.org/sha256"  # a term that RO-Crate 1.1 does not have yet
 LOCK = "dvc.lock"
@@ -98,7 +97,6 @@ def _study(study: Study, may_hash: bool) -> Properties:
 def _model(study: Study, model: ModelChoice) -> Properties:
     """identifier only if its files are pinned: what is not pinned may be another model tomorrow."""
     pins = study.model_pins(model)
-    lines = "".join(f"{name} {value}\n" for name, value in sorted(pins.files.items())) if pins else ""
     redrawn = "" if model.redraw_language is None else f" Language weights drawn anew, seed {model.redraw_language}."
     said = HOW_HASHED if pins else "Its files are not pinned."
     local = isinstance(study.model_location(model), Path)  # a path says nothing elsewhere
@@ -106,7 +104,7 @@ def _model(study: Study, model: ModelChoice) -> Properties:
         "name": f"the model of study {study.about.name}" if local else model.id,
         "description": f"Vision-language model, computed in {model.dtype}.{redrawn} {said}",
         **({"version": model.revision} if model.revision else {}),
-        **({"identifier": f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"} if pins else {}),
+        **({"identifier": f"sha256:{sha256_of_lines(pins.files)}"} if pins else {}),
     }
 
 

@@ -1,10 +1,9 @@
 """What can be said of a file or a directory without opening it: its type and its SHA-256."""
 
-import hashlib
 from pathlib import Path
 
 from medattn.errors import InputError
-from medattn.study.schema import files_below, sha256_of
+from medattn.study.schema import files_below, sha256_of, sha256_of_lines
 
 # Not the system's table of types, which differs between machines.
 MEDIA_TYPES = {
@@ -46,6 +45,4 @@ def digest(root: Path, path: str) -> str:
     """
     if (root / path).is_file():
         return sha256_of(root / path)
-    names = files_of(root, path)
-    lines = (f"{name.removeprefix(f'{path}/')} {sha256_of(root / name)}\n" for name in names)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return sha256_of_lines({name.removeprefix(f"{path}/"): sha256_of(root / name) for name in files_of(root, path)})

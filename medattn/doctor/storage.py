@@ -12,7 +12,7 @@ from medattn.paths import RUN
 from medattn.prepare import limited
 from medattn.study.model_files import CONFIG
 from medattn.study.schema import Study
-from medattn.unit_cache import SWITCH
+from medattn.unit_cache import SWITCH, directory_of
 
 NUMBERS = 256 + 48  # weights stored per layer, head and row: image tokens, and a long question's
 OTHERS = 25_000  # bytes a sample takes beside its captures: grid, tables, its share of pictures
@@ -33,8 +33,8 @@ def directory_size(path: Path) -> int:
 
 
 def unit_cache_of(study: Study | None, root: Path) -> Path:
-    """Where extract keeps finished units."""
-    return study.directory / ".cache" if study is not None and study.licence == "credentialed" else root / RUN / "units"
+    """Where extract keeps finished units; of an unknown study, where it does for an open one."""
+    return root / RUN / "units" if study is None else directory_of(study, root)
 
 
 def samples_of(study: Study, params: Params) -> int:

@@ -1,11 +1,11 @@
 """Which code: the commit, and what of the tracked files is no longer the commit's."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from medattn.errors import InputError
 from medattn.release.git_files import git, names
+from medattn.study.schema import sha256_of, sha256_of_lines
 
 CODE = ("medattn", "requirements", "pyproject.toml", "dvc.yaml")
 WRITTEN = ("reports/", "dvc.lock", "ro-crate-metadata.json")  # by the pipeline itself, while it runs
@@ -21,15 +21,12 @@ def code(root: Path) -> dict[str, Any]:
     if not top.samefile(root):
         raise InputError(f"{root.resolve()} has no git history of its own: it lies inside the repository {top}")
     tracked = sorted(names(git(root, "ls-files", "-z", "--", *CODE)))
-    lines = [
-        f"{name} {hashlib.sha256((root / name).read_bytes()).hexdigest() if (root / name).is_file() else 'absent'}\n"
-        for name in tracked
-    ]
+    hashes = {name: sha256_of(root / name) if (root / name).is_file() else "absent" for name in tracked}
     changed = sorted(names(git(root, "diff", "--name-only", "--no-renames", "-z", "HEAD")))
     untracked = sorted(names(git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *CODE)))
     return {
         "commit": git(root, "rev-parse", "HEAD").decode().strip(),
-        "sha256": hashlib.sha256("".join(lines).encode()).hexdigest(),
+        "sha256": sha256_of_lines(hashes),
         "files": len(tracked),
         "tree": "dirty" if changed or untracked else "clean",
         "changed": changed,

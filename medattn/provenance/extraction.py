@@ -1,7 +1,6 @@
 """What extract records besides: image, locks and machine, study and model, and how much of the unit cache it used."""
 
 import csv
-import hashlib
 import os
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from medattn.params import Params
 from medattn.params import load as load_params
 from medattn.provenance import code
 from medattn.provenance.environment import environment
-from medattn.study.schema import ModelChoice, Study, read_study, settings, sha256_of
-from medattn.unit_cache import SWITCH
+from medattn.study.schema import ModelChoice, Study, read_study, settings, sha256_of, sha256_of_lines
+from medattn.unit_cache import directory_of, is_on
 
 IMAGE = "MEDATTN_IMAGE"  # environment: digest of the container image; an image cannot know its own
 LOCK = Path("dvc.lock")
@@ -64,16 +63,15 @@ class Extraction:
             files = self.study.model_files(self.model)
         except (InputError, OSError):
             files = {}
-        lines = "".join(f"{name} {value}\n" for name, value in sorted(files.items()))
-        return self.model.model_dump() | {"sha256": hashlib.sha256(lines.encode()).hexdigest() if files else None}
+        return self.model.model_dump() | {"sha256": sha256_of_lines(files) if files else None}
 
     # --- the unit cache -----------------------------------------------------------------------------------------------
 
     def _cache_directory(self) -> Path | None:
         """Where extract keeps finished units; None if it keeps none."""
-        if self.params is None or self.study is None or not self.params.run.cache or os.environ.get(SWITCH) == "off":
+        if self.params is None or self.study is None or not is_on(self.params):
             return None
-        return self.study.directory / ".cache" if self.study.licence == "credentialed" else self.root / paths.RUN / "units"
+        return directory_of(self.study, self.root)
 
     def _units(self) -> dict[str, object]:
         """How many units there are, and how many of them were computed: extract writes an entry for each that it computes."""

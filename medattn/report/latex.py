@@ -59,6 +59,7 @@ def table(rows: Rows, layout: Layout) -> str:
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table*}",
+        r"\centering",
         r"\small",
         rf"\caption{{{escaped(caption(layout, rows))}}}",
         rf"\begin{{tabular}}{{@{{}}{alignment}@{{}}}}",

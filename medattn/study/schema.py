@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -121,7 +121,7 @@ class Study:
         for name in ("questions.csv", "images.csv", "regions.csv", "model.json"):
             if (self.directory / name).exists():
                 hashes[name] = sha256_of(self.directory / name)
-        return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(hashes.items())).encode()).hexdigest()
+        return sha256_of_lines(hashes)
 
     # --- the model ----------------------------------------------------------------------------------------------------
 
@@ -285,6 +285,11 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_lines(hashes: Mapping[str, str]) -> str:
+    """SHA-256 over "{path} {SHA-256}" lines, sorted by path: one digest of many files."""
+    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(hashes.items())).encode()).hexdigest()
 
 
 def hashes_of(directory: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from medattn import captures, paths
 from medattn.errors import InputError
 from medattn.params import load as load_params
 from medattn.study.schema import read_study
-from medattn.unit_cache import UnitCache
+from medattn.unit_cache import UnitCache, directory_of
 from medattn.verify.contents import Contents
 from medattn.verify.deviation import Verdict
 from medattn.verify.judge import Judged
@@ -111,12 +111,12 @@ def _alike(one: captures.Capture, other: captures.Capture) -> bool:
 
 
 def _unit_directory(root: Path) -> Path | None:
-    """Where extract keeps its finished units (medattn.extract.cache_for); None if there are none."""
+    """Where extract keeps its finished units; None if there are none."""
     try:
         study = read_study(root / load_params(root / "params.yaml").study)
     except InputError:
         return None
-    directory = study.directory / ".cache" if study.licence == "credentialed" else root / paths.RUN / "units"
+    directory = directory_of(study, root)
     return directory if directory.is_dir() else None
 
 
