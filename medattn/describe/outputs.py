@@ -31,11 +31,13 @@ def media_type(path: str) -> str:
 
 
 def files_of(root: Path, directory: str) -> list[str]:
-    """Every file below an output's directory, relative to `root`, sorted. Raises InputError if there is none."""
-    found = sorted(files_below(root / directory)) if (root / directory).is_dir() else []
-    if not found:
-        raise InputError(f"{directory} holds nothing: run `dvc repro`")
-    return [f"{directory}/{name}" for name in found]
+    """Every file below an output's directory, relative to `root`, sorted; none where no picture was wanted.
+
+    Raises InputError if the directory is not there.
+    """
+    if not (root / directory).is_dir():
+        raise InputError(f"{directory} not found: run `dvc repro`")
+    return [f"{directory}/{name}" for name in sorted(files_below(root / directory))]
 
 
 def digest(root: Path, path: str) -> str:

@@ -128,6 +128,14 @@ def test_hashes_are_those_of_the_bytes(root):
     assert graph["#study"]["identifier"] == f"sha256:{read_study(root / 'data').digest()}"
 
 
+def test_a_run_without_pictures_is_described_and_one_without_their_directory_is_not(root):
+    (root / "results/overlays" / INSIDE["results/overlays"]).unlink()
+    assert entities(root)["#results/overlays"]["identifier"] == f"sha256:{hashlib.sha256(b'').hexdigest()}"
+    (root / "results/overlays").rmdir()
+    with pytest.raises(InputError, match=r"^results/overlays not found: run `dvc repro`$"):
+        run(root)
+
+
 def test_everything_that_is_distributed_and_nothing_else_is_a_part(root):
     files = {path.relative_to(root).as_posix() for path in (root / "reports").rglob("*") if path.is_file()}
     graph = entities(root)
