@@ -52,11 +52,12 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
     from medattn.aggregate import check_profiles
     from medattn.attention.gating import TermFinder
     from medattn.attention.grids import combine, to_grid
-    from medattn.extract import capture_of
+    from medattn.extract.extractor import capture_of
     from medattn.measures.answers import answer_margin, parse_answer
-    from medattn.model.decode import decode, image_features
+    from medattn.model.decode import decode
     from medattn.model.load import load
     from medattn.model.prompt import Prompter, PromptSettings
+    from medattn.model.vision import image_features
     from medattn.study.mimic.model_names import PUBLISHED
 
     pinned = PUBLISHED.get(str(location))

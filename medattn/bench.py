@@ -1,8 +1,8 @@
 """Measure extraction against the usual way, in one run, on the same weights, device and inputs.
 
 The usual way asks one sample at a time with eager attention: `generate(output_attentions=True)`, then a second full
-pass over prompt and answer to read the attention. Ours is extract's own path: the wordings of UNITS_AT_ONCE images in
-one batch, rows captured in place. Times are medians over batches. The usual way goes first, on the model as the library
+pass over prompt and answer to read the attention. Ours is extract's own path: SAMPLES_AT_ONCE wordings in one
+batch, rows captured in place. Times are medians over batches. The usual way goes first, on the model as the library
 makes it; then the same model is prepared, so that there is never a second copy of the weights.
 """
 
@@ -21,13 +21,14 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from medattn.extract import UNITS_AT_ONCE
+from medattn.extract.units import SAMPLES_AT_ONCE
 from medattn.model import medgemma, phantom
 from medattn.model.capture import use_capture
-from medattn.model.decode import decode, end_tokens, image_features
+from medattn.model.decode import decode, end_tokens
 from medattn.model.load import Loaded, choose_device, prepare_model
 from medattn.model.phantom_training import learn_tokenizer
 from medattn.model.prompt import Prompter, PromptSettings
+from medattn.model.vision import image_features
 from medattn.study.phantom import make_case
 from medattn.study.wordings import BASELINE_TEMPLATES, wordings
 from medattn.tables import Row, write_bytes
@@ -187,7 +188,10 @@ def run(shape: Shape, device: torch.device, images: int) -> list[Row]:
     }  # fmt: skip
     usual = {o: measure(usual_way, loaded, prompter, fewer, 1, f"{o}: usual way") for o, prompter in prompters.items()}
     prepare_model(loaded.model, device)
-    ours = {o: measure(our_way, loaded, prompter, films, UNITS_AT_ONCE, f"{o}: medattn") for o, prompter in prompters.items()}
+    ours = {
+        o: measure(our_way, loaded, prompter, films, SAMPLES_AT_ONCE // len(films[0][1]), f"{o}: medattn")
+        for o, prompter in prompters.items()
+    }
     asked = [number < shape.usual_wordings for _, questions in films for number in range(len(questions))]
     ends = end_tokens(loaded.model)
     return [{"order": order} | compare(usual[order], ours[order], asked, ends) for order in ORDERS]

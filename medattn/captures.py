@@ -6,11 +6,12 @@ for hold zeros and are not valid.
 """
 
 import hashlib
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import safe_open
@@ -20,6 +21,7 @@ from medattn.errors import InputError
 
 TOTALS = ("bos", "image", "question", "other_prompt", "generated")
 METADATA = "medattn"  # one key holding sorted JSON: safetensors writes several keys in random order
+LARGEST_HEADER = 100_000_000  # bytes: readers of safetensors refuse more
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,58 @@ def encode(captures: Sequence[Capture], shared: dict) -> bytes:
 
 def decode(content: bytes) -> tuple[list[Capture], dict]:
     """The captures that `encode` made `content` of, and what they share."""
-    size = int.from_bytes(content[:8], "little")
-    metadata = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][METADATA])
-    tensors = load(content)
-    return [_capture(key, entry, tensors) for key, entry in metadata["samples"].items()], metadata["shared"]
+    head, tensors = read_head(io.BytesIO(content)), load(content)
+    return [_capture(key, entry, tensors) for key, entry in head.samples.items()], head.shared
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands before the arrays in the bytes that `encode` makes."""
+
+    size: int  # bytes before the arrays
+    tensors: Mapping[str, Any]  # name -> dtype, shape, data_offsets
+    samples: Mapping[str, Any]
+    shared: dict
+
+
+def read_head(file: BinaryIO) -> Head:
+    """The head of what `encode` made; reads no further."""
+    size = int.from_bytes(file.read(8), "little")
+    tensors = json.loads(file.read(size))
+    about = json.loads(tensors.pop("__metadata__")[METADATA])
+    return Head(8 + size, tensors, about["samples"], about["shared"])
+
+
+def write_bucket(path: Path, shared: dict, heads: Iterable[Head], contents: Iterable[bytes]) -> None:
+    """One bucket of the results of `encode` whose `heads` and whole `contents` come in the same order.
+
+    Both stream by, so that a bucket may be larger than the memory; the arrays are copied as they are. The metadata is in
+    order of sample_id. Raises InputError for more samples than one file can name.
+    """
+    samples, tensors, start, size = {}, [], 0, 0
+    for head in heads:
+        end = start
+        for name, about in sorted(head.tensors.items(), key=lambda item: item[1]["data_offsets"]):
+            first, last = about["data_offsets"]
+            end = max(end, start + last)
+            moved = about | {"data_offsets": [start + first, start + last]}
+            tensors.append(f"{json.dumps(name)}:{json.dumps(moved)}")
+        for sample_id, entry in head.samples.items():
+            samples[sample_id] = json.dumps(entry, sort_keys=True, ensure_ascii=False)
+        start, size = end, size + head.size
+        if size > LARGEST_HEADER:
+            raise InputError(
+                f"{path} would name more samples than a safetensors file can ({len(samples)} and more): raise extract.buckets"
+            )
+    listed = ",".join(f"{json.dumps(sample_id)}:{samples[sample_id]}" for sample_id in sorted(samples))
+    about = f'{{"samples":{{{listed}}},"shared":{json.dumps(shared, sort_keys=True)}}}'
+    header = f'{{"__metadata__":{{"{METADATA}":{json.dumps(about)}}}{"".join("," + one for one in tensors)}}}'.encode()
+    header += b" " * (-len(header) % 8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for content in contents:
+            file.write(memoryview(content)[8 + int.from_bytes(content[:8], "little") :])
 
 
 def read_shared(directory: Path) -> dict:

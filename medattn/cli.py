@@ -1,5 +1,6 @@
 """The command line: a thin group; every command lives in the module that does its work and is imported when called."""
 
+import os
 import sys
 import time
 from copy import copy
@@ -20,6 +21,7 @@ COMMANDS = {
     "metrics": ("medattn.metrics", "command", "Stage 4: grids and answers -> tables."),
     "figures": ("medattn.figures", "command", "Stage 5: tables -> figures."),
     "describe": ("medattn.describe", "command", "Stage 6: everything -> ro-crate-metadata.json."),
+    "cache": ("medattn.extract.cache_size", "command", "Show what finished units take on disk, and prune them."),
     "ask": ("medattn.ask", "command", "Answer one question about one image, and show where the model looked."),
     "headline": ("medattn.headline", "command", "Print the headline table of the last run."),
     "release": ("medattn.release.pack", "command", "Pack what may be published; refuse anything restricted."),
@@ -29,6 +31,7 @@ COMMANDS = {
     "exact": ("medattn.exact", "command", "Recompute everything and compare every output's bytes."),
     "bench": ("medattn.bench", "command", "Measure extraction against the usual way."),
 }
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 STAGES = ("prepare", "extract", "aggregate", "metrics", "figures", "describe")
 
 
@@ -59,6 +62,9 @@ def _recorded(command: click.Command, stage: str, began: float) -> click.Command
     run = command.callback
     assert run is not None  # every stage does something
 
+    if os.environ.get("RANK", "0") != "0":  # of several processes that are one run, the first records it
+        return command
+
     @wraps(run)
     def run_recorded(*args: object, **kwargs: object) -> object:
         with import_module("medattn.provenance").recorded(stage, began):
@@ -76,9 +82,15 @@ def group() -> None:
 
 
 def main() -> None:
-    """Run the command line; an InputError becomes one message on stderr and exit code 2."""
+    """Run the command line; an InputError becomes one message on stderr and exit code 2, Ctrl-C exit code 130."""
     try:
-        group()
+        code = group.main(standalone_mode=False)
     except InputError as error:
         click.echo(f"medattn: {error}", err=True)
-        sys.exit(2)
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = INTERRUPTED
+    sys.exit(code if isinstance(code, int) else 0)

@@ -102,7 +102,7 @@ def occlude(pixels: np.ndarray, area: np.ndarray) -> np.ndarray:
     return out
 
 
-def _resized(image: Image.Image, side: int) -> np.ndarray:
+def square(image: Image.Image, side: int) -> np.ndarray:
     """uint8 [side, side, 3]: stretched to a square as the processor does it (Pillow, bilinear)."""
     return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
 
@@ -135,7 +135,7 @@ def shown(film: Film, condition: str, strength: str, finding: str, side: int) ->
     processor's square. Raises ValueError if the condition cannot be made of this image.
     """
     if condition in PHOTOMETRIC:
-        return Image.fromarray(PHOTOMETRIC[condition](_resized(film.image, side), float(strength), film))
+        return Image.fromarray(PHOTOMETRIC[condition](square(film.image, side), float(strength), film))
     if condition == "blank":
         return Image.new("RGB", (side, side), (MID_GREY,) * 3)
     if condition in ("clean", "shuffled_image"):

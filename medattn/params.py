@@ -195,7 +195,10 @@ class Run(Section):
     """How a run is carried out; nothing here changes a result, so no stage lists it."""
 
     cache: bool
-    on_error: Literal["raise"]
+    on_error: Literal["raise", "record"]
+    processes: Positive = 1
+    image_workers: Annotated[int, Field(ge=0, le=256)] | None = None  # None: as many as help on this machine
+    max_memory: Annotated[float, Field(gt=0)] | None = None  # GB
 
 
 class Params(Section):

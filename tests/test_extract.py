@@ -6,6 +6,9 @@ import pytest
 import yaml
 
 from medattn import captures, extract, paths, prepare
+from medattn.extract.extractor import Extractor
+from medattn.extract.ranks import Ranks
+from medattn.extract.units import SAMPLES_AT_ONCE, Unit, batches, units_of
 from medattn.model import phantom
 from medattn.model.phantom_training import learn_tokenizer
 from medattn.params import Params
@@ -21,6 +24,7 @@ CONDITIONS = {  # one of each kind, so that the files stay few
     "shuffled_image": {"wordings": "baseline"},
     "occlude_region": {"wordings": "baseline"},
 }
+ALONE = Ranks(0, 1, None, {})
 UNITS = IMAGES * 6  # all three findings are there, so each has a region to hide
 
 
@@ -51,26 +55,35 @@ def extracted(root, monkeypatch, switch: str) -> dict[str, bytes]:
     monkeypatch.setenv("MEDATTN_CACHE", switch)
     monkeypatch.chdir(root)
     study = read_study(root / "data")
-    count = extract.run(study, settings(), root / paths.MANIFEST, root / "out/captures", root / "out/answers.csv")
-    assert count == len(manifest(root))
+    said = extract.run(study, settings(), ALONE, root / paths.MANIFEST, root / "out")
+    assert said.startswith(f"{len(manifest(root))} samples -> ") and "failed" not in said
     return {path.name: path.read_bytes() for path in sorted((root / "out").rglob("*")) if path.is_file()}
 
 
 def test_units_are_all_that_is_asked_about_one_image_under_one_condition(root):
-    units = extract.units_of(manifest(root))
+    units = units_of(manifest(root))
     assert len(units) == UNITS
-    assert [len(unit.rows) for unit in units if unit.condition == "clean"] == [8] * IMAGES  # six wordings, two controls
-    assert [len(unit.rows) for unit in units if not unit.shown] == [6] * IMAGES
-    assert {len(unit.rows) for unit in units if unit.condition not in ("clean", "no_image")} == {1}
+    assert [len(unit.asked) for unit in units if unit.condition == "clean"] == [8] * IMAGES  # six wordings, two controls
+    assert [len(unit.asked) for unit in units if not unit.shown] == [6] * IMAGES
+    assert {len(unit.asked) for unit in units if unit.condition not in ("clean", "no_image")} == {1}
     assert all((unit.occluded != "") == unit.condition.startswith("occlude") for unit in units)
 
 
 def test_batches_hold_images_apart_from_none_and_nothing_twice(root):
-    units = extract.units_of(manifest(root)) * 5
-    made = list(extract.batches(units))
-    assert all(len(batch) <= extract.UNITS_AT_ONCE for batch in made)
+    units = units_of(manifest(root)) * 5
+    made = list(batches(units))
+    sizes = [sum(len(unit.asked) for unit in batch) for batch in made]
+    assert max(sizes) == SAMPLES_AT_ONCE and min(sizes) > 0
     assert all(len({unit.shown != "" for unit in batch}) == 1 for batch in made)
-    assert sum(map(len, made)) == len(units)
+    assert [unit for batch in made for unit in batch] == sorted(units, key=lambda unit: unit.shown == "")
+
+
+def test_a_unit_of_many_samples_is_a_batch_of_its_own():
+    def unit(samples: int) -> Unit:
+        return Unit("image", "clean", "", "image", "", "", tuple(range(samples)))
+
+    sizes = [[len(one.asked) for one in batch] for batch in batches([unit(n) for n in (3, 45, 1, 100, 1, 1)])]
+    assert sizes == [[3, 45], [1], [100], [1, 1]]
 
 
 def test_an_interrupted_run_gives_the_bytes_of_an_undisturbed_one(root, monkeypatch):
@@ -89,7 +102,7 @@ def test_an_interrupted_run_gives_the_bytes_of_an_undisturbed_one(root, monkeypa
 
 def test_finished_units_are_not_computed_again(root, monkeypatch):
     before = extracted(root, monkeypatch, "on")
-    monkeypatch.setattr(extract.Extractor, "compute", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(Extractor, "compute", lambda *_: pytest.fail("computed again"))
     assert extracted(root, monkeypatch, "on") == before
 
 

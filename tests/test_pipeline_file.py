@@ -84,7 +84,7 @@ def test_every_parameter_but_those_of_prepare_is_read_by_a_later_stage():
 
 
 def test_the_unit_caches_key_holds_the_source_of_every_module_that_extract_imports():
-    from medattn.unit_cache import SOURCES
+    from medattn.extract.unit_cache import SOURCES
 
     assert {f"medattn/{name}" for name in SOURCES} == closure("medattn.extract")
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from medattn.doctor.line import Line, missing, note, ok, size
+from medattn.extract.unit_cache import SWITCH, directory_of
 from medattn.params import Params
 from medattn.paths import RUN
 from medattn.prepare import limited
 from medattn.study.model_files import CONFIG
 from medattn.study.schema import Study
-from medattn.unit_cache import SWITCH, directory_of
 
 NUMBERS = 256 + 48  # weights stored per layer, head and row: image tokens, and a long question's
 OTHERS = 25_000  # bytes a sample takes beside its captures: grid, tables, its share of pictures

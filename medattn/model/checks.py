@@ -6,9 +6,10 @@ from PIL import Image
 
 from medattn.attention.gqa import group_maps
 from medattn.model.capture import use_capture
-from medattn.model.decode import decode, image_features
+from medattn.model.decode import decode
 from medattn.model.load import Loaded
 from medattn.model.prompt import Prompt
+from medattn.model.vision import image_features
 
 # Largest difference between captured weights and the library's eager ones that counts as none: half the summed absolute
 # difference over the image's tokens, so that diffuse heads count as much as sharp ones. Eager attention takes its

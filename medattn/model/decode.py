@@ -1,6 +1,6 @@
 """Greedy answers to all wordings about a few images, with the attention rows of each.
 
-The vision tower runs once per image. All wordings are decoded in one batch with left padding; what an image's prompts
+All wordings are decoded in one batch with left padding; what an image's prompts
 share up to the image's end is prefilled once per image; finished wordings leave the batch.
 """
 
@@ -36,13 +36,11 @@ class Decoded:
     question_weights: np.ndarray  # float [layer, head, row, question token]
     totals: np.ndarray  # float [layer, head, row, 5]: captures.TOTALS, sums to 1 in valid rows
 
-
-def image_features(loaded: Loaded, images: Sequence) -> torch.Tensor:
-    """[image, 256, width]: projected vision features of PIL images, computed once for all their wordings."""
-    pixels = loaded.processor.image_processor(images=list(images), return_tensors="pt")["pixel_values"]
-    pixels = pixels.to(loaded.device, loaded.model.dtype)
-    with torch.inference_mode():
-        return loaded.model.model.get_image_features(pixels, return_dict=True).pooler_output
+    @property
+    def is_finite(self) -> bool:
+        """Whether no attention weight and no logit is NaN or infinite."""
+        numbers = (*self.yes_logits, *self.no_logits, self.forms_probability)
+        return bool(np.isfinite(numbers).all() and np.isfinite(self.totals).all())
 
 
 def shared_prefix(prompts: Sequence[Prompt]) -> int:

@@ -57,11 +57,13 @@ class Loaded:
 
 
 def choose_device(name: str) -> torch.device:
-    """cpu, cuda, or auto: a CUDA device where there is one."""
+    """cpu, cuda, or auto: a CUDA device where there is one; of several processes on a machine each takes another."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device is cuda, but torch sees no CUDA device: set model.device to cpu, or install a driver")
+    if name == "cuda":
+        name = f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}"
     return torch.device(name)
 
 

@@ -1,17 +1,16 @@
 """What extract records besides: image, locks and machine, study and model, and how much of the unit cache it used."""
 
-import csv
 import os
 from pathlib import Path
 
 from medattn import paths
 from medattn.errors import InputError
+from medattn.extract.unit_cache import directory_of, is_on
 from medattn.params import Params
 from medattn.params import load as load_params
 from medattn.provenance import code
 from medattn.provenance.environment import environment
 from medattn.study.schema import ModelChoice, Study, read_study, settings, sha256_of, sha256_of_lines
-from medattn.unit_cache import directory_of, is_on
 
 IMAGE = "MEDATTN_IMAGE"  # environment: digest of the container image; an image cannot know its own
 LOCK = Path("dvc.lock")
@@ -75,10 +74,9 @@ class Extraction:
 
     def _units(self) -> dict[str, object]:
         """How many units there are, and how many of them were computed: extract writes an entry for each that it computes."""
-        from medattn.extract import units_of
+        from medattn.extract.units import read_units
 
-        with (self.root / paths.MANIFEST).open(newline="", encoding="utf-8") as file:
-            total = len(units_of(list(csv.DictReader(file))))
+        total = len(read_units(self.root / paths.MANIFEST))
         if self.cache is None:
             return {"cache": "off", "total": total, "computed": total, "reused": 0}
         after = _entries(self.cache)

@@ -11,9 +11,9 @@ import yaml
 
 from medattn import captures, paths
 from medattn.errors import InputError
+from medattn.extract.unit_cache import UnitCache, directory_of
 from medattn.params import load as load_params
 from medattn.study.schema import read_study
-from medattn.unit_cache import UnitCache, directory_of
 from medattn.verify.contents import Contents
 from medattn.verify.deviation import Verdict
 from medattn.verify.judge import Judged

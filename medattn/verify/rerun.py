@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from medattn.errors import InputError
-from medattn.unit_cache import SWITCH
+from medattn.extract.unit_cache import SWITCH
 from medattn.verify.audit_data import is_embedded
 from medattn.verify.commit import Commit
 

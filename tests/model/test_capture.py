@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from medattn.model.capture import use_capture
-from medattn.model.decode import decode, image_features, shared_prefix
+from medattn.model.decode import decode, shared_prefix
 from medattn.model.prompt import Prompter, PromptSettings
+from medattn.model.vision import image_features
 from tests.oracles.eager import ORACLE, full_attention, stock_answer
 
 QUESTIONS = ("Is there a nodule?", "Is there radiographic evidence of fluid in the pleural space?", "Any cardiomegaly here?")

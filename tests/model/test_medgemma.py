@@ -18,10 +18,11 @@ from medattn import aggregate, captures, extract, paths, prepare
 from medattn.aggregate import METADATA
 from medattn.model import medgemma
 from medattn.model.checks import TOLERANCE
-from medattn.model.decode import decode, image_features
+from medattn.model.decode import decode
 from medattn.model.load import Loaded, prepare_model
 from medattn.model.phantom import save
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
+from medattn.model.vision import image_features
 from medattn.params import Params
 from medattn.study.mimic.model_names import MEDGEMMA_1_5
 from medattn.study.pins import pin_model

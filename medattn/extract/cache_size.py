@@ -1,0 +1,70 @@
+"""What finished units take on disk, and which of them the study that params.yaml names still needs."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from medattn import paths
+from medattn.errors import InputError
+from medattn.extract.fill import FAILED
+from medattn.extract.keys import Keys
+from medattn.extract.unit_cache import PART, SWITCH, directory_of, is_on
+from medattn.extract.units import batches, by_bucket, read_units
+from medattn.params import Params
+from medattn.params import load as load_params
+from medattn.study.films import Films
+from medattn.study.schema import Study, read_study
+
+
+@dataclass(frozen=True)
+class Held:
+    """Entries of a unit cache."""
+
+    needed: list[Path]  # the units of the manifest, as params.yaml, code and libraries are now
+    others: list[Path]  # of other settings, models or versions; and what a process left when it was killed
+    units: int  # of the manifest
+
+
+def held(study: Study, params: Params, manifest: Path, directory: Path) -> Held:
+    """What `directory` holds. Raises InputError if the manifest is not there."""
+    if not manifest.exists():
+        raise InputError(f"{manifest} not found, which says what is needed: run `dvc repro prepare` first")
+    keys, dealt = Keys(study, params, Films(study)), by_bucket(read_units(manifest), params.extract.buckets)
+    wanted = {key for units in dealt.values() for batch in batches(units) for key in keys(batch)}
+    found = sorted(directory.iterdir()) if directory.is_dir() else []
+    needed = [path for path in found if path.name.removesuffix(FAILED) in wanted and not path.name.endswith(PART)]
+    kept = set(needed)
+    return Held(needed, [path for path in found if path not in kept], len(wanted))
+
+
+def _size(files: list[Path]) -> str:
+    return f"{len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB"
+
+
+@click.command(name="cache")
+@click.option("--prune", is_flag=True, help="Remove what the study in params.yaml does not need as it is now.")
+@click.option("--all", "everything", is_flag=True, help="Remove everything.")
+def command(prune: bool, everything: bool) -> None:
+    """Show what finished units take on disk; removing them costs nothing but the time to compute them again.
+
+    No extraction may run at the same time.
+    """
+    paths.check_root()
+    params = load_params()
+    study = read_study(Path(params.study))
+    directory = directory_of(study)
+    if everything:
+        files = sorted(directory.iterdir()) if directory.is_dir() else []
+        click.echo(f"{directory}: removing {_size(files)}")
+        shutil.rmtree(directory, ignore_errors=True)
+        return
+    found = held(study, params, paths.MANIFEST, directory)
+    off = "" if is_on(params) else f" (off: run.cache or {SWITCH})"
+    click.echo(f"{directory}{off}")
+    click.echo(f"needed now   {_size(found.needed)}, of {found.units} units")
+    click.echo(f"not needed   {_size(found.others)}" + (": removed" if prune else ""))
+    if prune:
+        for path in found.others:
+            path.unlink()

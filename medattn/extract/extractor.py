@@ -1,0 +1,157 @@
+"""What extract computes of a unit: captures and answers, rounded as they are stored, or why there are none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+
+from medattn.captures import Capture
+from medattn.errors import InputError
+from medattn.extract.pictures import Square, picture
+from medattn.extract.units import Unit
+from medattn.model.checks import agrees_with_eager, cross_attention
+from medattn.model.decode import Decoded, decode
+from medattn.model.load import Loaded, load
+from medattn.model.memory import Room, is_out_of_memory
+from medattn.model.prompt import Prompt, Prompter, PromptSettings
+from medattn.model.vision import square_features
+from medattn.params import Params
+from medattn.rounding import CAPTURE_DIGITS, round_number, round_significant
+from medattn.study.films import Films
+from medattn.study.schema import Study, settings
+
+NOT_FINITE = "the model gave numbers that are not finite (NaN or infinite)"
+Failed = dict[str, str]  # sample_id -> reason
+
+
+@dataclass
+class Result:
+    """What was computed of one unit, not yet rounded."""
+
+    unit: Unit
+    decoded: list[tuple[str, Prompt, Decoded]] = field(default_factory=list)  # sample_id, …
+    failed: Failed = field(default_factory=dict)
+
+
+@dataclass
+class Extractor:
+    """A loaded model with everything that decides what a unit's result is."""
+
+    loaded: Loaded
+    prompter: Prompter
+    films: Films
+    max_new_tokens: int
+    generated_rows: int
+    room: Room
+
+    def compute(self, batch: Sequence[Unit], squares: Sequence[Square]) -> list[Result]:
+        """Results of units that all show an image, with a square or an error for each, or all none.
+
+        A unit without its picture takes part with an empty one, so that it changes nothing for those beside it.
+        """
+        errors = [square if isinstance(square, InputError) else None for square in squares] or [None] * len(batch)
+        results = [Result(unit) for unit in batch]
+        for result, error in zip(results, errors, strict=True):
+            if error is not None:
+                result.failed = {one.sample_id: str(error) for one in result.unit.asked}
+        if all(error is not None for error in errors):
+            return results
+        features = None
+        if squares:
+            empty = np.zeros((self.loaded.image_side, self.loaded.image_side, 3), np.uint8)
+            features = square_features(self.loaded, [empty if isinstance(one, InputError) else one for one in squares])
+        asked = [(owner, one) for owner, unit in enumerate(batch) for one in unit.asked]
+        prompts = [self.prompter(one.question, features is not None) for _, one in asked]
+        decoded = self._decode(prompts, features, [owner for owner, _ in asked])
+        for (owner, one), prompt, answer in zip(asked, prompts, decoded, strict=True):
+            result = results[owner]
+            if errors[owner] is not None:
+                continue
+            if answer.is_finite:
+                result.decoded.append((one.sample_id, prompt, answer))
+            else:
+                result.failed[one.sample_id] = NOT_FINITE
+        return results
+
+    def _decode(self, prompts: Sequence[Prompt], features: torch.Tensor | None, owners: Sequence[int]) -> list[Decoded]:
+        """All answers, as many rows at once as there is room for."""
+        tokens = max(map(len, prompts)) + self.max_new_tokens
+        done: list[Decoded] = []
+        while len(done) < len(prompts):
+            rows = self.room.rows(len(prompts) - len(done), tokens, self.generated_rows)
+            part = slice(len(done), len(done) + rows)
+            images = sorted(set(owners[part]))
+            some = None if features is None else features[images]
+            where = [images.index(owner) for owner in owners[part]]
+            try:
+                done += decode(self.loaded, prompts[part], some, self.max_new_tokens, self.generated_rows, where)
+                continue
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self.room.halve(rows, error)
+        return done
+
+    def about_model(self, units: Sequence[Unit]) -> dict:
+        """What the captures say about the model that made them: its shape, and what was checked of its attention."""
+        agrees = None
+        for unit in units:
+            if unit.condition != "clean":
+                continue
+            try:
+                shown = Image.fromarray(picture(self.films, unit, self.loaded.image_side))
+            except InputError:  # fill says so, or records it
+                continue
+            agrees = agrees_with_eager(self.loaded, self.prompter(unit.asked[0].question), shown)
+            break
+        return self.loaded.shape | {
+            "image_side": self.loaded.image_side,
+            "cross_attention": cross_attention(self.loaded.model),
+            "agrees_with_eager": agrees,
+        }
+
+
+def extractor_for(study: Study, params: Params, films: Films) -> Extractor:
+    """Load the study's model with the settings that params.yaml and study.yaml resolve to."""
+    model, prompt = settings(study, params)
+    study.check_model(model)
+    loaded = load(study.model_location(model), model.dtype, model.device, model.revision, model.redraw_language)
+    asked = PromptSettings(prompt.system, prompt.template, prompt.order)
+    prompter = Prompter(loaded.processor, asked, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    rows = params.extract.generated_rows
+    return Extractor(loaded, prompter, films, prompt.max_new_tokens, rows, Room(loaded, params.run.max_memory))
+
+
+def capture_of(sample_id: str, prompt: Prompt, decoded: Decoded) -> Capture:
+    """What is stored of a sample's attention: rounded to rounding.CAPTURE_DIGITS digits."""
+    image = decoded.image_weights
+    return Capture(
+        sample_id=sample_id,
+        question=prompt.question,
+        offsets=prompt.offsets,
+        valid=decoded.valid,
+        image_weights=round_significant(image, CAPTURE_DIGITS) if image.shape[-1] else None,
+        question_weights=round_significant(decoded.question_weights, CAPTURE_DIGITS),
+        totals=round_significant(decoded.totals, CAPTURE_DIGITS),
+    )
+
+
+def answer_row(sample_id: str, prompt: Prompt, decoded: Decoded) -> dict[str, object]:
+    """What is stored of a sample's answer: a row of answers.csv."""
+
+    def rounded(logits: tuple[float, ...]) -> str:
+        return " ".join(repr(round_number(value)) for value in logits)
+
+    return {
+        "sample_id": sample_id,
+        "status": "ok" if len(prompt.image) else "no_grid",
+        "answer_text": decoded.text,
+        "answer_ids": " ".join(map(str, decoded.ids)),
+        "answer_tokens": len(decoded.ids),
+        "prompt_tokens": len(prompt),
+        "yes_logits": rounded(decoded.yes_logits),
+        "no_logits": rounded(decoded.no_logits),
+        "forms_probability": round_number(decoded.forms_probability),
+    }

@@ -1,0 +1,48 @@
+"""Names of finished units: the hash of everything that decides their content."""
+
+from collections.abc import Sequence
+
+from medattn.extract.unit_cache import code_and_libraries, digest_of
+from medattn.extract.units import Unit
+from medattn.model.load import choose_device
+from medattn.params import Params
+from medattn.study.films import Films
+from medattn.study.schema import Study, settings
+
+
+class Keys:
+    """Batch -> its units' keys, for one study, one params.yaml, this code and these libraries."""
+
+    def __init__(self, study: Study, params: Params, films: Films) -> None:
+        model, prompt = settings(study, params)
+        self._films = films
+        self._shared = digest_of(
+            {
+                "model": study.model_files(model) or [model.id, model.revision],
+                "redraw_language": model.redraw_language,
+                "dtype": model.dtype,
+                "device": choose_device(model.device).type,
+                "prompt": prompt.model_dump(),
+                "generated_rows": params.extract.generated_rows,
+                **code_and_libraries(),
+            }
+        )
+        # In float64 rounding hides what a batch does to the last bits. In a short dtype they may decide a word of an answer.
+        self.alone = model.dtype == "float64"  # a unit's result does not depend on what shares its batch
+
+    def __call__(self, batch: Sequence[Unit]) -> list[str]:
+        """The key of every unit of a batch."""
+        digests = [self._digest(unit) for unit in batch]
+        beside = [] if self.alone else digests
+        return [digest_of([self._shared, own, beside]) for own in digests]
+
+    def _digest(self, unit: Unit) -> str:
+        """Of all of a unit that decides its result."""
+        return digest_of(
+            {
+                "condition": [unit.condition, unit.strength],
+                "image": [unit.shown, unit.image_sha256] if unit.shown else None,
+                "occluded": self._films.region_hashes(unit.shown, unit.occluded) if unit.occluded else None,
+                "asked": [[one.sample_id, one.question] for one in unit.asked],
+            }
+        )

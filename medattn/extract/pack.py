@@ -1,0 +1,94 @@
+"""Finished units -> the stage's outputs. Streams: nothing grows with the study but a bucket's names."""
+
+import heapq
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from medattn import captures
+from medattn.errors import InputError
+from medattn.extract.fill import FAILED
+from medattn.extract.keys import Keys
+from medattn.extract.unit_cache import UnitCache
+from medattn.extract.units import Unit
+from medattn.tables import write_csv
+
+ANSWER_COLUMNS = (
+    "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
+    "forms_probability",
+)  # fmt: skip
+FAILURE_COLUMNS = ("sample_id", "image_id", "condition", "reason")
+Row = dict[str, object]
+
+
+def pack(
+    dealt: Mapping[int, Sequence[Sequence[Unit]]], keys: Keys, cache: UnitCache, about_model: dict, part: Path
+) -> list[Row]:
+    """Write `part`/captures and `part`/answers.csv of the finished batches of every bucket; the rows of the failures.
+
+    Raises InputError if a unit is not there whole.
+    """
+    failures: list[Row] = []
+    runs = []
+    for bucket, batches in dealt.items():
+        found = [(unit, _entry(cache, key)) for batch in batches for unit, key in zip(batch, keys(batch), strict=True)]
+        answers: list[Row] = []
+        heads = _heads(found, cache, answers, failures)
+        path = captures.bucket_path(part / "captures", bucket)
+        captures.write_bucket(path, about_model, heads, (_whole(cache, key) for _, key in found))
+        runs.append(_sorted_run(part / f"answers-{bucket}.jsonl", answers))
+    with ExitStack() as opened:
+        rows = [map(json.loads, opened.enter_context(run.open(encoding="utf-8"))) for run in runs]
+        write_csv(part / "answers.csv", ANSWER_COLUMNS, heapq.merge(*rows, key=_by_id))
+    return sorted(failures, key=_by_id)
+
+
+def _entry(cache: UnitCache, key: str) -> str:
+    """The name under which a unit is stored."""
+    return key if (cache.directory / key).exists() else key + FAILED
+
+
+def _heads(
+    found: Iterable[tuple[Unit, str]], cache: UnitCache, answers: list[Row], failures: list[Row]
+) -> Iterator[captures.Head]:
+    """Every unit's head; its rows of answers.csv and failures.csv go to the lists."""
+    for unit, key in found:
+        try:
+            head = cache.head(key)
+        except FileNotFoundError:
+            raise InputError(f"{cache.directory / key} is gone: was the unit cache emptied? Run again") from None
+        answers += head.shared["answers"]
+        for sample_id, reason in head.shared["failed"].items():
+            answers.append(dict.fromkeys(ANSWER_COLUMNS) | {"sample_id": sample_id, "status": "failed"})
+            failures.append({"sample_id": sample_id, "image_id": unit.image_id, "condition": unit.condition, "reason": reason})
+        yield head
+
+
+def _whole(cache: UnitCache, key: str) -> bytes:
+    content = cache.read(key)
+    if content is None:
+        raise InputError(f"{cache.directory / key} is gone or damaged: was the unit cache changed? Run again")
+    return content
+
+
+def _by_id(row: Mapping[str, object]) -> str:
+    return str(row["sample_id"])
+
+
+def _sorted_run(path: Path, answers: list[Row]) -> Path:
+    """One bucket's answers in order of sample_id, a JSON object a line."""
+    with path.open("w", encoding="utf-8") as file:
+        for row in sorted(answers, key=_by_id):
+            file.write(json.dumps(row) + "\n")
+    return path
+
+
+def put_in_place(part: Path, failures: Sequence[Row], out: Path, answers: Path, failures_path: Path) -> None:
+    """Let what `pack` made take the places of the outputs."""
+    shutil.rmtree(out, ignore_errors=True)
+    (part / "captures").replace(out)
+    (part / "answers.csv").replace(answers)
+    write_csv(failures_path, FAILURE_COLUMNS, failures)
+    shutil.rmtree(part)

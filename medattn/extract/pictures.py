@@ -1,0 +1,92 @@
+"""What the model is shown, as 8-bit squares at its vision tower's size; made ahead of need by worker processes.
+
+A worker does what the process itself would do, so the pixels are the same. It imports neither torch nor transformers.
+"""
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+
+import numpy as np
+
+from medattn.conditions import shown, square
+from medattn.errors import InputError
+from medattn.extract.units import Unit
+from medattn.study.films import Films
+from medattn.study.schema import read_study
+
+AHEAD = 2  # batches that each worker may be ahead
+Square = np.ndarray | InputError  # uint8 [side, side, 3], or why there is none
+
+
+def picture(films: Films, unit: Unit, side: int) -> np.ndarray:
+    """uint8 [side, side, 3]: what the model is shown. Raises InputError naming the image and what is wrong with it."""
+    try:
+        return square(shown(films(unit.shown), unit.condition, unit.strength, unit.occluded, side), side)
+    except ValueError as error:
+        raise InputError(
+            f"image {unit.shown!r}, condition {unit.condition}: {error}: set conditions.{unit.condition} to null"
+        ) from None
+
+
+def pictures(films: Films, batch: Sequence[Unit], side: int) -> list[Square]:
+    """A square or an error for every unit of a batch whose units all show an image; [] if none does."""
+    made: list[Square] = []
+    for unit in batch:
+        if unit.shown:
+            try:
+                made.append(picture(films, unit, side))
+            except InputError as error:
+                made.append(error)
+    return made
+
+
+def ahead(
+    batches: Iterable[Sequence[Unit]], study: Path, films: Films, side: int, workers: int
+) -> Generator[tuple[Sequence[Unit], list[Square]]]:
+    """Every batch with its pictures, in order: made by `workers` processes ahead of need, or here if there are none."""
+    if workers == 0:
+        yield from ((batch, pictures(films, batch, side)) for batch in batches)
+        return
+    # Forking a process that runs threads, and perhaps CUDA, is not safe.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(study, side))
+    waiting: deque[tuple[Sequence[Unit], Future]] = deque()
+    try:
+        for batch in batches:
+            waiting.append((batch, pool.submit(_work, batch)))
+            if len(waiting) > AHEAD * workers:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_own: tuple[Films, int] | None = None  # of a worker process
+
+
+def _begin(study: Path, side: int) -> None:
+    global _own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal: the main one decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _own = Films(read_study(study)), side
+
+
+def _end_with_parent() -> None:
+    """A main process that was killed takes nothing with it: without this its workers would wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(batch: Sequence[Unit]) -> list[Square]:
+    assert _own is not None  # _begin comes first
+    return pictures(_own[0], batch, _own[1])

@@ -1,0 +1,100 @@
+"""Finished units of extraction, so that an interrupted run goes on where it stopped.
+
+An entry's name is the hash of everything that decides its content; its first 32 bytes are the SHA-256 of the rest.
+The cache lies outside every DVC output and can be deleted at any time.
+"""
+
+import hashlib
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+from medattn import paths
+from medattn.captures import Head, read_head
+from medattn.errors import InputError
+from medattn.params import Params
+from medattn.study.schema import Study
+
+SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
+PART = ".part"  # ending of an entry that is being written, or was when its process ended
+SUM = 32  # bytes of the checksum
+LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors", "scipy")
+PACKAGE = Path(__file__).parents[1]
+# Every module that extract imports (a test walks its imports).
+SOURCES = (
+    "__init__.py", "attention/__init__.py", "attention/gqa.py", "captures.py", "conditions.py", "errors.py",
+    "extract/__init__.py", "extract/extractor.py", "extract/fill.py", "extract/keys.py", "extract/pack.py",
+    "extract/pictures.py", "extract/ranks.py", "extract/unit_cache.py", "extract/units.py", "measures/__init__.py",
+    "measures/body.py", "measures/rotation.py", "model/__init__.py", "model/cache.py", "model/capture.py", "model/checks.py",
+    "model/decode.py", "model/last_position.py", "model/load.py", "model/memory.py", "model/precision.py",
+    "model/prompt.py", "model/vision.py", "params.py", "paths.py", "private_files.py", "rounding.py", "seeding.py",
+    "study/__init__.py", "study/films.py", "study/image_files.py", "study/model_files.py", "study/schema.py", "tables.py",
+)  # fmt: skip
+
+
+def directory_of(study: Study, root: Path = Path(".")) -> Path:
+    """Where finished units are kept: beside a credentialed study, else in results/run of the repository at `root`."""
+    return study.directory / ".cache" if study.licence == "credentialed" else root / paths.RUN / "units"
+
+
+def is_on(params: Params) -> bool:
+    """Whether params.yaml and the environment want units kept."""
+    return params.run.cache and os.environ.get(SWITCH) != "off"
+
+
+def digest_of(content: object) -> str:
+    """SHA-256 of JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def code_and_libraries() -> dict[str, dict[str, str]]:
+    """What a result depends on besides its inputs: the extraction code and the libraries' versions."""
+    code = {name: hashlib.sha256((PACKAGE / name).read_bytes()).hexdigest() for name in SOURCES}
+    return {"code": code, "libraries": {name: version(name) for name in LIBRARIES}}
+
+
+class UnitCache:
+    """A directory of finished units, readable by several processes at once."""
+
+    def __init__(self, directory: Path, durable: bool = True) -> None:
+        """durable: whether an entry must outlive the machine's failure, and not only the process's."""
+        self.directory, self.durable = directory, durable
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def read(self, key: str) -> bytes | None:
+        """The entry's content, or None if there is none or its checksum does not match (which is said)."""
+        path = self.directory / key
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(memoryview(raw)[SUM:]).digest() != raw[:SUM]:
+            print(f"unit cache: {path} is damaged and is computed again")
+            return None
+        return raw[SUM:]
+
+    def head(self, key: str) -> Head:
+        """The head of an entry that `read` has found whole."""
+        with (self.directory / key).open("rb") as file:
+            file.seek(SUM)
+            return read_head(file)
+
+    def write(self, key: str, content: bytes) -> None:
+        """Store an entry: written aside, flushed to disk, renamed. Raises InputError if the disk takes no more."""
+        path = self.directory / key
+        temporary = path.with_suffix(f".{os.getpid()}{PART}")
+        try:
+            with temporary.open("wb") as file:
+                file.write(hashlib.sha256(content).digest())
+                file.write(content)
+                if self.durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise InputError(
+                f"{path} cannot be written: {error.strerror}: make room (`medattn cache` shows what finished units take, and"
+                " `--prune` removes those that nobody needs), then run again: what is finished is kept"
+            ) from error

@@ -1,0 +1,57 @@
+"""Projected vision features of images: computed once for all that is asked about them."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from PIL import Image
+
+from medattn.conditions import square
+from medattn.errors import InputError
+from medattn.model.load import Loaded
+
+GREYS = 256
+IMAGES_AT_ONCE = 8  # the vision tower sees 4096 patches per image: more at once only takes memory
+
+
+def image_features(loaded: Loaded, images: Sequence[Image.Image]) -> torch.Tensor:
+    """[image, 256, width] of PIL images."""
+    return square_features(loaded, [square(image, loaded.image_side) for image in images])
+
+
+@torch.inference_mode()
+def square_features(loaded: Loaded, squares: Sequence[np.ndarray]) -> torch.Tensor:
+    """[image, 256, width] of images uint8 [side, side, 3] at the vision tower's size."""
+    parts = []
+    for start in range(0, len(squares), IMAGES_AT_ONCE):
+        values = torch.from_numpy(np.stack(squares[start : start + IMAGES_AT_ONCE])).to(loaded.device)
+        parts.append(loaded.model.model.get_image_features(_pixels(loaded, values), return_dict=True).pooler_output)
+    return torch.cat(parts)
+
+
+def _pixels(loaded: Loaded, values: torch.Tensor) -> torch.Tensor:
+    """What the processor makes of uint8 [image, side, side, 3]: [image, 3, side, side] in the model's dtype."""
+    table = _table(loaded)  # [3, 256]
+    channels = [table[channel].index_select(0, values[..., channel].flatten().int()) for channel in range(3)]
+    return torch.stack([channel.view(values.shape[:3]) for channel in channels], dim=1)
+
+
+@lru_cache(maxsize=1)
+def _table(loaded: Loaded) -> torch.Tensor:
+    """[3, 256]: the processor's value for every 8-bit value of every channel, in the model's dtype on its device.
+
+    Asked of the processor itself, so that looking values up gives its bits. Raises InputError for a processor that does
+    not stretch images to the vision tower's square by Pillow's bilinear filter.
+    """
+    side, processor = loaded.image_side, loaded.processor.image_processor
+    height, width = processor.size["height"], processor.size["width"]
+    if processor.resample != Image.Resampling.BILINEAR or (height, width) != (side, side):
+        raise InputError(
+            f"the model's image processor resizes to {height} x {width} with filter {processor.resample}, expected"
+            f" {side} x {side}, bilinear: restore preprocessor_config.json"
+        )
+    greys = np.resize(np.arange(GREYS, dtype=np.uint8), (side, side))
+    made = processor(images=[Image.fromarray(greys).convert("RGB")], return_tensors="pt")["pixel_values"][0]
+    table = made.flatten(1)[:, :GREYS]
+    return table.to(loaded.model.dtype).to(loaded.device).contiguous()
