@@ -16,7 +16,7 @@ COMMANDS = {
     "params": ("medattn.params", "command", "Check params.yaml."),
     "study": ("medattn.study.commands", "command", "Make and check study directories; train the phantom model."),
     "prepare": ("medattn.prepare", "command", "Stage 1: study -> results/manifest.csv."),
-    "extract": ("medattn.extract", "command", "Stage 2: manifest -> captures and answers (loads the model)."),
+    "extract": ("medattn.extract.stage", "command", "Stage 2: manifest -> captures and answers (loads the model)."),
     "aggregate": ("medattn.aggregate", "command", "Stage 3: captures -> one grid per sample and profile."),
     "metrics": ("medattn.metrics", "command", "Stage 4: grids and answers -> tables."),
     "figures": ("medattn.figures", "command", "Stage 5: tables -> figures."),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from medattn.cli import COMMANDS
 from medattn.locks import LOCKS
 from tests.import_closure import ROOT, closure
 
@@ -53,12 +54,12 @@ def test_the_description_is_made_anew_whenever_anything_that_it_hashes_has_chang
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_lists_every_module_it_imports_and_no_other(name):
     listed = {dep for dep in STAGES[name]["deps"] if dep.startswith("medattn/") and dep != TEMPLATES}
-    assert listed == closure("medattn.__main__", f"medattn.{name}")
+    assert listed == closure("medattn.__main__", COMMANDS[name][0])
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_stage_that_makes_pages_depends_on_their_templates_and_no_other_does(name):
-    makes_pages = "medattn/report/__init__.py" in closure(f"medattn.{name}")
+    makes_pages = "medattn/report/__init__.py" in closure(COMMANDS[name][0])
     assert (TEMPLATES in STAGES[name]["deps"]) == makes_pages == (name == "figures")
 
 
@@ -86,7 +87,7 @@ def test_every_parameter_but_those_of_prepare_is_read_by_a_later_stage():
 def test_the_unit_caches_key_holds_the_source_of_every_module_that_extract_imports():
     from medattn.extract.unit_cache import SOURCES
 
-    assert {f"medattn/{name}" for name in SOURCES} == closure("medattn.extract")
+    assert {f"medattn/{name}" for name in SOURCES} == closure(COMMANDS["extract"][0])
 
 
 def test_no_two_stages_share_a_directory_and_none_writes_another_stages_input():
@@ -109,7 +110,6 @@ def test_restricted_results_are_never_pushed_and_reports_are_left_to_git():
 
 
 def test_every_command_is_a_module_that_exists():
-    from medattn.cli import COMMANDS
 
     for module, _, _ in COMMANDS.values():
         assert importlib.util.find_spec(module) is not None, module

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from medattn import cli, extract, paths
+from medattn import cli, paths
+from medattn.cli import COMMANDS
 from medattn.errors import InputError
-from medattn.params import load as load_params
+from medattn.extract.unit_cache import UnitCache, directory_of
 from medattn.provenance import PROVENANCE, read, recorded
 from medattn.provenance.code import code, of_run
 from medattn.provenance.environment import environment
@@ -202,10 +203,10 @@ def test_the_units_that_were_reused_are_counted(root, monkeypatch):
     monkeypatch.delenv("MEDATTN_CACHE", raising=False)
     (root / paths.MANIFEST).parent.mkdir(parents=True)
     (root / paths.MANIFEST).write_text(
-        "sample_id,image_id,shown_image_id,condition,strength,finding\n"
-        + "".join(f"s{number},i{number},i{number},clean,,x\n" for number in range(3))
+        "sample_id,image_id,shown_image_id,condition,strength,finding,image_sha256,question\n"
+        + "".join(f"s{number},i{number},i{number},clean,,x,0,A x?\n" for number in range(3))
     )
-    cache = extract.cache_for(read_study(root / "data"), load_params(root / "params.yaml"))
+    cache = UnitCache(directory_of(read_study(root / "data"), root))
     cache.write("old", b"1")
     cache.write("damaged", b"2")
     extraction = Extraction(root)
@@ -222,7 +223,7 @@ def test_the_units_that_were_reused_are_counted(root, monkeypatch):
 def test_the_unit_cache_is_looked_for_where_extract_keeps_it(root, licence):
     about = root / "data/study.yaml"
     about.write_text(about.read_text().replace("licence: open", f"licence: {licence}"))
-    kept = extract.cache_for(read_study(root / "data"), load_params(root / "params.yaml"))
+    kept = UnitCache(directory_of(read_study(root / "data"), root))
     assert Extraction(root).cache.resolve() == kept.directory.resolve()
 
 
@@ -264,7 +265,7 @@ def test_every_stage_is_recorded_and_nothing_else(monkeypatch):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_no_stage_depends_on_the_recorder(stage):
-    assert not any(path.startswith("medattn/provenance") for path in closure("medattn.__main__", f"medattn.{stage}"))
+    assert not any(path.startswith("medattn/provenance") for path in closure("medattn.__main__", COMMANDS[stage][0]))
 
 
 def test_every_field_is_explained():

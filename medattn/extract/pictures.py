@@ -4,7 +4,6 @@ A worker does what the process itself would do, so the pixels are the same. It i
 """
 
 import os
-import signal
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 
 from medattn.conditions import shown, square
 from medattn.errors import InputError
+from medattn.extract.interrupts import deaf_to_interrupts
 from medattn.extract.units import Unit
 from medattn.study.films import Films
 from medattn.study.schema import read_study
@@ -58,7 +58,8 @@ def ahead(
     waiting: deque[tuple[Sequence[Unit], Future]] = deque()
     try:
         for batch in batches:
-            waiting.append((batch, pool.submit(_work, batch)))
+            with deaf_to_interrupts():  # the pool starts its processes when it gets work
+                waiting.append((batch, pool.submit(_work, batch)))
             if len(waiting) > AHEAD * workers:
                 first, future = waiting.popleft()
                 yield first, future.result()
@@ -74,7 +75,6 @@ _own: tuple[Films, int] | None = None  # of a worker process
 
 def _begin(study: Path, side: int) -> None:
     global _own
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal: the main one decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _own = Films(read_study(study)), side
 

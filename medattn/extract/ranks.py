@@ -17,6 +17,7 @@ import torch
 from torch import distributed
 
 from medattn.errors import InputError
+from medattn.extract.interrupts import deaf_to_interrupts
 
 LONG = timedelta(days=30)  # ranks wait for each other as long as it takes: a launcher ends them all when one dies
 PAUSE = 0.2  # seconds between two looks at how far the others are
@@ -110,7 +111,8 @@ def _start(rank: int, count: int, port: int) -> subprocess.Popen:
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": _threads(count)}
     surroundings = {name: str(value) for name, value in (place | threads).items()}
-    return subprocess.Popen([sys.executable, "-m", "medattn", "extract"], env=os.environ | surroundings)
+    with deaf_to_interrupts():
+        return subprocess.Popen([sys.executable, "-m", "medattn", "extract"], env=os.environ | surroundings)
 
 
 def _threads(processes: int) -> int:

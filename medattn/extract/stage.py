@@ -1,0 +1,81 @@
+"""The stage: first every unit is finished, by as many processes as there are; then one of them packs the units.
+
+They go into a pinned number of buckets by a hash of image_id. All attention is kept per layer and head, so that layers,
+gating, GQA reduction and rows are decided later, without the model.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+
+from medattn import paths
+from medattn.errors import InputError
+from medattn.extract.extractor import extractor_for
+from medattn.extract.fill import Filling
+from medattn.extract.keys import Keys
+from medattn.extract.pack import pack, put_in_place
+from medattn.extract.ranks import Ranks, together
+from medattn.extract.unit_cache import UnitCache, directory_of, is_on
+from medattn.extract.units import batches, by_bucket, read_units
+from medattn.params import Params
+from medattn.params import load as load_params
+from medattn.private_files import protect
+from medattn.study.films import Films
+from medattn.study.schema import Study, read_study
+
+MOST_WORKERS = 8  # image workers that are started unless run.image_workers says how many
+
+
+def run(study: Study, params: Params, ranks: Ranks, manifest: Path = paths.MANIFEST, results: Path = Path("results")) -> str:
+    """This rank's share of extraction; rank 0 packs all of it into captures/, answers.csv and failures.csv of `results`.
+
+    Returns what was done, in one line.
+    """
+    units = read_units(manifest)
+    work = {bucket: list(batches(dealt)) for bucket, dealt in by_bucket(units, params.extract.buckets).items()}
+    films = Films(study)
+    keys = Keys(study, params, films)
+    part = results / ".extract.part"
+    if ranks.rank == 0:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+    ranks.begin()
+    cache = UnitCache(directory_of(study)) if is_on(params) else UnitCache(part / "units", durable=False)
+    extractor = extractor_for(study, params, films)
+    workers = _image_workers(params, extractor.loaded.device.type)
+    filling = Filling(study, keys, cache, ranks, params.run.on_error == "record", workers)
+    about_model = extractor.about_model(units) if ranks.rank == 0 else {}
+    filling.fill(extractor, [batch for dealt in work.values() for batch in dealt])
+    if ranks.rank > 0:
+        return ""
+    failures = pack(work, keys, cache, about_model, part)
+    samples = sum(len(unit.asked) for unit in units)
+    if len(failures) == samples:
+        raise InputError(f"none of the {samples} samples could be computed; the first: {failures[0]['reason']}")
+    put_in_place(part, failures, results / "captures", results / "answers.csv", results / "failures.csv")
+    failed = f"; {len(failures)} failed, see {paths.FAILURES}" if failures else ""
+    return f"{samples} samples -> {paths.CAPTURES}, {paths.ANSWERS}{failed}"
+
+
+def _image_workers(params: Params, device: str) -> int:
+    """On a CPU the model needs every core; beside a GPU images would be what it waits for."""
+    if params.run.image_workers is not None:
+        return params.run.image_workers
+    return 0 if device == "cpu" else min(MOST_WORKERS, max(1, (os.cpu_count() or 1) // params.run.processes - 1))
+
+
+@click.command(name="extract")
+def command() -> None:
+    """Ask the model every question of the manifest and keep its attention to the image.
+
+    Under `accelerate launch` every process takes its share; else run.processes are started here.
+    """
+    paths.check_root()
+    params = load_params()
+    study = read_study(Path(params.study))
+    protect(study)
+    with together(params.run.processes) as ranks:
+        if said := run(study, params, ranks):
+            click.echo(said)

@@ -1,0 +1,114 @@
+"""Rows decoded together: as many as memory allows, and the answers are the same however many they are."""
+
+import numpy as np
+import pytest
+import torch
+
+from medattn import bench
+from medattn.errors import InputError
+from medattn.extract import extractor as extraction
+from medattn.model.decode import decode
+from medattn.model.memory import Room, is_out_of_memory, row_bytes, weight_bytes
+from medattn.model.vision import image_features
+from tests.extract.conftest import extracted, settings
+
+
+def limited(monkeypatch, most: int, error: type[BaseException] = torch.OutOfMemoryError) -> list[int]:
+    """Let decoding run out of memory with more than `most` rows; the numbers of rows that were tried."""
+    tried: list[int] = []
+
+    def decode_few(loaded, prompts, *rest):
+        tried.append(len(prompts))
+        if len(prompts) > most:
+            raise error("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return decode(loaded, prompts, *rest)
+
+    monkeypatch.setattr(extraction, "decode", decode_few)
+    return tried
+
+
+def test_out_of_memory_halves_the_rows_says_so_once_and_changes_nothing(root, monkeypatch, undisturbed, capsys):
+    tried = limited(monkeypatch, 5)
+    assert extracted(root, monkeypatch, "off") == undisturbed
+    assert max(tried) > 10 and tried[-1] <= 5
+    assert sum(count > 5 for count in tried) <= 4  # the lesson is learnt once
+    assert capsys.readouterr().err.count("rows at once: going on with fewer") == 1
+
+
+def test_one_row_that_does_not_fit_is_an_error_with_a_remedy(root, monkeypatch):
+    limited(monkeypatch, 0)
+    with pytest.raises(InputError, match="out of memory with a single row: choose a device that has more"):
+        extracted(root, monkeypatch, "off")
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(root, monkeypatch):
+    limited(monkeypatch, 0, error=RuntimeError)
+    with pytest.raises(RuntimeError, match="CUDA out of memory"):
+        extracted(root, monkeypatch, "off")
+
+
+def test_what_the_allocators_say_is_known():
+    with pytest.raises(RuntimeError) as failed:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(failed.value)
+    assert is_out_of_memory(torch.OutOfMemoryError("x")) and is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    made = bench.phantom_shape(torch.device("cpu"))
+    bench.prepare_model(made.model, made.device)
+    return made
+
+
+def test_a_limit_decides_how_many_rows_fit(loaded):
+    weights, row = weight_bytes(loaded), row_bytes(loaded, 400, 5)
+    assert weights == sum(p.nbytes for p in loaded.model.parameters()) + sum(b.nbytes for b in loaded.model.buffers())
+    room = Room(loaded, (weights + 10.5 * row) / 1e9)
+    assert room.rows(48, 400, 5) == 10 and room.rows(3, 400, 5) == 3 and room.rows(48, 800, 5) < 10
+    assert Room(loaded, None).rows(48, 400, 5) == 48
+    with pytest.raises(InputError, match=r"run.max_memory is 0.01 GB: the model's weights take .* raise it"):
+        Room(loaded, 0.01).rows(48, 400, 5)
+
+
+def test_a_row_takes_no_more_than_is_reckoned(loaded):
+    """Against the resident peak while few and while many rows are decoded."""
+    prompter = bench.Prompter(
+        loaded.processor, bench.PromptSettings("", "{question}", "question_first"),
+        loaded.model.config.image_token_id, 256,
+    )  # fmt: skip
+    (image, questions), *_ = bench.films_of(1)
+    features = image_features(loaded, [image])
+    peaks = {}
+    for rows in (8, 8, 64):
+        prompts = [prompter(questions[0])] * rows
+        bench.reset_peak(loaded.device)
+        decode(loaded, prompts, features, 6, 5)
+        peaks[rows] = bench.peak_memory(loaded.device)
+    tokens = len(prompts[0]) + 6
+    taken = (peaks[64] - peaks[8]) / 56
+    assert taken <= row_bytes(loaded, tokens, 5) <= 4 * taken
+
+
+def test_a_capped_run_gives_the_same_bytes(root, monkeypatch, undisturbed):
+    tried = limited(monkeypatch, 1000)
+    assert extracted(root, monkeypatch, "off", settings(max_memory=0.12)) == undisturbed
+    assert max(tried) < 30
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_wordings_of_several_images_may_be_parted_anywhere(loaded, rows, monkeypatch):
+    films = bench.films_of(2)
+    prompter = bench.Prompter(
+        loaded.processor, bench.PromptSettings("", "{question}", "image_first"), loaded.model.config.image_token_id, 256
+    )
+    features = image_features(loaded, [image for image, _ in films])
+    prompts = [prompter(question) for _, questions in films for question in questions[:2]]
+    owners = [0, 0, 1, 1]
+    together = decode(loaded, prompts, features, 6, 5, owners)
+    work = extraction.Extractor(loaded, prompter, None, 6, 5, Room(loaded, None))
+    monkeypatch.setattr(work.room, "_most", rows)
+    for one, other in zip(together, work._decode(prompts, features, owners), strict=True):
+        assert one.ids == other.ids
+        np.testing.assert_allclose(one.image_weights, other.image_weights, atol=1e-6)

@@ -1,0 +1,61 @@
+"""Several processes: the same bytes as one, one progress bar, and an end to all when one dies."""
+
+import re
+import socket
+
+import pytest
+
+from tests.extract.conftest import command, outputs, set_run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_any_number_of_processes_gives_the_same_bytes(checkout, undisturbed, processes):
+    set_run(checkout, processes=processes)
+    done = command(checkout, MEDATTN_CACHE="off")
+    assert done.returncode == 0, done.stderr
+    assert outputs(checkout / "results") == undisturbed
+    shown = [int(percent) for percent in re.findall(r"extract: +(\d+)%", done.stderr)]
+    assert shown == sorted(shown) and (shown[0], shown[-1]) == (0, 100)  # one bar, for all
+    assert done.stdout.count("samples ->") == 1
+
+
+@pytest.mark.parametrize("launcher", ["accelerate", "torchrun"])
+def test_the_ranks_of_a_launcher_share_the_work(checkout, undisturbed, launcher):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    front = {
+        "accelerate": (
+            "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision",
+            "no", "--dynamo_backend", "no", "--main_process_port", str(port),
+        ),
+        "torchrun": ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port)),
+    }  # fmt: skip
+    done = command(checkout, *front[launcher], MEDATTN_CACHE="off")
+    assert done.returncode == 0, done.stderr
+    assert outputs(checkout / "results") == undisturbed
+    assert done.stdout.count("samples ->") == 1
+
+
+def test_a_rank_that_dies_ends_the_run_with_its_message_and_the_next_run_goes_on(checkout, undisturbed):
+    set_run(checkout, processes=2)
+    module = checkout / "medattn/extract/extractor.py"
+    whole = module.read_text()
+    spoilt = (
+        'import os\n\n\ndef end() -> None:\n    if os.environ.get("RANK") == "1":\n'
+        '        raise InputError("the lamp is broken")\n'
+    )
+    module.write_text(
+        whole.replace("        errors = [square if", "        end()\n        errors = [square if", 1) + "\n\n" + spoilt
+    )
+    done = command(checkout)
+    assert done.returncode == 2
+    assert "medattn: the lamp is broken" in done.stderr
+    assert "process 1 of 2 ended with exit code 2; its own message stands above" in done.stderr
+    assert not (checkout / "results/captures").exists()
+    module.write_text(whole)
+    done = command(checkout)
+    assert done.returncode == 0, done.stderr
+    assert outputs(checkout / "results") == undisturbed
