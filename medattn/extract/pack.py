@@ -3,6 +3,7 @@
 import heapq
 import json
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,16 +25,19 @@ Row = dict[str, object]
 
 
 def pack(
-    dealt: Mapping[int, Sequence[Sequence[Unit]]], keys: Keys, cache: UnitCache, about_model: dict, part: Path
+    dealt: Mapping[int, Sequence[Sequence[Unit]]], keys: Keys, cache: UnitCache, about_model: dict, part: Path, patience: float
 ) -> list[Row]:
     """Write `part`/captures and `part`/answers.csv of the finished batches of every bucket; the rows of the failures.
 
+    patience: seconds within which a file that another machine has written must be seen here.
     Raises InputError if a unit is not there whole.
     """
     failures: list[Row] = []
     runs = []
     for bucket, batches in dealt.items():
-        found = [(unit, _entry(cache, key)) for batch in batches for unit, key in zip(batch, keys(batch), strict=True)]
+        found = [
+            (unit, _entry(cache, key, patience)) for batch in batches for unit, key in zip(batch, keys(batch), strict=True)
+        ]
         answers: list[Row] = []
         heads = _heads(found, cache, answers, failures)
         path = captures.bucket_path(part / "captures", bucket)
@@ -45,9 +49,16 @@ def pack(
     return sorted(failures, key=_by_id)
 
 
-def _entry(cache: UnitCache, key: str) -> str:
+def _entry(cache: UnitCache, key: str, patience: float) -> str:
     """The name under which a unit is stored."""
-    return key if (cache.directory / key).exists() else key + FAILED
+    until = time.monotonic() + patience
+    while True:
+        for name in (key, key + FAILED):
+            if (cache.directory / name).exists():
+                return name
+        if time.monotonic() > until:
+            raise InputError(f"{cache.directory / key} is gone: was the unit cache emptied? Run again")
+        time.sleep(1)
 
 
 def _heads(
@@ -55,10 +66,7 @@ def _heads(
 ) -> Iterator[captures.Head]:
     """Every unit's head; its rows of answers.csv and failures.csv go to the lists."""
     for unit, key in found:
-        try:
-            head = cache.head(key)
-        except FileNotFoundError:
-            raise InputError(f"{cache.directory / key} is gone: was the unit cache emptied? Run again") from None
+        head = cache.head(key)
         answers += head.shared["answers"]
         for sample_id, reason in head.shared["failed"].items():
             answers.append(dict.fromkeys(ANSWER_COLUMNS) | {"sample_id": sample_id, "status": "failed"})

@@ -25,6 +25,7 @@ from medattn.private_files import protect
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study
 
+PATIENCE = 120.0  # network file systems may show a new file a minute late
 MOST_WORKERS = 8  # image workers that are started unless run.image_workers says how many
 
 
@@ -50,7 +51,7 @@ def run(study: Study, params: Params, ranks: Ranks, manifest: Path = paths.MANIF
     filling.fill(extractor, [batch for dealt in work.values() for batch in dealt])
     if ranks.rank > 0:
         return ""
-    failures = pack(work, keys, cache, about_model, part)
+    failures = pack(work, keys, cache, about_model, part, 0 if ranks.count == 1 else PATIENCE)
     samples = sum(len(unit.asked) for unit in units)
     if len(failures) == samples:
         raise InputError(f"none of the {samples} samples could be computed; the first: {failures[0]['reason']}")

@@ -125,11 +125,11 @@ def started() -> Started:
     """Starts the command and ends it with the test, whatever happens."""
     running: list[subprocess.Popen] = []
 
-    def start(root: Path, **more: str) -> subprocess.Popen:
+    def start(root: Path, *launcher: str, **more: str) -> subprocess.Popen:
         running.append(
             subprocess.Popen(
-                [sys.executable, "-m", "medattn", "extract"], cwd=root, env=environment(**more), stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, text=True, start_new_session=True,
+                [sys.executable, *launcher, "-m", "medattn", "extract"], cwd=root, env=environment(**more),
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
             )
         )  # fmt: skip
         return running[-1]

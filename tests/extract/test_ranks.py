@@ -21,22 +21,41 @@ def test_any_number_of_processes_gives_the_same_bytes(checkout, undisturbed, pro
     assert done.stdout.count("samples ->") == 1
 
 
-@pytest.mark.parametrize("launcher", ["accelerate", "torchrun"])
-def test_the_ranks_of_a_launcher_share_the_work(checkout, undisturbed, launcher):
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    front = {
-        "accelerate": (
-            "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision",
-            "no", "--dynamo_backend", "no", "--main_process_port", str(port),
-        ),
-        "torchrun": ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port)),
-    }  # fmt: skip
-    done = command(checkout, *front[launcher], MEDATTN_CACHE="off")
+        return free.getsockname()[1]
+
+
+def accelerate(machines: int, machine: int, port: int) -> tuple[str, ...]:
+    """The launcher with two processes, both on one machine or one on each of two.
+
+    --multi_gpu makes it start as many as it is told; with --cpu it leaves that to MPI and starts one.
+    """
+    return (
+        "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", str(machines),
+        "--machine_rank", str(machine), "--main_process_ip", "127.0.0.1", "--main_process_port", str(port),
+        "--mixed_precision", "no", "--dynamo_backend", "no",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("launcher", ["accelerate", "torchrun"])
+def test_the_ranks_of_a_launcher_share_the_work(checkout, undisturbed, launcher):
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(free_port()))
+    done = command(checkout, *(accelerate(1, 0, free_port()) if launcher == "accelerate" else torchrun), MEDATTN_CACHE="off")
     assert done.returncode == 0, done.stderr
     assert outputs(checkout / "results") == undisturbed
     assert done.stdout.count("samples ->") == 1
+
+
+def test_two_machines_that_share_a_file_system_share_the_work(checkout, started, undisturbed):
+    """Two launchers that know each other by address only."""
+    port = free_port()
+    first, second = (started(checkout, *accelerate(2, machine, port)) for machine in (0, 1))
+    said = [process.communicate(timeout=300) for process in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), said
+    assert outputs(checkout / "results") == undisturbed
+    assert [out.count("samples ->") for out, _ in said] == [1, 0]
 
 
 def test_a_rank_that_dies_ends_the_run_with_its_message_and_the_next_run_goes_on(checkout, undisturbed):
