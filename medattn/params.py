@@ -11,6 +11,7 @@ from medattn.errors import InputError
 from medattn.paths import PARAMS
 
 Positive = Annotated[int, Field(ge=1)]
+OnError = Literal["raise", "record"]  # what becomes of a run with a sample that cannot be computed
 
 
 class Section(BaseModel):
@@ -192,10 +193,14 @@ class Figures(Section):
 
 
 class Run(Section):
-    """How a run is carried out; nothing here changes a result, so no stage lists it."""
+    """How a run is carried out; no stage but prepare, which sees every parameter, lists it.
+
+    Nothing here changes the result of a sample. on_error decides whether a run with samples that cannot be computed
+    stops, or goes on without them; a run without such samples is the same under both.
+    """
 
     cache: bool
-    on_error: Literal["raise", "record"]
+    on_error: OnError
     processes: Positive = 1
     image_workers: Annotated[int, Field(ge=0, le=256)] | None = None  # None: as many as help on this machine
     max_memory: Annotated[float, Field(gt=0)] | None = None  # GB

@@ -13,7 +13,7 @@ MANIFEST = Path("results/manifest.csv")  # one row per image x wording x conditi
 # extract
 CAPTURES = Path("results/captures")  # bucket-00.safetensors …: attention rows per layer and head
 ANSWERS = Path("results/answers.csv")  # one row per sample: text, token ids, logits of the yes and no forms
-FAILURES = Path("results/failures.csv")  # samples that could not be computed, and why; usually none
+FAILURES = Path("results/failures.csv")  # one row per sample that could not be computed, with the reason
 # aggregate
 GRIDS_STORE = Path("results/grids.safetensors")  # one 16x16 grid per sample and profile
 # metrics
