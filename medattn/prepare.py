@@ -30,17 +30,23 @@ MANIFEST_COLUMNS = (
 
 
 def run(params: Params, root: Path = Path(".")) -> str:
-    """Check the study and write the manifest below `root`; one line that says what was written. Raises InputError."""
+    """Check the study and write the manifest below `root`; what was written, and a line about images that cannot be read.
+
+    Raises InputError.
+    """
     study = read_study(root / params.study)
     protect(study, root)
     model, _ = settings(study, params)
-    report = check(study.directory, model)
+    report = check(study.directory, model, params.run.on_error)
     check_pin(params, report.digest)
     check_layers(params, study.model_layers(model))
     rows, alone = manifest_rows(study, params)
-    rows, large = without_large_regions(rows, Films(study))
+    unreadable = report.unreadable if params.run.on_error == "record" else None
+    rows, large = without_large_regions(rows, Films(study), unreadable)
+    failing = said_of_unreadable(rows, unreadable or {})
     write_csv(root / paths.MANIFEST, MANIFEST_COLUMNS, rows)
-    return f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]}){alone}{large}"
+    written = f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
+    return written + alone + large + failing
 
 
 def check_layers(params: Params, count: int | None) -> None:
@@ -108,16 +114,25 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], s
     return sorted(rows, key=lambda row: row["sample_id"]), note
 
 
-def without_large_regions(rows: list[dict[str, str]], films: Films) -> tuple[list[dict[str, str]], str]:
+def without_large_regions(
+    rows: list[dict[str, str]], films: Films, unreadable: dict[str, str] | None = None
+) -> tuple[list[dict[str, str]], str]:
     """The rows but for occlusions of regions as large as the rest of the body, and a note that says which.
 
-    Looks for the body in every image that is shown: raises InputError if one has none.
+    Looks for the body in every image that is shown. unreadable: image_id -> why its file cannot be read; it is not
+    opened, and an image without a body is added. None: an image without a body raises InputError.
     """
     too_large = set()
     for row in sorted(rows, key=lambda row: row["shown_image_id"]):
-        if row["shown_image_id"]:
+        if row["shown_image_id"] and row["shown_image_id"] not in (unreadable or ()):
             film = films(row["shown_image_id"])
-            body = np.count_nonzero(film.body)
+            try:
+                body = np.count_nonzero(film.body)
+            except InputError as error:
+                if unreadable is None:
+                    raise
+                unreadable[film.image_id] = str(error).removeprefix(f"image {film.image_id!r}: ")
+                continue
             if row["condition"] in REGIONAL:
                 region = film.regions[row["finding"]]
                 if body - np.count_nonzero(region & film.body) < np.count_nonzero(region):
@@ -127,6 +142,21 @@ def without_large_regions(rows: list[dict[str, str]], films: Films) -> tuple[lis
         f"; not occluded, the region is as large as the rest of the body: {', '.join(sorted(too_large))}" if too_large else ""
     )
     return kept, note
+
+
+def said_of_unreadable(rows: list[dict[str, str]], unreadable: dict[str, str]) -> str:
+    """A line about the images that the rows show and that cannot be read. Raises InputError if all of them are."""
+    shown = {row["shown_image_id"] for row in rows} - {""}
+    failing = sorted(shown & unreadable.keys())
+    if not failing:
+        return ""
+    first = f"image {failing[0]!r}: {unreadable[failing[0]]}"
+    if len(failing) == len(shown):
+        raise InputError(f"none of the {len(shown)} images can be read, so nothing is left to run; the first is {first}")
+    return (
+        f"\n{len(failing)} of {len(shown)} images cannot be read, their samples will be listed in {paths.FAILURES};"
+        f" the first is {first}"
+    )
 
 
 def limited(questions: list[dict[str, str]], limit: int | None) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ header).
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import numpy as np
 from tqdm import tqdm
 
 from medattn.errors import InputError
+from medattn.params import OnError
 from medattn.study.check_questions import Problem, check_ids, check_questions
-from medattn.study.image_files import BadFile, open_image
+from medattn.study.image_files import BadFile, Unreadable, open_image
 from medattn.study.schema import ModelChoice, Study, read_study, sha256_of
 
 __all__ = ["Report", "check", "digest", "sha256_of"]
@@ -38,6 +39,7 @@ class Report:
     no: int
     regions: int
     digest: str
+    unreadable: dict[str, str] = field(default_factory=dict)  # image_id -> why its file cannot be read; under record only
 
 
 def digest(directory: Path) -> str:
@@ -48,19 +50,21 @@ def digest(directory: Path) -> str:
     return study.digest()
 
 
-def check(directory: Path, model: ModelChoice | None = None) -> Report:
+def check(directory: Path, model: ModelChoice | None = None, on_error: OnError = "raise") -> Report:
     """Check the study in `directory`, and the model it is run with (default: the one it pins, if any).
 
-    Raises InputError with the first SHOWN problems and the number of the others.
+    Raises InputError with the first SHOWN problems and the number of the others. Under `record` an image file that
+    cannot be read is no problem but an entry of the report; all that the tables say of the image is still checked.
     """
     study = read_study(directory)
     questions, images, regions = study.questions(), study.images(), study.regions()
     problems: list[str] = []
+    unreadable: dict[str, str] | None = {} if on_error == "record" else None
 
     def problem(file: str, row: int | None, message: str) -> None:
         problems.append(f"{directory / file}{f', row {row}' if row else ''}: {message}")
 
-    sizes = _check_images(study, images, problem)
+    sizes = _check_images(study, images, problem, unreadable)
     check_questions(questions, {row["image_id"]: row for row in images}, problem)
     _check_regions(study, regions, sizes, questions, problem)
     if problems:
@@ -80,14 +84,20 @@ def check(directory: Path, model: ModelChoice | None = None) -> Report:
         no=sum(row["answer"] == "no" for row in baselines),
         regions=len(regions),
         digest=study.digest(),
+        unreadable=unreadable or {},
     )
 
 
 # --- images -----------------------------------------------------------------------------------------------------------
 
 
-def _check_images(study: Study, images: list[dict[str, str]], problem: Problem) -> dict[str, tuple[int, int]]:
-    """Check images.csv and every file it names; (width, height) of each image that could be decoded."""
+def _check_images(
+    study: Study, images: list[dict[str, str]], problem: Problem, unreadable: dict[str, str] | None
+) -> dict[str, tuple[int, int]]:
+    """Check images.csv and every file it names; (width, height) of each image that could be decoded.
+
+    unreadable: where files that cannot be read are noted (None: they are problems); their size is what the table says.
+    """
     file, sizes = "images.csv", {}
     if not study.image_root.is_dir():
         raise InputError(
@@ -103,7 +113,12 @@ def _check_images(study: Study, images: list[dict[str, str]], problem: Problem) 
         try:
             sizes[row["image_id"]] = open_image(study.image_root, row["path"], row["sha256"]).size
         except BadFile as error:
-            problem(file, number, f"image {row['image_id']!r}: {error}")
+            if unreadable is None or not isinstance(error, Unreadable):
+                problem(file, number, f"image {row['image_id']!r}: {error}")
+            elif (size := _stated_size(row)) is None:
+                problem(file, number, f"width x height is {row['width']!r} x {row['height']!r}, expected pixels: mend the row")
+            else:
+                unreadable[row["image_id"]], sizes[row["image_id"]] = str(error), size
             continue
         width, height = sizes[row["image_id"]]
         if (row["width"], row["height"]) != (str(width), str(height)):
@@ -113,6 +128,13 @@ def _check_images(study: Study, images: list[dict[str, str]], problem: Problem) 
                 " mend the row",
             )  # fmt: skip
     return sizes
+
+
+def _stated_size(row: dict[str, str]) -> tuple[int, int] | None:
+    """(width, height) as images.csv has them, or None where they are no sizes."""
+    if not all(row[name].isascii() and row[name].isdigit() and int(row[name]) for name in ("width", "height")):
+        return None
+    return int(row["width"]), int(row["height"])
 
 
 # --- regions ----------------------------------------------------------------------------------------------------------

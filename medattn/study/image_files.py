@@ -29,8 +29,15 @@ class BadFile(Exception):
     """A file that a study must not hold. The message says what is wrong and what to do."""
 
 
+class Unreadable(BadFile):
+    """A file that is not there, not the one that is pinned, or not to be decoded: the others may be well."""
+
+
 def locate(root: Path, relative: str) -> Path:
-    """The file at `relative` below `root`. Raises BadFile if it lies outside, also by symlink, or is absent or empty."""
+    """The file at `relative` below `root`.
+
+    Raises BadFile if it lies outside, also by symlink, and Unreadable if it is absent or empty.
+    """
     inside = f"give a path below {root}, with / between its parts"
     if not relative:
         raise BadFile(f"path is empty: {inside}")
@@ -40,22 +47,26 @@ def locate(root: Path, relative: str) -> Path:
     if not path.resolve().is_relative_to(root.resolve()):
         raise BadFile(f"path {relative!r} leaves {root} by a symlink to {path.resolve()}: {inside}")
     if not path.is_file():
-        raise BadFile(f"{path} is absent or no file: restore it, or remove the row")
+        raise Unreadable(f"{path} is absent or no file: restore it, or remove the row")
     if path.stat().st_size == 0:
-        raise BadFile(f"{path} holds zero bytes: {RESTORE}")
+        raise Unreadable(f"{path} holds zero bytes: {RESTORE}")
     return path
 
 
 def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = ("L", "RGB")) -> Image.Image:
     """The fully decoded image at `relative` below `root`.
 
-    Raises BadFile if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end, or if
-    it is not 8-bit with one of `modes`. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
+    Raises Unreadable if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end, or if
+    it is not 8-bit with one of `modes`; another BadFile for what is no fault of the file's: a path that leads out of
+    `root`, or a package that is missing. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
     """
     path = locate(root, relative)
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read ({error.strerror}): let this user read it, or restore the file") from None
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
-        raise BadFile(f"{path} has sha256 {found}, the table pins {sha256!r}: {RESTORE}")
+        raise Unreadable(f"{path} has sha256 {found}, the table pins {sha256!r}: {RESTORE}")
     if path.suffix.lower() == ".dcm" or content[PREAMBLE : PREAMBLE + 4] == b"DICM":
         return _open_dicom(path, content)
     try:
@@ -63,10 +74,10 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
             depth = _depth(image, content)
             image.load()
     except DAMAGE as error:
-        raise BadFile(f"{path} cannot be decoded, it is truncated or no image ({error}): {RESTORE}") from None
+        raise Unreadable(f"{path} cannot be decoded, it is truncated or no image ({error}): {RESTORE}") from None
     if depth != 8 or image.mode not in modes:
         wanted = "grey (mode L) or RGB" if "RGB" in modes else "grey (mode L)"
-        raise BadFile(f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
+        raise Unreadable(f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
     return image
 
 
@@ -88,14 +99,16 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
         dataset = dcmread(io.BytesIO(content))
         colour, frames = dataset.PhotometricInterpretation, int(dataset.get("NumberOfFrames") or 1)
         if colour not in ("MONOCHROME1", "MONOCHROME2") or dataset.SamplesPerPixel != 1 or frames != 1:
-            raise BadFile(f"{path} holds {frames} frame(s) of {colour}, expected one of MONOCHROME1 or MONOCHROME2: {CONVERT}")
+            raise Unreadable(
+                f"{path} holds {frames} frame(s) of {colour}, expected one of MONOCHROME1 or MONOCHROME2: {CONVERT}"
+            )
         shown = _displayed(dataset)
         if not np.isfinite(shown).all():
             raise ValueError("rescale or window is no number")
     except BadFile:
         raise
     except Exception as error:  # pydicom raises whatever a damaged element happens to break
-        raise BadFile(
+        raise Unreadable(
             f"{path} cannot be decoded, it is damaged, no DICOM image, or compressed in a way that pydicom does not read"
             f" here ({error}): {RESTORE}, if need be decompressed (`gdcmconv --raw IN OUT`)"
         ) from None
