@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from safetensors.numpy import save
 from tqdm import tqdm
 
-from medattn import captures, paths
+from medattn import captures, failures, paths
 from medattn.attention.gating import TermFinder
 from medattn.attention.grids import Made, combine, resolve_layers, to_grid, to_group_grids
 from medattn.attention.sinks import Sinks, find_sinks
@@ -67,8 +67,13 @@ def check_profiles(profiles: Mapping[str, Profile], shared: Mapping[str, int], r
     return layers
 
 
-def collect(directory: Path, manifest: Mapping[str, Mapping[str, str]], params: Aggregate) -> tuple[Collected, dict]:
-    """Stream the captures bucket by bucket. Raises InputError that names the sample a profile cannot be made of."""
+def collect(
+    directory: Path, manifest: Mapping[str, Mapping[str, str]], failed: Collection[str], params: Aggregate
+) -> tuple[Collected, dict]:
+    """Stream the captures bucket by bucket: one of every sample of the manifest but those that `failed`.
+
+    Raises InputError that names the sample a profile cannot be made of, or that has a capture too many or too few.
+    """
     shared = captures.read_shared(directory)
     finder = TermFinder(params.terms)
     out = Collected(made={name: {} for name in params.profiles})
@@ -78,6 +83,10 @@ def collect(directory: Path, manifest: Mapping[str, Mapping[str, str]], params: 
         seen.add(capture.sample_id)
         if capture.sample_id not in manifest:
             raise InputError(f"{directory} holds sample {capture.sample_id!r}, the manifest does not: run `dvc repro extract`")
+        if capture.sample_id in failed:
+            raise InputError(
+                f"{directory} holds sample {capture.sample_id!r}, {paths.FAILURES} lists it as failed: {failures.AGAIN}"
+            )
         if capture.image_weights is None:
             continue
         layers = layers or check_profiles(params.profiles, shared, len(capture.valid))
@@ -90,10 +99,24 @@ def collect(directory: Path, manifest: Mapping[str, Mapping[str, str]], params: 
             out.made[name][capture.sample_id] = made
         if is_reference(manifest[capture.sample_id]):
             out.heads[capture.sample_id] = head_maps(capture)
-    missing = sorted(set(manifest) - seen)
+    missing = sorted(set(manifest) - seen - set(failed))
     if missing:
         raise InputError(f"{directory} has no sample {missing[0]!r} ({len(missing)} missing): run `dvc repro extract`")
     return out, shared
+
+
+def failed_samples(path: Path, manifest: Mapping[str, Mapping[str, str]]) -> Collection[str]:
+    """The sample_ids that extract could not compute. Raises InputError if they are all there are, or not in the manifest."""
+    failed = failures.read(path)
+    if unknown := sorted(set(failed) - set(manifest)):
+        raise InputError(f"{path} lists sample {unknown[0]!r}, the manifest does not: run `dvc repro extract`")
+    if failed and len(failed) == len(manifest):
+        first = failed[min(failed)]
+        raise InputError(
+            f"{path} lists every sample of the manifest ({len(failed)}), so there is nothing to aggregate; the first is"
+            f" {first['sample_id']!r}: {first['reason']}: mend that, then {failures.AGAIN}"
+        )
+    return failed.keys()
 
 
 def head_maps(capture: Capture) -> np.ndarray:
@@ -199,10 +222,11 @@ def _sink_note(found: Sinks) -> dict:
     return {"computed": found.computed, "cells": list(found.cells), "mass": mass, "position": position}
 
 
-def run(directory: Path, manifest_path: Path, out: Path, params: Aggregate) -> int:
+def run(directory: Path, manifest_path: Path, failures_path: Path, out: Path, params: Aggregate) -> int:
     """Make `out` of the captures below `directory`; returns the number of samples with a grid."""
     manifest = read_manifest(manifest_path)
-    collected, shared = collect(directory, manifest, params)
+    failed = failed_samples(failures_path, manifest)
+    collected, shared = collect(directory, manifest, failed, params)
     write_bytes(out, store_of(collected, manifest, params, shared))
     return len(collected.made[REFERENCE])
 
@@ -212,5 +236,5 @@ def command() -> None:
     """Make one grid per sample and profile: GQA reduction, gating, layers, sinks."""
     paths.check_root()
     params = load_params().aggregate
-    count = run(paths.CAPTURES, paths.MANIFEST, paths.GRIDS_STORE, params)
+    count = run(paths.CAPTURES, paths.MANIFEST, paths.FAILURES, paths.GRIDS_STORE, params)
     click.echo(f"{count} samples with a grid, {len(params.profiles)} profiles -> {paths.GRIDS_STORE}")
