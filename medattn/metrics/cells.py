@@ -60,8 +60,7 @@ BY_FINDING: Spec = (
     (("zone_enrichment",), D["zone_enrichment"]),
 )  # fmt: skip
 ROBUSTNESS: Spec = (
-    ((*N, "yes_rate", "agreement_with_clean"), None),
-    (("n_truth", *interval("accuracy"), *interval("accuracy_change", "change")), "correct"),
+    ((*N, "yes_rate"), None), (("n_truth", *interval("accuracy")), "correct"),
     (interval("flip_rate", "flip"), "flip_to_clean"), (interval("margin_change", "margin"), "margin_change"),
     (interval("js_to_clean", "js"), D["js_to_clean"]), (("margin_valid_share",), "margin_valid"),
     (("mean_margin",), _is("margin_valid", True)),

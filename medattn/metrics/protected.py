@@ -145,6 +145,14 @@ def _layer_head_cells(made: Cells, of: Sources) -> None:
 
 def _condition_cells(made: Cells, of: Sources, clean: Sequence[Row]) -> None:
     """robustness and consistency."""
+    answered = {(one["question_id"], one["variant_index"]) for one in clean}
+
+    def compared(one: Row) -> bool:
+        """Whether there is an answer about the clean image to compare with: it may be what could not be computed."""
+        return (one["question_id"], one["variant_index"]) in answered
+
+    changes = ((("agreement_with_clean",), compared),
+               (interval("accuracy_change", "change"), lambda one: one["correct"] is not None and compared(one)))  # fmt: skip
     for index, row in enumerate(made.tables["robustness"]):
         some = [
             one for one in of.rows
@@ -152,6 +160,7 @@ def _condition_cells(made: Cells, of: Sources, clean: Sequence[Row]) -> None:
             and (one["strength"] or "") == (row["strength"] or "") and (row["wordings"] == "all" or one["variant_index"] == 0)
         ]  # fmt: skip
         made.add("robustness", index, ROBUSTNESS, some, made.samples)
+        made.add("robustness", index, changes, some, made.samples, whole=False)
         made.add("robustness", index, [(("js_other_finding",), "js_other_finding")], of.contrast, made.images, whole=False)
     for index, row in enumerate(made.tables["consistency"]):
         if row["grouping"] == "text":

@@ -55,10 +55,10 @@ def _answer(sample: Mapping[str, str], said: Mapping[str, str]) -> Row:
     return values
 
 
-def _grid(row: Row, store: Store, variant: str, place: Place, baseline_id: str | None, clean_id: str | None) -> Row:
+def _grid(row: Row, store: Store, variant: str, place: Place | None, baseline_id: str | None, clean_id: str | None) -> Row:
     """Every metric of one sample's grid under one profile; all None where it has no grid."""
     grid = store.grid(variant, row["sample_id"])
-    if grid is None:
+    if grid is None or place is None:
         return {column(variant, metric): None for metric in grid_metrics.COLUMNS}
     notes = store.notes[profile_of(variant, store.grids)][row["sample_id"]]
     region = place.region_of(row)
@@ -105,8 +105,10 @@ def evaluate(
                 row["margin_change"] = round_number(row["margin"] - unchanged["margin"])
         ids = (None if other is None else other["sample_id"] for other in (baseline, unchanged))
         baseline_id, clean_id = ids
+        # Without a grid nothing is measured on the image, which may be one that cannot be read.
+        place = places(sample) if row["sample_id"] in store.samples else None
         for variant in store.variants:
-            row |= _grid(row, store, variant, places(sample), baseline_id, clean_id)
+            row |= _grid(row, store, variant, place, baseline_id, clean_id)
     return rows
 
 
