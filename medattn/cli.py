@@ -23,6 +23,7 @@ COMMANDS = {
     "describe": ("medattn.describe", "command", "Stage 6: everything -> ro-crate-metadata.json."),
     "cache": ("medattn.extract.cache_size", "command", "Show what finished units take on disk, and prune them."),
     "ask": ("medattn.ask", "command", "Answer one question about one image, and show where the model looked."),
+    "status": ("medattn.status", "command", "Say what the last run holds: answered and failed samples, and why."),
     "headline": ("medattn.headline", "command", "Print the headline table of the last run."),
     "release": ("medattn.release.pack", "command", "Pack what may be published; refuse anything restricted."),
     "store": ("medattn.release.store", "command", "Check that dvc-store/ holds the embedded study and nothing else."),

@@ -50,7 +50,18 @@ def lines(root: Path = Path(".")) -> list[str]:
         beside = [
             row for row in csv.DictReader(file) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"
         ]
-    return [*made, "", *_sentences(json.loads(numbers.read_text(encoding="utf-8")), beside)]
+    found = json.loads(numbers.read_text(encoding="utf-8"))
+    return [*made, "", *_sentences(found, beside), *_failures(found)]
+
+
+def _failures(numbers: dict) -> list[str]:
+    """What is missing from all of the above; None: fewer patients' than a credentialed study may count."""
+    if numbers["n_failed"] == 0:
+        return []
+    count = "A few" if numbers["n_failed"] is None else f"{numbers['n_failed']:,}"
+    return [
+        f"{count} of {numbers['n_samples']:,} samples could not be computed and count nowhere above: {paths.FAILURES} says why."
+    ]
 
 
 def _sentences(numbers: dict, maps: list[dict]) -> list[str]:
