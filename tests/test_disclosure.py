@@ -6,6 +6,7 @@ The auditor knows nothing of how numbers are withheld: it reads the CSVs, writes
 
 import csv
 import itertools
+import json
 import os
 import stat
 from fractions import Fraction
@@ -21,6 +22,7 @@ from medattn.errors import InputError
 from medattn.metrics import cells, groups, protected
 from medattn.private_files import protect
 from tests.metrics import conftest as tiny
+from tests.metrics.failing import fail
 
 # --- the auditor ------------------------------------------------------------------------------------------------------
 
@@ -33,9 +35,17 @@ def read_tables(root) -> Tables:
     return {path.stem: list(csv.DictReader(path.open(encoding="utf-8"))) for path in (root / paths.TABLES).glob("*.csv")}
 
 
-def recoverable(tables: Tables) -> list[str]:
-    """Withheld counts that follow from the published numbers, as "table row column"."""
-    equations = [equation for equation in known_sums(tables) if equation[0]]
+def recoverable(tables: Tables, truth: Tables | None = None) -> list[str]:
+    """Withheld counts that follow from the published numbers, as "table row column".
+
+    truth: the tables of the same study with nothing withheld. Where samples have failed, tables that are about the same
+    questions otherwise are not; only the sums that hold in truth count.
+    """
+    equations = known_sums(tables)
+    if truth is not None:
+        pairs = zip(equations, known_sums(truth), strict=True)
+        equations = [equation for equation, (_, difference) in pairs if difference == 0]
+    equations = [equation for equation in equations if equation[0]]
     unknown = sorted({cell for factors, _ in equations for cell in factors})
     solved = reduced([{cell: Fraction(factor) for cell, factor in factors.items()} for factors, _ in equations], unknown)
     return [" ".join(cell) for row in solved if len(row) == 1 for cell in row]
@@ -249,6 +259,51 @@ def test_an_open_study_withholds_nothing(tmp_path, monkeypatch):
     tables = read_tables(planted_root(tmp_path, monkeypatch, "open"))
     assert not any(WITHHELD in row.values() for table in tables.values() for row in table)
     assert row_of(tables["by_finding"], finding="pneumothorax")["patients"] == "3"
+
+
+# --- samples that could not be computed --------------------------------------------------------------------------------
+
+
+def rerun_without(root, fails) -> Tables:
+    """Tables of the planted study whose samples that `fails` admits have failed."""
+    fail(root, tiny.make_manifest(root / "data", tuple(tiny.IMAGES)), fails)
+    metrics.run(tiny.make_params(), root)
+    return read_tables(root)
+
+
+def is_clean_baseline(row: dict) -> bool:
+    return row["condition"] == "clean" and row["variant_index"] == 0 and row["role"] == "study"
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [
+        lambda row: row["shown_image_id"] in ("i12", "i30"),
+        lambda row: is_clean_baseline(row) and row["subject_id"] in ("p020", "p041"),
+        lambda row: row["condition"] == "no_image" and row["subject_id"] == "p020",
+    ],
+    ids=["two images", "two baseline wordings", "one patient without an image"],
+)
+def test_failures_of_few_patients_publish_nothing_about_them(planted, tmp_path, monkeypatch, fails):
+    tables, truth = rerun_without(planted, fails), rerun_without(planted_root(tmp_path, monkeypatch, "open"), fails)
+    # The row of all findings goes as a whole; how many of it have a region is shown elsewhere, being of many patients.
+    assert int(row_of(truth["by_finding"], finding="all")["region_patients"]) >= 3 * LEAST
+    assert [cell for cell in recoverable(tables, truth) if not ("all" in cell and cell.endswith(" n_region"))] == []
+    for name, table in tables.items():
+        for row in table:
+            for column in disclosure.PATIENTS & set(row):
+                assert row[column] in ("", WITHHELD, "0") or int(row[column]) >= LEAST, (name, row)
+    assert json.loads((planted / paths.METRICS).read_text())["n_failed"] is None
+
+
+def test_changes_against_the_clean_image_stand_for_those_who_have_an_answer_about_it(planted):
+    few = ("p010", "p011", "p012")
+    tables = rerun_without(
+        planted, lambda row: row["role"] == "control" or (is_clean_baseline(row) and row["subject_id"] not in few)
+    )
+    row = row_of(tables["robustness"], condition="no_image", wordings="baseline")
+    assert row["n"] == "39" and row["accuracy"] != ""
+    assert row["agreement_with_clean"] == row["accuracy_change"] == row["change_low"] == ""
 
 
 def test_a_study_of_four_patients_publishes_no_number_about_them(tmp_path):

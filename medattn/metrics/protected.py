@@ -178,12 +178,13 @@ def _condition_cells(made: Cells, of: Sources, clean: Sequence[Row]) -> None:
 
 def _flip_cells(made: Cells, clean: Sequence[Row]) -> None:
     before = {row["question_id"]: row for row in clean if row["variant_index"] == 0}
-    decided = [row for row in clean if row["flip"] is not None and row[D["js_to_baseline"]] is not None]
+    pairs = [row for row in clean if row["flip"] is not None and row[D["js_to_baseline"]] is not None]
     kinds = {f"{one}→{other}": (one, other) for one in ("yes", "no") for other in ("yes", "no")}
     became = {
-        name: [row for row in decided if (before[row["question_id"]]["parsed_answer"], row["parsed_answer"]) == kind]
+        name: [row for row in pairs if (before[row["question_id"]]["parsed_answer"], row["parsed_answer"]) == kind]
         for name, kind in kinds.items()
     }
+    decided = [row for some in became.values() for row in some]  # as in the table: neither answer is an uncertain one
     became |= {"kept": [row for row in decided if not row["flip"]], "flipped": [row for row in decided if row["flip"]]}
     valid = lambda row: bool(row["margin_valid"] and before[row["question_id"]]["margin_valid"])  # noqa: E731
     contrast = ("informative_patients", *interval("js_contrast", "contrast"))
