@@ -8,12 +8,13 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from medattn import aggregate, captures
+from medattn import aggregate, captures, failures, paths
 from medattn.captures import Capture
 from medattn.errors import InputError
 from medattn.metrics.inputs import MANIFEST_COLUMNS, read_store
 from medattn.params import Params
 from medattn.rounding import CAPTURE_DIGITS, round_significant
+from medattn.tables import write_csv
 from tests.import_closure import ROOT
 
 SHARED = {
@@ -62,7 +63,7 @@ def settings():
 
 @pytest.fixture
 def inputs(tmp_path):
-    """(captures directory, manifest) of two images; cell 40 of i1 is a sink."""
+    """(captures directory, manifest, failures) of two images; cell 40 of i1 is a sink."""
     rows = manifest_rows()
     manifest = tmp_path / "manifest.csv"
     with manifest.open("w", newline="") as file:
@@ -74,7 +75,15 @@ def inputs(tmp_path):
     for index, image in enumerate(("i1", "i2")):
         made = [capture_of(row, hot=40 if image == "i1" else None) for row in rows if row["image_id"] == image]
         captures.bucket_path(directory, index).write_bytes(captures.encode(made, SHARED))
-    return directory, manifest
+    return directory, manifest, failed(tmp_path)
+
+
+def failed(directory, *rows):
+    """failures.csv below `directory`, of these manifest rows."""
+    path = directory / "failures.csv"
+    listed = [{"sample_id": row["sample_id"], "image_id": row["image_id"], "condition": row["condition"]} for row in rows]
+    write_csv(path, failures.COLUMNS, [row | {"reason": "cannot be decoded"} for row in listed])
+    return path
 
 
 def with_profile(settings, name="decision", **changes):
@@ -161,7 +170,7 @@ def test_the_sinks_that_are_zeroed_are_those_of_the_image_shown(settings, tmp_pa
     directory.mkdir()
     made = [capture_of(row, hot=40 if row["shown_image_id"] == "i1" else None) for row in [*rows, changed]]
     captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
-    aggregate.run(directory, manifest, tmp_path / "grids", with_profile(settings, sinks="zero"))
+    aggregate.run(directory, manifest, failed(tmp_path), tmp_path / "grids", with_profile(settings, sinks="zero"))
     without, about = stored(tmp_path / "grids", "decision|without_sinks")
     assert (without[about["samples"].index("x-v0"), 2, 8] == 0) == zeroed
 
@@ -178,7 +187,7 @@ def test_a_blank_image_tells_sinks_of_position_from_those_of_content(settings, t
     directory.mkdir()
     made = [*(capture_of(row, hot=40) for row in rows), capture_of(blank, hot=40 if hot_when_blank else None)]
     captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
-    aggregate.run(directory, manifest, tmp_path / "grids.safetensors", settings)
+    aggregate.run(directory, manifest, failed(tmp_path), tmp_path / "grids.safetensors", settings)
     _, about = stored(tmp_path / "grids.safetensors", "decision")
     assert about["sinks"]["i1"]["cells"] == [40] and about["sinks"]["i1"]["position"] == position
 
@@ -205,7 +214,92 @@ def test_settings_the_captures_cannot_give_name_the_parameter(inputs, settings, 
 
 
 def test_a_sample_without_captures_is_named(inputs, settings, tmp_path):
-    directory, manifest = inputs
+    directory, manifest, listed = inputs
     captures.bucket_path(directory, 1).unlink()
     with pytest.raises(InputError, match=r"has no sample 'i2-0-v0-clean' \(6 missing\): run `dvc repro extract`"):
-        aggregate.run(directory, manifest, tmp_path / "out", settings)
+        aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
+
+
+def without(rows, fails):
+    """(rows that are captured, rows that failed)."""
+    return [row for row in rows if not fails(row)], [row for row in rows if fails(row)]
+
+
+FAILS = {
+    "an image": lambda row: row["image_id"] == "i2",
+    "a baseline wording": lambda row: row["sample_id"] == "i1-0-v0-clean",
+    "everything that shows an image": lambda row: row["condition"] == "clean",
+}
+
+
+@pytest.mark.parametrize("fails", FAILS.values(), ids=FAILS)
+def test_samples_that_failed_are_left_out_and_the_others_keep_their_grids(inputs, settings, tmp_path, fails):
+    directory, manifest, _ = inputs
+    aggregate.run(*inputs, tmp_path / "all", settings)
+    every, about_all = stored(tmp_path / "all", "decision")
+    rows, missing = without(manifest_rows(), fails)
+    for path in directory.iterdir():
+        path.unlink()
+    made = [capture_of(row, hot=40 if row["image_id"] == "i1" else None) for row in rows]
+    captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
+    count = aggregate.run(directory, manifest, failed(tmp_path, *missing), tmp_path / "some", settings)
+    grids, about = stored(tmp_path / "some", "decision")
+    ok = sorted(row["sample_id"] for row in rows if row["condition"] == "clean")
+    assert about["samples"] == ok and count == len(ok) and len(grids) == len(ok)
+    for sample_id, grid in zip(ok, grids, strict=True):
+        assert np.array_equal(grid, every[about_all["samples"].index(sample_id)])
+    assert read_store(tmp_path / "some", settings.profiles, ok).key_value_heads == 2
+
+
+def test_sinks_are_not_looked_for_where_a_failure_leaves_too_few_findings(inputs, settings, tmp_path):
+    directory, manifest, _ = inputs
+    rows, missing = without(manifest_rows(), lambda row: row["sample_id"] == "i1-2-v0-clean")
+    for path in directory.iterdir():
+        path.unlink()
+    captures.bucket_path(directory, 0).write_bytes(captures.encode([capture_of(row, hot=40) for row in rows], SHARED))
+    aggregate.run(directory, manifest, failed(tmp_path, *missing), tmp_path / "some", settings)
+    assert stored(tmp_path / "some", "decision")[1]["sinks"]["i1"]["computed"] is False
+
+
+def test_a_sample_that_is_captured_and_listed_as_failed_is_named(inputs, settings, tmp_path):
+    directory, manifest, _ = inputs
+    listed = failed(tmp_path, manifest_rows()[0])
+    with pytest.raises(
+        InputError, match=rf"holds sample 'i1-0-v0-clean', {paths.FAILURES} lists it as failed: run `dvc repro -f"
+    ):
+        aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_that_is_not_in_the_manifest_is_named(inputs, settings, tmp_path):
+    directory, manifest, _ = inputs
+    listed = failed(tmp_path, manifest_rows()[0] | {"sample_id": "i9-v0"})
+    with pytest.raises(InputError, match="lists sample 'i9-v0', the manifest does not: run `dvc repro extract`"):
+        aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
+
+
+def test_a_run_of_which_every_sample_failed_ends_with_the_first_reason(inputs, settings, tmp_path):
+    directory, manifest, _ = inputs
+    listed = failed(tmp_path, *manifest_rows())
+    for path in directory.iterdir():
+        path.unlink()
+    with pytest.raises(
+        InputError, match=r"lists every sample .*\(15\).*'i1-0-v0-clean': cannot be decoded: mend that, then run"
+    ):
+        aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (None, "failures.csv not found: run `dvc repro extract` first"),
+        ("sample_id,reason\n", "columns are .*, expected sample_id, image_id, condition, reason"),
+        ("sample_id,image_id,condition,reason\na,i,clean,x\na,i,clean,x\n", "row 3: sample_id 'a' stands twice"),
+    ],
+)
+def test_a_list_of_failures_that_is_none_is_named(tmp_path, content, message):
+    path = tmp_path / "failures.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        failures.read(path)

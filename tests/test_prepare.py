@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from medattn import cli, params, paths, prepare
 from medattn.errors import InputError
@@ -352,3 +353,105 @@ def test_a_region_as_large_as_the_rest_of_the_body_is_left_out_and_said(root):
     kept, note = prepare.without_large_regions(few, films)
     assert {row["condition"] for row in few} - {row["condition"] for row in kept} == {"occlude_region", "occlude_elsewhere"}
     assert hidden["question_id"] in note
+
+
+# --- images that cannot be read ----------------------------------------------------------------------------------------
+
+
+def image_rows(root: Path) -> list[dict[str, str]]:
+    return read(root / "data/images.csv")
+
+
+def truncate(root: Path, number: int = 0) -> str:
+    """The image_id of an image that now ends in its middle."""
+    row = image_rows(root)[number]
+    path = root / "data/images" / row["path"]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return row["image_id"]
+
+
+def record(root: Path) -> None:
+    set_params(root, run={"cache": True, "on_error": "record"})
+
+
+def without_body(root: Path) -> str:
+    """The image_id of an image that is black and pinned so."""
+    row = image_rows(root)[0]
+    path = root / "data/images" / row["path"]
+    Image.new("L", (int(row["width"]), int(row["height"]))).save(path)
+    change(root / "data/images.csv", lambda rows: rows[0].update(sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+    set_params(root, study_digests={"data": digest(root / "data")})
+    return row["image_id"]
+
+
+def deleted(root: Path) -> str:
+    row = image_rows(root)[0]
+    (root / "data/images" / row["path"]).unlink()
+    return row["image_id"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [(truncate, "has sha256"), (deleted, "is absent or no file"), (without_body, "no body found")],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_an_image_that_cannot_be_read_stops_prepare_or_keeps_its_rows_as_params_say(root, monkeypatch, capsys, spoil, reason):
+    image_id = spoil(root)
+    code, message = medattn(root, monkeypatch, capsys, "prepare")
+    assert code == 2 and f"image {image_id!r}" in message and reason in message
+    assert not (root / paths.MANIFEST).exists()
+    record(root)
+    first, said = run(params.load(root / "params.yaml"), root).split("\n")
+    assert f"{len(read(root / paths.MANIFEST))} samples -> " in first
+    assert said.startswith(
+        f"1 of {IMAGES} images cannot be read, their samples will be listed in {paths.FAILURES}; the first is"
+    )
+    assert f"image {image_id!r}: " in said and reason in said
+    rows = read(root / paths.MANIFEST)
+    assert {row["image_id"] for row in rows} == {row["image_id"] for row in image_rows(root)}
+    assert {"clean", "no_image"} <= {row["condition"] for row in rows if row["image_id"] == image_id}
+
+
+def test_the_manifest_of_a_study_with_a_damaged_image_is_that_of_the_whole_one(root):
+    whole = prepared(root)
+    truncate(root)
+    record(root)
+    assert prepared(root) == whole
+
+
+def test_record_changes_nothing_where_every_image_can_be_read(root):
+    said = run(params.load(root / "params.yaml"), root)
+    before = (root / paths.MANIFEST).read_bytes()
+    record(root)
+    assert run(params.load(root / "params.yaml"), root) == said and (root / paths.MANIFEST).read_bytes() == before
+
+
+def test_a_study_of_which_no_image_can_be_read_is_refused_under_record_too(root):
+    for number in range(IMAGES):
+        truncate(root, number)
+    record(root)
+    with pytest.raises(InputError, match=rf"none of the {IMAGES} images can be read, .*; the first is image '"):
+        prepared(root)
+    assert not (root / paths.MANIFEST).exists()
+
+
+def test_an_image_that_nobody_is_shown_is_not_counted_among_those_that_cannot_be_read(root):
+    set_params(root, limit=1, conditions={"clean": {"wordings": "all"}})
+    asked = {row["image_id"] for row in prepared(root)}
+    numbers = [number for number, row in enumerate(image_rows(root)) if row["image_id"] not in asked]
+    truncate(root, numbers[0])
+    record(root)
+    assert "cannot be read" not in run(params.load(root / "params.yaml"), root)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parts"),
+    [(changed_study, ["study_digests pins"]), (empty_label, ["questions.csv, row 2"]), (no_model, ["model.id is 'nowhere'"])],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_every_other_problem_refuses_under_record_too(root, monkeypatch, capsys, spoil, parts):
+    truncate(root)
+    record(root)
+    spoil(root)
+    code, message = medattn(root, monkeypatch, capsys, "prepare")
+    assert code == 2 and all(part in message for part in parts) and "sha256" not in message

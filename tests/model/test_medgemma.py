@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 from safetensors import safe_open
 
-from medattn import aggregate, captures, extract, paths, prepare
+from medattn import aggregate, captures, extract, failures, paths, prepare
 from medattn.aggregate import METADATA
 from medattn.model import medgemma
 from medattn.model.checks import TOLERANCE
@@ -28,6 +28,7 @@ from medattn.study.mimic.model_names import MEDGEMMA_1_5
 from medattn.study.pins import pin_model
 from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
+from medattn.tables import write_csv
 from tests.import_closure import ROOT
 from tests.oracles.eager import full_attention
 
@@ -169,7 +170,14 @@ def extracted(root, order: str, out: str) -> dict[str, bytes]:
     chosen = params(order)
     prepare.run(chosen, root)
     extract.run(read_study(root / "data"), chosen, root / paths.MANIFEST, root / out / "captures", root / out / "answers.csv")
-    aggregate.run(root / out / "captures", root / paths.MANIFEST, root / out / "grids.safetensors", chosen.aggregate)
+    write_csv(root / "failures.csv", failures.COLUMNS, [])
+    aggregate.run(
+        root / out / "captures",
+        root / paths.MANIFEST,
+        root / "failures.csv",
+        root / out / "grids.safetensors",
+        chosen.aggregate,
+    )
     files = sorted(path for path in (root / out).rglob("*") if path.is_file())
     return {path.relative_to(root / out).as_posix(): path.read_bytes() for path in files}
 

@@ -348,3 +348,62 @@ def test_checking_changes_nothing(study):
     check(study)
     assert before == {path: path.stat().st_mtime_ns for path in study.rglob("*")}
     assert os.listdir(study.parent) == ["data"]
+
+
+# --- under record ------------------------------------------------------------------------------------------------------
+
+
+def shortened(path: Path) -> bytes:
+    return path.read_bytes()[: path.stat().st_size // 2]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (replace_image(shortened, pin=False), "has sha256"),
+        (replace_image(shortened), "cannot be decoded, it is truncated"),
+        (replace_image(lambda path: b""), "holds zero bytes"),
+        (replace_image(sixteen_bit_grey), "16 bits"),
+        (lambda study: first_image(study).unlink(), "is absent or no file"),
+    ],
+)
+def test_under_record_an_image_file_that_cannot_be_read_is_an_entry_of_the_report(study, spoil, reason):
+    spoil(study)
+    with pytest.raises(InputError, match=reason):
+        check(study)
+    found = check(study, on_error="record")
+    assert list(found.unreadable) == [read(study / "images.csv")[0]["image_id"]]
+    assert reason in next(iter(found.unreadable.values()))
+    assert found.images == len(read(study / "images.csv"))
+
+
+def test_the_reports_of_a_study_without_fault_are_the_same_under_both(study):
+    assert check(study, on_error="record") == check(study) and not check(study).unreadable
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (set_cell("images.csv", 2, "path", "../elsewhere.png"), "leaves"),
+        (set_cell("images.csv", 2, "width", "1.5"), r"images.csv, row 2: width x height is '1.5' x"),
+        (set_cell("images.csv", 3, "width", "7"), r"images.csv, row 3: width x height is '7' x"),
+        (lambda study: change(study / "regions.csv", lambda rows: [row.update(x="99999") for row in rows]), "expected a box"),
+    ],
+)
+def test_under_record_what_the_tables_say_of_a_damaged_image_is_still_checked(study, spoil, message):
+    first_image(study).write_bytes(b"damaged")
+    spoil(study)
+    with pytest.raises(InputError, match=message) as raised:
+        check(study, on_error="record")
+    assert "sha256" not in str(raised.value)
+
+
+def test_the_regions_of_an_image_that_cannot_be_read_are_checked_against_its_size_in_the_table(study):
+    """Else a mask that is damaged as well would stop a later stage."""
+    with_mask = next(row for row in read(study / "regions.csv") if row["mask"])
+    image = next(row for row in read(study / "images.csv") if row["image_id"] == with_mask["image_id"])
+    (study / "images" / image["path"]).write_bytes(b"damaged")
+    assert list(check(study, on_error="record").unreadable) == [image["image_id"]]
+    (study / with_mask["mask"]).write_bytes(b"damaged")
+    with pytest.raises(InputError, match="mask: "):
+        check(study, on_error="record")
