@@ -30,8 +30,9 @@ SOFTWARE = (
     "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-image", "pillow", "pandas", "matplotlib",
     "dvc",
 )  # fmt: skip
-# Of a credentialed study these show a few chosen examples: a hash over fewer than five patients is not published.
-EXAMPLES = {paths.OVERLAYS.as_posix(), paths.VISUALIZATIONS.as_posix()}
+# Of a credentialed study these show a few chosen examples, or list the few samples that failed: a hash over fewer than
+# five patients is not published.
+OF_FEW = {paths.OVERLAYS.as_posix(), paths.VISUALIZATIONS.as_posix(), paths.FAILURES.as_posix()}
 LICENCES = {
     "open": "May be used, changed and shared by anyone.",
     "credentialed": "For those alone whom the data's source has given access, under its data use agreement; not distributed.",
@@ -52,7 +53,7 @@ def make_crate(root: Path, params: Params, study: Study, citation: Citation, sta
     made = [path for stage in stages for path in stage.outputs]
     entities = {STUDY: _add(crate, "#study", "Dataset", _study(study, may_hash))}
     for path in sorted(path for path in made if path.startswith("results/")):
-        hashed = may_hash and (study.licence == "open" or path not in EXAMPLES)
+        hashed = may_hash and (study.licence == "open" or path not in OF_FEW)
         entities[path] = _add(crate, f"#{path}", *_result(root, path, study, hashed))
     for path in (*SETTINGS, *(lock.as_posix() for lock in LOCKS if (root / lock).is_file())):
         entities[path] = crate.add_file(dest_path=path, properties=_file(root, path))

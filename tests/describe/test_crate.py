@@ -231,18 +231,18 @@ def test_it_names_no_time_host_user_or_path_and_no_file_inside_results(root):
 
 
 @pytest.mark.parametrize(
-    ("licence", "patients", "hashed", "examples"),
+    ("licence", "patients", "hashed", "of_few"),
     [("open", 2, True, True), ("credentialed", 5, True, False), ("credentialed", 4, False, False)],
 )
-def test_no_hash_stands_for_fewer_than_five_patients_of_a_credentialed_study(root, licence, patients, hashed, examples):
+def test_no_hash_stands_for_fewer_than_five_patients_of_a_credentialed_study(root, licence, patients, hashed, of_few):
     if licence == "credentialed":
         make_credentialed(root)
     set_patients(root, patients)
     graph = entities(root)
     for path in ("#study", "#results/manifest.csv", "#results/captures", "#results/gallery.html"):
         assert bool({"sha256", "identifier"} & graph[path].keys()) == hashed, path
-    for path in ("#results/overlays", "#results/visualizations"):
-        assert ("identifier" in graph[path]) == examples, path
+    for path in ("#results/overlays", "#results/visualizations", "#results/failures.csv"):
+        assert bool({"sha256", "identifier"} & graph[path].keys()) == of_few, path
     assert graph["#study"]["license"] == graph["#results/grids"]["license"] == {"@id": f"#{licence}"}
 
 
