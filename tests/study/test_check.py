@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -406,4 +407,28 @@ def test_the_regions_of_an_image_that_cannot_be_read_are_checked_against_its_siz
     assert list(check(study, on_error="record").unreadable) == [image["image_id"]]
     (study / with_mask["mask"]).write_bytes(b"damaged")
     with pytest.raises(InputError, match="mask: "):
+        check(study, on_error="record")
+
+
+def test_under_record_a_file_that_this_user_may_not_read_is_an_entry_of_the_report(study, monkeypatch):
+    path, read_bytes = first_image(study), Path.read_bytes
+
+    def refuse(self: Path) -> bytes:
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied\): let this user read it, or restore the file"):
+        check(study)
+    assert list(check(study, on_error="record").unreadable) == [read(study / "images.csv")[0]["image_id"]]
+
+
+def test_a_missing_package_is_no_fault_of_a_file_and_refuses_under_record_too(study, monkeypatch):
+    """Else every DICOM image of a study would fail for want of one package."""
+    path = first_image(study).with_suffix(".dcm")
+    path.write_bytes(first_image(study).read_bytes())
+    change(study / "images.csv", lambda rows: rows[0].update(path=path.name))
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(InputError, match="pydicom reads it: `pip install"):
         check(study, on_error="record")
