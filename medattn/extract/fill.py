@@ -12,7 +12,7 @@ from medattn import captures
 from medattn.errors import InputError
 from medattn.extract.extractor import Extractor, Result, answer_row, capture_of
 from medattn.extract.keys import Keys
-from medattn.extract.pictures import ahead
+from medattn.extract.pictures import Maker, ahead
 from medattn.extract.ranks import Ranks
 from medattn.extract.unit_cache import UnitCache
 from medattn.extract.units import Unit
@@ -54,7 +54,7 @@ class Filling:
 
     def _fill(self, extractor: Extractor, work: Sequence[Sequence[Unit]]) -> None:
         samples = sum(len(unit.asked) for batch in work for unit in batch)
-        side = extractor.loaded.image_side
+        maker = Maker(extractor.films, extractor.loaded.image_side, self.record)
         waiting: list[Future] = []
         quiet = self.ranks.rank > 0
         with (
@@ -62,7 +62,7 @@ class Filling:
             ThreadPoolExecutor(1, "finish") as writer,
             ExitStack() as stack,
         ):
-            made = ahead(self._open(work), self.study.directory, extractor.films, side, self.image_workers)
+            made = ahead(self._open(work), self.study.directory, maker, self.image_workers)
             for batch, squares in stack.enter_context(closing(made)):
                 results = extractor.compute(batch, squares)
                 self._refuse(results)
@@ -94,6 +94,11 @@ class Filling:
         """Round and store; then, and not before, the samples count as finished."""
         for result, key in zip(results, self.keys([result.unit for result in results]), strict=True):
             stored = [capture_of(*one) for one in result.decoded]
-            about = {"answers": [answer_row(*one) for one in result.decoded], "failed": result.failed}
+            failed = {sample_id: self._anywhere(reason) for sample_id, reason in result.failed.items()}
+            about = {"answers": [answer_row(*one) for one in result.decoded], "failed": failed}
             self.cache.write(key + FAILED * bool(result.failed), captures.encode(stored, about))
         self.ranks.add(sum(len(result.unit.asked) for result in results))
+
+    def _anywhere(self, reason: str) -> str:
+        """A reason without the place of the images on this machine, so that a list of failures is the same on every one."""
+        return reason.replace(f"{self.study.image_root}/", "")

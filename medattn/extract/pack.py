@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from medattn import captures
+from medattn import captures, failures
 from medattn.errors import InputError
 from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
@@ -20,7 +20,6 @@ ANSWER_COLUMNS = (
     "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
     "forms_probability",
 )  # fmt: skip
-FAILURE_COLUMNS = ("sample_id", "image_id", "condition", "reason")
 Row = dict[str, object]
 
 
@@ -32,21 +31,21 @@ def pack(
     patience: seconds within which a file that another machine has written must be seen here.
     Raises InputError if a unit is not there whole.
     """
-    failures: list[Row] = []
+    failed: list[Row] = []
     runs = []
     for bucket, batches in dealt.items():
         found = [
             (unit, _entry(cache, key, patience)) for batch in batches for unit, key in zip(batch, keys(batch), strict=True)
         ]
         answers: list[Row] = []
-        heads = _heads(found, cache, answers, failures)
+        heads = _heads(found, cache, answers, failed)
         path = captures.bucket_path(part / "captures", bucket)
         captures.write_bucket(path, about_model, heads, (_whole(cache, key) for _, key in found))
         runs.append(_sorted_run(part / f"answers-{bucket}.jsonl", answers))
     with ExitStack() as opened:
         rows = [map(json.loads, opened.enter_context(run.open(encoding="utf-8"))) for run in runs]
         write_csv(part / "answers.csv", ANSWER_COLUMNS, heapq.merge(*rows, key=_by_id))
-    return sorted(failures, key=_by_id)
+    return sorted(failed, key=_by_id)
 
 
 def _entry(cache: UnitCache, key: str, patience: float) -> str:
@@ -62,7 +61,7 @@ def _entry(cache: UnitCache, key: str, patience: float) -> str:
 
 
 def _heads(
-    found: Iterable[tuple[Unit, str]], cache: UnitCache, answers: list[Row], failures: list[Row]
+    found: Iterable[tuple[Unit, str]], cache: UnitCache, answers: list[Row], failed: list[Row]
 ) -> Iterator[captures.Head]:
     """Every unit's head; its rows of answers.csv and failures.csv go to the lists."""
     for unit, key in found:
@@ -70,7 +69,7 @@ def _heads(
         answers += head.shared["answers"]
         for sample_id, reason in head.shared["failed"].items():
             answers.append(dict.fromkeys(ANSWER_COLUMNS) | {"sample_id": sample_id, "status": "failed"})
-            failures.append({"sample_id": sample_id, "image_id": unit.image_id, "condition": unit.condition, "reason": reason})
+            failed.append({"sample_id": sample_id, "image_id": unit.image_id, "condition": unit.condition, "reason": reason})
         yield head
 
 
@@ -93,10 +92,10 @@ def _sorted_run(path: Path, answers: list[Row]) -> Path:
     return path
 
 
-def put_in_place(part: Path, failures: Sequence[Row], out: Path, answers: Path, failures_path: Path) -> None:
+def put_in_place(part: Path, failed: Sequence[Row], out: Path, answers: Path, failures_path: Path) -> None:
     """Let what `pack` made take the places of the outputs."""
     shutil.rmtree(out, ignore_errors=True)
     (part / "captures").replace(out)
     (part / "answers.csv").replace(answers)
-    write_csv(failures_path, FAILURE_COLUMNS, failures)
+    write_csv(failures_path, failures.COLUMNS, failed)
     shutil.rmtree(part)

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
@@ -34,27 +35,38 @@ def picture(films: Films, unit: Unit, side: int) -> np.ndarray:
         ) from None
 
 
-def pictures(films: Films, batch: Sequence[Unit], side: int) -> list[Square]:
-    """A square or an error for every unit of a batch whose units all show an image; [] if none does."""
-    made: list[Square] = []
-    for unit in batch:
-        if unit.shown:
-            try:
-                made.append(picture(films, unit, side))
-            except InputError as error:
-                made.append(error)
-    return made
+@dataclass(frozen=True)
+class Maker:
+    """Makes pictures of a study's films at a `side`."""
+
+    films: Films
+    side: int
+    needs_body: bool  # whether an image in which no body is found counts as one that cannot be read, as for later stages
+
+    def __call__(self, batch: Sequence[Unit]) -> list[Square]:
+        """A square or an error for every unit of a batch whose units all show an image; [] if none does."""
+        return [self._square(unit) for unit in batch if unit.shown]
+
+    def _square(self, unit: Unit) -> Square:
+        try:
+            if self.needs_body:
+                self.films(unit.shown).body  # noqa: B018  # raises if there is none
+            return picture(self.films, unit, self.side)
+        except InputError as error:
+            return error
 
 
 def ahead(
-    batches: Iterable[Sequence[Unit]], study: Path, films: Films, side: int, workers: int
+    batches: Iterable[Sequence[Unit]], study: Path, maker: Maker, workers: int
 ) -> Generator[tuple[Sequence[Unit], list[Square]]]:
     """Every batch with its pictures, in order: made by `workers` processes ahead of need, or here if there are none."""
     if workers == 0:
-        yield from ((batch, pictures(films, batch, side)) for batch in batches)
+        yield from ((batch, maker(batch)) for batch in batches)
         return
     # Forking a process that runs threads, and perhaps CUDA, is not safe.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(study, side))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(study, maker.side, maker.needs_body)
+    )
     waiting: deque[tuple[Sequence[Unit], Future]] = deque()
     try:
         for batch in batches:
@@ -70,13 +82,13 @@ def ahead(
         pool.shutdown(cancel_futures=True)
 
 
-_own: tuple[Films, int] | None = None  # of a worker process
+_own: Maker | None = None  # of a worker process
 
 
-def _begin(study: Path, side: int) -> None:
+def _begin(study: Path, side: int, needs_body: bool) -> None:
     global _own
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _own = Films(read_study(study)), side
+    _own = Maker(Films(read_study(study)), side, needs_body)
 
 
 def _end_with_parent() -> None:
@@ -89,4 +101,4 @@ def _end_with_parent() -> None:
 
 def _work(batch: Sequence[Unit]) -> list[Square]:
     assert _own is not None  # _begin comes first
-    return pictures(_own[0], batch, _own[1])
+    return _own(batch)

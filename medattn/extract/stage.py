@@ -55,7 +55,7 @@ def run(study: Study, params: Params, ranks: Ranks, manifest: Path = paths.MANIF
     samples = sum(len(unit.asked) for unit in units)
     if len(failures) == samples:
         raise InputError(f"none of the {samples} samples could be computed; the first: {failures[0]['reason']}")
-    put_in_place(part, failures, results / "captures", results / "answers.csv", results / "failures.csv")
+    put_in_place(part, failures, results / "captures", results / "answers.csv", results / paths.FAILURES.name)
     failed = f"; {len(failures)} failed, see {paths.FAILURES}" if failures else ""
     return f"{samples} samples -> {paths.CAPTURES}, {paths.ANSWERS}{failed}"
 
