@@ -17,6 +17,7 @@ import numpy as np
 CAPTURE_DIGITS = 5  # significant decimal digits of attention rows
 DIGITS = 6  # of grids and tables
 FLOOR = 1e-9  # in tables, smaller magnitudes are noise and are written as 0
+POWERS = np.array([float(f"1e{k}") for k in range(400)])  # of ten, each the nearest there is: exact up to 10²²
 LOG = os.environ.get("MEDATTN_ROUNDING")
 
 
@@ -50,14 +51,17 @@ if _nearest:
 def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
     """float64 values rounded to `digits` significant decimal digits (half to even on the decimal), as float32."""
     values = np.asarray(values, dtype=np.float64)
-    magnitude = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
-    scale = 10.0 ** np.abs(digits - 1 - magnitude)  # a positive power of ten: exact up to 10^22
-    up = magnitude <= digits - 1
-    scaled = np.where(up, values * scale, values / scale)
+    size = np.abs(values, out=np.empty_like(values))
+    size[size == 0] = 1.0  # zero has no magnitude; any will do
+    exponent = digits - 1 - np.floor(np.log10(size, out=size), out=size).astype(np.intp)
+    scale = POWERS[np.abs(exponent)]
+    up = exponent >= 0
+    every = bool(up.all())  # as of weights, which are no larger than 1: half of the work
+    scaled = values * scale if every else np.where(up, values * scale, values / scale)
     rounded = np.rint(scaled)
     if _nearest:
         _nearest.note(scaled, rounded)
-    return np.where(up, rounded / scale, rounded * scale).astype(np.float32)
+    return (rounded / scale if every else np.where(up, rounded / scale, rounded * scale)).astype(np.float32)
 
 
 def round_number(value: float, digits: int = DIGITS) -> float:
