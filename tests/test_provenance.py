@@ -289,7 +289,7 @@ def clone(tmp_path_factory) -> Path:
 def test_an_interrupted_stage_and_a_refused_one_are_recorded(clone):
     command = [sys.executable, "-m", "medattn", "prepare"]
     process = subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and "prepare" not in read(clone):
+    while process.poll() is None and read(clone).get("prepare", {}).get("exit") != "unfinished":
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
