@@ -17,6 +17,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from medattn.errors import InputError
+from medattn.model.vision_attention import vision_attention
 
 NAME = "medattn_last_row"
 
@@ -91,12 +92,12 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 def use_capture(model: PreTrainedModel) -> None:
-    """Route the language model's attention through this module; the vision tower keeps SDPA."""
+    """Route the language model's attention through this module; the vision tower takes the fastest that is exact."""
     if getattr(model.config.text_config, "attn_logit_softcapping", None) is not None:
         raise InputError(
             "the model caps its attention logits, which capture does not reproduce: set model.id to a Gemma 3 model"
         )
-    model.set_attn_implementation({"text_config": NAME, "vision_config": "sdpa"})
+    model.set_attn_implementation({"text_config": NAME, "vision_config": vision_attention(model)})
 
 
 @contextmanager

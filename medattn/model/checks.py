@@ -10,6 +10,7 @@ from medattn.model.decode import decode
 from medattn.model.load import Loaded
 from medattn.model.prompt import Prompt
 from medattn.model.vision import image_features
+from medattn.model.vision_attention import vision_attention
 
 # Largest difference between captured weights and the library's eager ones that counts as none: half the summed absolute
 # difference over the image's tokens, so that diffuse heads count as much as sharp ones. Eager attention takes its
@@ -38,7 +39,7 @@ def agrees_with_eager(loaded: Loaded, prompt: Prompt, image: Image.Image) -> boo
     (ours,) = decode(loaded, [prompt], features, max_new_tokens=1, generated_rows=0)
     ids = torch.from_numpy(prompt.ids)[None].to(loaded.device)
     pixels = loaded.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
-    model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
+    model.set_attn_implementation({"text_config": "eager", "vision_config": vision_attention(model)})
     try:
         theirs = model(
             input_ids=ids, token_type_ids=(ids == model.config.image_token_id).long(),
