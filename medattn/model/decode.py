@@ -168,13 +168,12 @@ def decode(
         )
     ends = end_tokens(loaded.model)
     answers: list[list[int]] = [[] for _ in prompts]
-    rows: list[list[np.ndarray]] = [[] for _ in prompts]  # [sample][row] -> [layer, head, key]
+    taken: list[tuple[list[int], torch.Tensor]] = []  # the samples of each row, and it: [sample, layer, head, key]
     alive = list(range(len(prompts)))
     with recording() as recorder:
         batch = _Batch(loaded, prompts, features, images or [0] * len(prompts), max_new_tokens)
         logits = first = batch.prefill(recorder)
-        for sample, row in zip(alive, recorder.take().cpu().numpy(), strict=True):
-            rows[sample].append(row)
+        taken.append((alive, recorder.take()))
         for number in range(1, max_new_tokens + 1):
             tokens = _largest(logits)
             chosen = tokens.tolist()
@@ -191,8 +190,11 @@ def decode(
             recorder.enabled = wants_row
             logits = batch.step(tokens, number)
             if wants_row:
-                for sample, row in zip(alive, recorder.take().cpu().numpy(), strict=True):
-                    rows[sample].append(row)
+                taken.append((alive, recorder.take()))
+    rows: list[list[np.ndarray]] = [[] for _ in prompts]  # [sample][row] -> [layer, head, key]
+    for samples, row in taken:  # not before: a copy would make the device wait for the host at every token
+        for sample, values in zip(samples, row.cpu().numpy(), strict=True):
+            rows[sample].append(values)
     forms = answer_forms(loaded.processor.tokenizer)
     return [
         _assemble(loaded, batch, index, prompt, answers[index], rows[index], first[index], forms, generated_rows)

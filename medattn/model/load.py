@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from medattn.errors import InputError
+from medattn.model.allocator import keep_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.last_position import use_last_position
 from medattn.model.precision import use_full_precision
@@ -75,6 +76,8 @@ def prepare_model(model: Gemma3ForConditionalGeneration, device: torch.device) -
         raise InputError(
             f"the model has {model.config.mm_tokens_per_image} image tokens, expected {IMAGE_TOKENS} (a 16 x 16 grid)"
         )
+    if device.type == "cpu":
+        keep_freed_memory()
     model = model.eval().to(device)
     if model.dtype in (torch.float32, torch.float64):  # bfloat16 sums in float32 as the library does
         use_full_precision(model)

@@ -1,6 +1,7 @@
 """Prompts as the model's own chat template makes them, with the place of every part."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from transformers import Gemma3Processor, PreTrainedTokenizerBase
 
 QUESTION_SLOT = "{question}"
+KEPT = 4096  # prompts, 2 KB each
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Prompter:
     def __init__(self, processor: "Gemma3Processor", settings: PromptSettings, image_token_id: int, image_tokens: int) -> None:
         self.processor, self.settings = processor, settings
         self.image_token_id, self.image_tokens = image_token_id, image_tokens
+        self._made = lru_cache(KEPT)(self._make)
 
     def messages(self, question: str, with_image: bool) -> list[dict]:
         """The conversation handed to the chat template."""
@@ -63,7 +66,13 @@ class Prompter:
         return turns
 
     def __call__(self, question: str, with_image: bool = True) -> Prompt:
-        """Prompt for one wording. Raises InputError if the image tokens are not exactly where one image's belong."""
+        """Prompt for one wording, which is often asked of many images.
+
+        Raises InputError if the image tokens are not exactly where one image's belong.
+        """
+        return self._made(question, with_image)
+
+    def _make(self, question: str, with_image: bool) -> Prompt:
         rendered = self.processor.apply_chat_template(
             self.messages(question, with_image), tokenize=False, add_generation_prompt=True
         )
