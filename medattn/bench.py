@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from medattn.extract.units import SAMPLES_AT_ONCE
 from medattn.model import medgemma, phantom
+from medattn.model.allocator import give_back_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, end_tokens
 from medattn.model.load import Loaded, choose_device, prepare_model
@@ -98,19 +99,20 @@ def peak_memory(device: torch.device) -> int:
 
 
 def reset_peak(device: torch.device) -> None:
-    """Let `peak_memory` start anew, where the system can."""
+    """Let `peak_memory` start anew, where the system can: without what an earlier measurement has left."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return
+    give_back_freed_memory()
     with contextlib.suppress(OSError):  # no /proc, or not allowed: the peak is then that of the whole run
         CLEAR.write_text("5")  # resets VmHWM (proc(5))
 
 
 @torch.inference_mode()
 def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]) -> Iterator[Answer]:
-    """Eager attention, one sample at a time, everything materialised."""
+    """Eager attention (`attn_implementation="eager"`), one sample at a time, everything materialised."""
     model, processor = cast(Any, loaded.model), cast(Any, loaded.processor)  # their types leave out what they return
-    model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
+    model.set_attn_implementation("eager")
     for image, question in ((image, question) for image, questions in films for question in questions):
         messages = prompter.messages(question, True)
         for item in messages[-1]["content"]:
