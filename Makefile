@@ -11,6 +11,8 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | ck
 TORCH_INDEX ?=
 # Tests of one file share what they made, so a file stays with one worker.
 WORKERS ?= -n auto --maxprocesses 8 --dist loadfile
+# workers whose torch takes every core wait for one another
+ONE_THREAD = OMP_NUM_THREADS=1
 
 .PHONY: help repro history setup data paper test test-slow test-browser chromium lint doctor exact verify experiments bench
 .PHONY: image image-test lock lock-check hooks clean
@@ -70,10 +72,10 @@ hooks: ## let git refuse commits that hold restricted files
 	git config core.hooksPath .githooks
 
 test: setup ## run the fast tests
-	$(BIN)/python -m pytest $(WORKERS)
+	$(ONE_THREAD) $(BIN)/python -m pytest $(WORKERS)
 
 test-slow: setup ## run the slow tests (minutes)
-	$(BIN)/python -m pytest $(WORKERS) -m "slow and not browser"
+	$(ONE_THREAD) $(BIN)/python -m pytest $(WORKERS) -m "slow and not browser"
 
 test-browser: setup chromium ## run the report and the gallery in headless Chromium (installs it as root); screenshots in results/run/
 	MEDATTN_SCREENSHOTS=$${MEDATTN_SCREENSHOTS:-results/run/screenshots} $(BIN)/python -m pytest -m browser
