@@ -14,8 +14,11 @@ import yaml
 from PIL import Image
 from safetensors import safe_open
 
-from medattn import aggregate, captures, extract, failures, paths, prepare
+from medattn import aggregate, captures, paths, prepare
 from medattn.aggregate import METADATA
+from medattn.extract import stage
+from medattn.extract.extractor import extractor_for
+from medattn.extract.ranks import Ranks
 from medattn.model import medgemma
 from medattn.model.checks import TOLERANCE
 from medattn.model.decode import decode
@@ -24,11 +27,11 @@ from medattn.model.phantom import save
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
 from medattn.model.vision import image_features
 from medattn.params import Params
+from medattn.study.films import Films
 from medattn.study.mimic.model_names import MEDGEMMA_1_5
 from medattn.study.pins import pin_model
 from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
-from medattn.tables import write_csv
 from tests.import_closure import ROOT
 from tests.oracles.eager import full_attention
 
@@ -169,12 +172,11 @@ def params(order: str) -> Params:
 def extracted(root, order: str, out: str) -> dict[str, bytes]:
     chosen = params(order)
     prepare.run(chosen, root)
-    extract.run(read_study(root / "data"), chosen, root / paths.MANIFEST, root / out / "captures", root / out / "answers.csv")
-    write_csv(root / "failures.csv", failures.COLUMNS, [])
+    stage.run(read_study(root / "data"), chosen, Ranks(0, 1, None, {}), root / paths.MANIFEST, root / out)
     aggregate.run(
         root / out / "captures",
         root / paths.MANIFEST,
-        root / "failures.csv",
+        root / out / "failures.csv",
         root / out / "grids.safetensors",
         chosen.aggregate,
     )
@@ -220,7 +222,7 @@ def test_extraction_and_aggregation_of_the_real_shape(study, monkeypatch, order)
 def test_every_row_agrees_with_the_librarys_eager_attention_within_bfloat16(study):
     """Rows of a padded batch against one sample at a time, every matrix in full; as shares of attention per head."""
     opened = read_study(study / "data")
-    extractor = extract.extractor_for(opened, params("question_first"))
+    extractor = extractor_for(opened, params("question_first"), Films(opened))
     loaded = extractor.loaded
     film = extractor.films(opened.images()[0]["image_id"]).image
     assert film.size == (320, 384)
