@@ -7,6 +7,7 @@ only a key/value store of torch.distributed; what they compute goes through the 
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ from torch import distributed
 from medattn.errors import InputError
 from medattn.extract.interrupts import deaf_to_interrupts
 
+CONNECT = timedelta(minutes=10)  # within which the first process must be there
 LONG = timedelta(days=30)  # ranks wait for each other as long as it takes: a launcher ends them all when one dies
+STARTED_BY = "MEDATTN_STARTED_BY"  # environment: the process that started this one as a rank
 PAUSE = 0.2  # seconds between two looks at how far the others are
 One = TypeVar("One")
 
@@ -87,7 +90,9 @@ def together(processes: int) -> Iterator[Ranks]:
     """
     if "WORLD_SIZE" in os.environ:
         rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        store = next(iter(distributed.rendezvous("env://", rank, count, timeout=LONG)))[0] if count > 1 else None
+        if STARTED_BY in os.environ:
+            threading.Thread(target=_end_with, args=(int(os.environ[STARTED_BY]),), daemon=True).start()
+        store = next(iter(distributed.rendezvous("env://", rank, count, timeout=CONNECT)))[0] if count > 1 else None
         yield Ranks(rank, count, store, {})
         return
     if processes == 1:
@@ -109,10 +114,18 @@ def together(processes: int) -> Iterator[Ranks]:
 
 def _start(rank: int, count: int, port: int) -> subprocess.Popen:
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    place |= {STARTED_BY: os.getpid()}
     threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": _threads(count)}
     surroundings = {name: str(value) for name, value in (place | threads).items()}
     with deaf_to_interrupts():
         return subprocess.Popen([sys.executable, "-m", "medattn", "extract"], env=os.environ | surroundings)
+
+
+def _end_with(parent: int) -> None:
+    """Whatever this process does or waits for, it ends when the one that started it has been killed."""
+    while os.getppid() == parent:
+        time.sleep(PAUSE)
+    os._exit(1)
 
 
 def _threads(processes: int) -> int:
