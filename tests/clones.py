@@ -1,6 +1,7 @@
 """Fresh clones of the last commit, and how commands run in them."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,11 @@ def run(clone: Path, *command: str | Path, check: bool = True) -> subprocess.Com
     if check:
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
+
+
+def hears_interrupts() -> None:
+    """For preexec_fn: a shell's background job, and all that it starts, ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def dvc(clone: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:

@@ -25,7 +25,7 @@ from medattn.provenance.extraction import Extraction
 from medattn.provenance.processor import processor
 from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
-from tests.clones import dvc, fresh_clone, run
+from tests.clones import dvc, fresh_clone, hears_interrupts, run
 from tests.import_closure import ROOT, closure
 from tests.study.conftest import make_model
 
@@ -288,7 +288,9 @@ def clone(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_an_interrupted_stage_and_a_refused_one_are_recorded(clone):
     command = [sys.executable, "-m", "medattn", "prepare"]
-    process = subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears_interrupts
+    )
     while process.poll() is None and read(clone).get("prepare", {}).get("exit") != "unfinished":
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)

@@ -19,6 +19,7 @@ from medattn.model.phantom_training import learn_tokenizer
 from medattn.params import Params
 from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
+from tests.clones import hears_interrupts
 from tests.import_closure import ROOT
 
 ALONE = Ranks(0, 1, None, {})
@@ -129,7 +130,7 @@ def started() -> Started:
         running.append(
             subprocess.Popen(
                 [sys.executable, *launcher, "-m", "medattn", "extract"], cwd=root, env=environment(**more),
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hears_interrupts,
             )
         )  # fmt: skip
         return running[-1]
