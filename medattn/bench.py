@@ -34,7 +34,7 @@ from medattn.study.phantom import make_case
 from medattn.study.wordings import BASELINE_TEMPLATES, wordings
 from medattn.tables import Row, write_bytes
 
-NEW_TOKENS = 20
+NEW_TOKENS = 20  # unless --new-tokens says otherwise
 ROWS = 5
 ORDERS = ("question_first", "image_first")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # Linux only
@@ -68,7 +68,7 @@ class Measured:
 
 
 def phantom_shape(device: torch.device) -> Loaded:
-    """An untrained float32 model of the phantom's shape. It never ends an answer, so every sample has NEW_TOKENS."""
+    """An untrained float32 model of the phantom's shape. It never ends an answer: every sample has the same work."""
     tokenizer = learn_tokenizer()
     model = phantom.make_model(tokenizer).to(device)  # type: ignore[arg-type]  # the library's wrapper hides `self`
     return Loaded(model, phantom.make_processor(tokenizer), device)
@@ -109,7 +109,7 @@ def reset_peak(device: torch.device) -> None:
 
 
 @torch.inference_mode()
-def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]) -> Iterator[Answer]:
+def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
     """Eager attention (`attn_implementation="eager"`), one sample at a time, everything materialised."""
     model, processor = cast(Any, loaded.model), cast(Any, loaded.processor)  # their types leave out what they return
     model.set_attn_implementation("eager")
@@ -124,7 +124,7 @@ def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]) -> Iterator
         inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
         length = inputs["input_ids"].shape[1]
         out = model.generate(
-            **inputs, do_sample=False, max_new_tokens=NEW_TOKENS, output_attentions=True, return_dict_in_generate=True
+            **inputs, do_sample=False, max_new_tokens=new_tokens, output_attentions=True, return_dict_in_generate=True
         )
         ids = out.sequences
         types = torch.cat([inputs["token_type_ids"], ids.new_zeros(1, ids.shape[1] - length)], dim=1)
@@ -137,20 +137,22 @@ def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film]) -> Iterator
         yield tuple(ids[0, length:].tolist()), rows[..., where].float().cpu().numpy()
 
 
-def our_way(loaded: Loaded, prompter: Prompter, films: list[Film]) -> Iterator[Answer]:
+def our_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
     """The product's own path."""
     use_capture(loaded.model)
     features = image_features(loaded, [image for image, _ in films])
     prompts = [prompter(question) for _, questions in films for question in questions]
     owners = [index for index, (_, questions) in enumerate(films) for _ in questions]
-    for decoded in decode(loaded, prompts, features, NEW_TOKENS, ROWS, owners):
+    for decoded in decode(loaded, prompts, features, new_tokens, ROWS, owners):
         yield decoded.ids, decoded.image_weights
 
 
-def measure(way: Callable, loaded: Loaded, prompter: Prompter, films: list[Film], at_once: int, name: str) -> Measured:
+def measure(
+    way: Callable, loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int, at_once: int, name: str
+) -> Measured:
     """Run `way` over all films, `at_once` in a batch, after one question to warm up."""
     warm_up = [(films[0][0], films[0][1][:1])]
-    list(way(loaded, prompter, warm_up))
+    list(way(loaded, prompter, warm_up, new_tokens))
     reset_peak(loaded.device)
     seconds: list[float] = []
     answers: list[Answer] = []
@@ -158,7 +160,7 @@ def measure(way: Callable, loaded: Loaded, prompter: Prompter, films: list[Film]
         for first in range(0, len(films), at_once):
             some = films[first : first + at_once]
             start, before = time.perf_counter(), len(answers)
-            for answer in way(loaded, prompter, some):
+            for answer in way(loaded, prompter, some, new_tokens):
                 answers.append(answer)
                 progress.update()
             if loaded.device.type == "cuda":
@@ -176,7 +178,7 @@ def films_of(images: int) -> list[Film]:
     return films
 
 
-def run(shape: Shape, device: torch.device, images: int) -> list[Row]:
+def run(shape: Shape, device: torch.device, images: int, new_tokens: int = NEW_TOKENS) -> list[Row]:
     """Both ways over the same films, in both orders of question and image; a row of the table per order."""
     loaded = shape.make(device)
     films = films_of(images)
@@ -188,10 +190,12 @@ def run(shape: Shape, device: torch.device, images: int) -> list[Row]:
         )
         for order in ORDERS
     }  # fmt: skip
-    usual = {o: measure(usual_way, loaded, prompter, fewer, 1, f"{o}: usual way") for o, prompter in prompters.items()}
+    usual = {
+        o: measure(usual_way, loaded, prompter, fewer, new_tokens, 1, f"{o}: usual way") for o, prompter in prompters.items()
+    }
     prepare_model(loaded.model, device)
     ours = {
-        o: measure(our_way, loaded, prompter, films, SAMPLES_AT_ONCE // len(films[0][1]), f"{o}: medattn")
+        o: measure(our_way, loaded, prompter, films, new_tokens, SAMPLES_AT_ONCE // len(films[0][1]), f"{o}: medattn")
         for o, prompter in prompters.items()
     }
     asked = [number < shape.usual_wordings for _, questions in films for number in range(len(questions))]
@@ -233,18 +237,21 @@ def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[in
     "--shape", "name", type=click.Choice(list(SHAPES)), default="phantom", show_default=True, help="Model to measure."
 )
 @click.option("--images", type=click.IntRange(min=1), help="Images, six wordings each.  [default: 16; medgemma-4b: 1]")
+@click.option(
+    "--new-tokens", type=click.IntRange(min=1), default=NEW_TOKENS, show_default=True, help="Longest answer, in tokens."
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table here as JSON, too.")
-def command(name: str, images: int | None, device: str, json_path: Path | None) -> None:
-    """Seconds per sample and peak memory of the usual way and of ours, 20 new tokens, all layers stored.
+def command(name: str, images: int | None, new_tokens: int, device: str, json_path: Path | None) -> None:
+    """Seconds per sample and peak memory of the usual way and of ours, all layers stored.
 
     phantom: float32. medgemma-4b: MedGemma-4b's full shape with random weights in bfloat16, about 12 GB of memory; on a
     CPU a sample takes the usual way minutes, so that it is asked two of the six wordings only.
     """
     shape = SHAPES[name]
-    results = run(shape, choose_device(device), images or shape.images)
+    results = run(shape, choose_device(device), images or shape.images, new_tokens)
     first = results[0]
-    click.echo(f"{name} shape, {shape.dtype}, {device}, {torch.get_num_threads()} threads, {NEW_TOKENS} new tokens")
+    click.echo(f"{name} shape, {shape.dtype}, {device}, {torch.get_num_threads()} threads, {new_tokens} new tokens")
     click.echo(f"{first['samples']} samples an order; the usual way was asked {first['usual_samples']} of them")
     click.echo(
         f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'same':>8}{'peak MB':>16}"
@@ -256,5 +263,5 @@ def command(name: str, images: int | None, device: str, json_path: Path | None) 
             f"{row['max_abs_diff']:12.1e}{same:>8}{row['usual_peak_bytes'] / 1e6:8.0f}{row['peak_bytes'] / 1e6:8.0f}"
         )
     if json_path is not None:
-        table = {"shape": name, "device": device, **first, "orders": results}
+        table = {"shape": name, "device": device, "new_tokens": new_tokens, **first, "orders": results}
         write_bytes(json_path, (json.dumps(table, indent=2, sort_keys=True) + "\n").encode())
