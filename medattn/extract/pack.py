@@ -26,7 +26,7 @@ Row = dict[str, object]
 def pack(
     dealt: Mapping[int, Sequence[Sequence[Unit]]], keys: Keys, cache: UnitCache, about_model: dict, part: Path, patience: float
 ) -> list[Row]:
-    """Write `part`/captures and `part`/answers.csv of the finished batches of every bucket; the rows of the failures.
+    """Write captures, answers.csv and failures.csv of all finished batches into `part`; returns the rows of the failures.
 
     patience: seconds within which a file that another machine has written must be seen here.
     Raises InputError if a unit is not there whole.
@@ -45,7 +45,9 @@ def pack(
     with ExitStack() as opened:
         rows = [map(json.loads, opened.enter_context(run.open(encoding="utf-8"))) for run in runs]
         write_csv(part / "answers.csv", ANSWER_COLUMNS, heapq.merge(*rows, key=_by_id))
-    return sorted(failed, key=_by_id)
+    failed.sort(key=_by_id)
+    write_csv(part / "failures.csv", failures.COLUMNS, failed)
+    return failed
 
 
 def _entry(cache: UnitCache, key: str, patience: float) -> str:
@@ -92,10 +94,10 @@ def _sorted_run(path: Path, answers: list[Row]) -> Path:
     return path
 
 
-def put_in_place(part: Path, failed: Sequence[Row], out: Path, answers: Path, failures_path: Path) -> None:
+def put_in_place(part: Path, out: Path, answers: Path, failures_path: Path) -> None:
     """Let what `pack` made take the places of the outputs."""
     shutil.rmtree(out, ignore_errors=True)
     (part / "captures").replace(out)
     (part / "answers.csv").replace(answers)
-    write_csv(failures_path, failures.COLUMNS, failed)
+    (part / "failures.csv").replace(failures_path)
     shutil.rmtree(part)

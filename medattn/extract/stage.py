@@ -51,11 +51,15 @@ def run(study: Study, params: Params, ranks: Ranks, manifest: Path = paths.MANIF
     filling.fill(extractor, [batch for dealt in work.values() for batch in dealt])
     if ranks.rank > 0:
         return ""
-    failures = pack(work, keys, cache, about_model, part, 0 if ranks.count == 1 else PATIENCE)
+    try:
+        failures = pack(work, keys, cache, about_model, part, 0 if ranks.count == 1 else PATIENCE)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise cache.cannot_write(results / "captures", error) from error
     samples = sum(len(unit.asked) for unit in units)
     if len(failures) == samples:
         raise InputError(f"none of the {samples} samples could be computed; the first: {failures[0]['reason']}")
-    put_in_place(part, failures, results / "captures", results / "answers.csv", results / paths.FAILURES.name)
+    put_in_place(part, results / "captures", results / "answers.csv", results / paths.FAILURES.name)
     failed = f"; {len(failures)} failed, see {paths.FAILURES}" if failures else ""
     return f"{samples} samples -> {paths.CAPTURES}, {paths.ANSWERS}{failed}"
 

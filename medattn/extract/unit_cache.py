@@ -96,7 +96,11 @@ class UnitCache:
             temporary.replace(path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise InputError(
-                f"{path} cannot be written: {error.strerror}: make room (`medattn cache` shows what finished units take, and"
-                " `--prune` removes those that nobody needs), then run again: what is finished is kept"
-            ) from error
+            raise self.cannot_write(path, error) from error
+
+    def cannot_write(self, path: Path, error: OSError) -> InputError:
+        """What to tell when the disk takes no more."""
+        return InputError(
+            f"{path} cannot be written: {error.strerror}: make room (`medattn cache` shows what finished units take, and"
+            f" `--prune` removes those that nobody needs), then run again{': what is finished is kept' if self.durable else ''}"
+        )

@@ -91,18 +91,23 @@ def test_ctrl_c_ends_it_within_a_unit_and_says_what_is_kept(checkout, started, u
     assert outputs(checkout / "results") == undisturbed
 
 
-def test_a_disk_that_takes_no_more_ends_the_run_with_the_remedy(checkout, undisturbed):
-    """The system's own limit on a file's size stands for a full disk: the write fails in the middle of an entry."""
+@pytest.mark.parametrize("while_packing", [False, True])
+def test_a_disk_that_takes_no_more_ends_the_run_with_the_remedy(checkout, undisturbed, while_packing):
+    """The system's own limit on a file's size stands for a full disk: the write fails in the middle of a unit or bucket."""
+    largest_bucket = max(len(content) for name, content in undisturbed.items() if name.endswith(".safetensors"))
+    limit = largest_bucket - 1 if while_packing else 200_000
 
     def limited() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     run = [sys.executable, "-m", "medattn", "extract"]
     done = subprocess.run(run, cwd=checkout, env=environment(), capture_output=True, text=True, preexec_fn=limited)
     assert done.returncode == 2, done.stderr
     assert "cannot be written: File too large: make room (`medattn cache` shows" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not list((checkout / paths.RUN / "units").glob("*.part")) and not (checkout / "results/captures").exists()
+    assert (len(units(checkout)) == UNITS) == while_packing
+    assert not list((checkout / paths.RUN / "units").glob("*.part"))
+    assert not [*(checkout / "results").rglob("*.safetensors"), *(checkout / "results").rglob("answers*")]
     assert command(checkout).returncode == 0
     assert outputs(checkout / "results") == undisturbed
