@@ -1,6 +1,5 @@
 """Stage 3: captures -> one 16×16 grid per sample and profile. No model; seconds on a CPU."""
 
-import csv
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save
 from tqdm import tqdm
 
-from medattn import captures, failures, paths
+from medattn import captures, paths, sample_tables
 from medattn.attention.gating import TermFinder
 from medattn.attention.grids import Made, combine, resolve_layers, to_grid, to_group_grids
 from medattn.attention.sinks import Sinks, find_sinks
@@ -23,6 +22,7 @@ from medattn.rounding import DIGITS, round_number, round_significant
 from medattn.tables import write_bytes
 
 METADATA = "medattn"
+AGAIN = "run `dvc repro -f extract`"
 # What the captures say about the model, handed on.
 MODEL = ("layers", "heads", "key_value_heads", "image_side", "cross_attention", "agrees_with_eager")
 REFERENCE = "decision"  # the profile whose grids sinks are looked for in
@@ -34,15 +34,6 @@ class Collected:
 
     made: dict[str, dict[str, Made]] = field(default_factory=dict)  # profile -> sample_id -> Made
     heads: dict[str, np.ndarray] = field(default_factory=dict)  # sample_id -> float32 [layer, head, 256]
-
-
-def read_manifest(path: Path) -> dict[str, dict[str, str]]:
-    """sample_id -> manifest row."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["sample_id"]: row for row in csv.DictReader(file)}
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: run `dvc repro prepare` first") from None
 
 
 def is_reference(row: Mapping[str, str]) -> bool:
@@ -84,9 +75,7 @@ def collect(
         if capture.sample_id not in manifest:
             raise InputError(f"{directory} holds sample {capture.sample_id!r}, the manifest does not: run `dvc repro extract`")
         if capture.sample_id in failed:
-            raise InputError(
-                f"{directory} holds sample {capture.sample_id!r}, {paths.FAILURES} lists it as failed: {failures.AGAIN}"
-            )
+            raise InputError(f"{directory} holds sample {capture.sample_id!r}, {paths.FAILURES} lists it as failed: {AGAIN}")
         if capture.image_weights is None:
             continue
         layers = layers or check_profiles(params.profiles, shared, len(capture.valid))
@@ -107,14 +96,14 @@ def collect(
 
 def failed_samples(path: Path, manifest: Mapping[str, Mapping[str, str]]) -> Collection[str]:
     """The sample_ids that extract could not compute. Raises InputError if they are all there are, or not in the manifest."""
-    failed = failures.read(path)
+    failed = sample_tables.read(path, sample_tables.FAILURES, "extract")
     if unknown := sorted(set(failed) - set(manifest)):
         raise InputError(f"{path} lists sample {unknown[0]!r}, the manifest does not: run `dvc repro extract`")
     if failed and len(failed) == len(manifest):
         first = failed[min(failed)]
         raise InputError(
             f"{path} lists every sample of the manifest ({len(failed)}), so there is nothing to aggregate; the first is"
-            f" {first['sample_id']!r}: {first['reason']}: mend that, then {failures.AGAIN}"
+            f" {first['sample_id']!r}: {first['reason']}: mend that, then {AGAIN}"
         )
     return failed.keys()
 
@@ -224,7 +213,7 @@ def _sink_note(found: Sinks) -> dict:
 
 def run(directory: Path, manifest_path: Path, failures_path: Path, out: Path, params: Aggregate) -> int:
     """Make `out` of the captures below `directory`; returns the number of samples with a grid."""
-    manifest = read_manifest(manifest_path)
+    manifest = sample_tables.read(manifest_path, sample_tables.MANIFEST, "prepare")
     failed = failed_samples(failures_path, manifest)
     collected, shared = collect(directory, manifest, failed, params)
     write_bytes(out, store_of(collected, manifest, params, shared))

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import click
 import numpy as np
 
-from medattn import paths
+from medattn import paths, sample_tables
 from medattn.conditions import REGIONAL
 from medattn.errors import InputError
 from medattn.params import Params
@@ -21,12 +21,6 @@ from medattn.study.films import Films
 from medattn.study.schema import Study, read_study, settings
 from medattn.study.strategy_labels import labels, said, unknown_labels
 from medattn.tables import write_csv
-
-MANIFEST_COLUMNS = (
-    "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "image_path", "image_sha256",
-    "width", "height", "study_id", "subject_id", "view", "split", "finding", "zone", "baseline_question", "question", "answer",
-    "question_variant", "variant_index", "strategy", "strategies",
-)  # fmt: skip
 
 
 def run(params: Params, root: Path = Path(".")) -> str:
@@ -44,7 +38,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
     unreadable = report.unreadable if params.run.on_error == "record" else None
     rows, large = without_large_regions(rows, Films(study), unreadable)
     failing = said_of_unreadable(rows, unreadable or {})
-    write_csv(root / paths.MANIFEST, MANIFEST_COLUMNS, rows)
+    write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, rows)
     written = f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
     return written + alone + large + failing
 
@@ -209,7 +203,7 @@ class Donors:
 
 def manifest_row(question: dict[str, str], image: dict[str, str], condition: str, strength: str) -> dict[str, str]:
     """One sample. Without an image the columns still say which image the question belongs to; shown_image_id is empty."""
-    shared = {name: question[name] for name in MANIFEST_COLUMNS if name in question}
+    shared = {name: question[name] for name in sample_tables.MANIFEST if name in question}
     strategy = labels(question["strategy"])
     degree = f"-{strength.replace('-', 'm').replace('.', 'p')}" if strength else ""  # ids name files
     return shared | {

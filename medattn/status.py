@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from medattn import failures, paths
+from medattn import paths, sample_tables
 from medattn.errors import InputError
 from medattn.metrics import inputs
 from medattn.params import load as load_params
@@ -18,7 +18,8 @@ from medattn.study.schema import read_study
 
 SOME_FAILED = 4  # exit code
 SHOWN = 10  # reasons
-REMEDY = f"Mend what is named, then {failures.AGAIN} and `dvc repro`: units that are finished are reused."
+AGAIN = "run `dvc repro -f extract`"
+REMEDY = f"Mend what is named, then {AGAIN} and `dvc repro`: units that are finished are reused."
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,13 @@ class Status:
 def status(root: Path = Path(".")) -> Status:
     """The status of the run below `root`. Raises InputError where it holds no answers, or files that disagree."""
     study = read_study(root / load_params(root / paths.PARAMS).study)
-    samples = inputs.read_table(root / paths.MANIFEST, inputs.MANIFEST_COLUMNS, "prepare")
-    answers = inputs.read_answers(root / paths.ANSWERS, [sample["sample_id"] for sample in samples])
-    listed = failures.read(root / paths.FAILURES)
+    samples = sample_tables.read(root / paths.MANIFEST, sample_tables.MANIFEST, "prepare")
+    answers = inputs.read_answers(root / paths.ANSWERS, samples)
+    listed = sample_tables.read(root / paths.FAILURES, sample_tables.FAILURES, "extract")
     failed = {sample_id for sample_id, row in answers.items() if row["status"] == "failed"}
     if differing := sorted(failed ^ set(listed)):
         raise InputError(
-            f"sample {differing[0]!r} failed according to {paths.ANSWERS} or {paths.FAILURES}, not to both: {failures.AGAIN}"
+            f"sample {differing[0]!r} failed according to {paths.ANSWERS} or {paths.FAILURES}, not to both: {AGAIN}"
         )
     reasons = Counter(" ".join(row["reason"].split()) for row in listed.values())
     return Status(study.about.name, Counter(row["status"] for row in answers.values()), reasons)

@@ -8,10 +8,10 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from medattn import aggregate, captures, failures, paths
+from medattn import aggregate, captures, paths, sample_tables
 from medattn.captures import Capture
 from medattn.errors import InputError
-from medattn.metrics.inputs import MANIFEST_COLUMNS, read_store
+from medattn.metrics.inputs import read_store
 from medattn.params import Params
 from medattn.rounding import CAPTURE_DIGITS, round_significant
 from medattn.tables import write_csv
@@ -30,7 +30,7 @@ def manifest_rows() -> list[dict[str, str]]:
     for image in ("i1", "i2"):
         for index, finding in enumerate(FINDINGS if image == "i1" else FINDINGS[:2]):
             for variant, condition in ((0, "clean"), (1, "clean"), (0, "no_image")):
-                row = dict.fromkeys(MANIFEST_COLUMNS, "")
+                row = dict.fromkeys(sample_tables.MANIFEST, "")
                 row |= {
                     "sample_id": f"{image}-{index}-v{variant}-{condition}", "image_id": image, "finding": finding,
                     "shown_image_id": "" if condition == "no_image" else image, "condition": condition,
@@ -67,7 +67,7 @@ def inputs(tmp_path):
     rows = manifest_rows()
     manifest = tmp_path / "manifest.csv"
     with manifest.open("w", newline="") as file:
-        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
+        writer = csv.DictWriter(file, sample_tables.MANIFEST)
         writer.writeheader()
         writer.writerows(rows)
     directory = tmp_path / "captures"
@@ -82,7 +82,7 @@ def failed(directory, *rows):
     """failures.csv below `directory`, of these manifest rows."""
     path = directory / "failures.csv"
     listed = [{"sample_id": row["sample_id"], "image_id": row["image_id"], "condition": row["condition"]} for row in rows]
-    write_csv(path, failures.COLUMNS, [row | {"reason": "cannot be decoded"} for row in listed])
+    write_csv(path, sample_tables.FAILURES, [row | {"reason": "cannot be decoded"} for row in listed])
     return path
 
 
@@ -164,7 +164,7 @@ def test_the_sinks_that_are_zeroed_are_those_of_the_image_shown(settings, tmp_pa
     }
     manifest, directory = tmp_path / "manifest.csv", tmp_path / "captures"
     with manifest.open("w", newline="") as file:
-        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
+        writer = csv.DictWriter(file, sample_tables.MANIFEST)
         writer.writeheader()
         writer.writerows([*rows, changed])
     directory.mkdir()
@@ -181,7 +181,7 @@ def test_a_blank_image_tells_sinks_of_position_from_those_of_content(settings, t
     blank = rows[0] | {"sample_id": "i1-0-v0-blank", "condition": "blank"}
     manifest, directory = tmp_path / "manifest.csv", tmp_path / "captures"
     with manifest.open("w", newline="") as file:
-        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
+        writer = csv.DictWriter(file, sample_tables.MANIFEST)
         writer.writeheader()
         writer.writerows([*rows, blank])
     directory.mkdir()
@@ -287,19 +287,3 @@ def test_a_run_of_which_every_sample_failed_ends_with_the_first_reason(inputs, s
         InputError, match=r"lists every sample .*\(15\).*'i1-0-v0-clean': cannot be decoded: mend that, then run"
     ):
         aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
-
-
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        (None, "failures.csv not found: run `dvc repro extract` first"),
-        ("sample_id,reason\n", "columns are .*, expected sample_id, image_id, condition, reason"),
-        ("sample_id,image_id,condition,reason\na,i,clean,x\na,i,clean,x\n", "row 3: sample_id 'a' stands twice"),
-    ],
-)
-def test_a_list_of_failures_that_is_none_is_named(tmp_path, content, message):
-    path = tmp_path / "failures.csv"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(InputError, match=message):
-        failures.read(path)

@@ -14,10 +14,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from medattn import cli, params, paths, prepare
+from medattn import cli, params, paths, prepare, sample_tables
 from medattn.errors import InputError
-from medattn.metrics import inputs
-from medattn.prepare import MANIFEST_COLUMNS, run
+from medattn.prepare import run
 from medattn.study.check import digest
 from medattn.study.films import Films
 from medattn.study.schema import read_study
@@ -69,10 +68,11 @@ def test_rows_are_wordings_times_conditions_with_controls_clean_only(root):
 
 def test_columns_and_order_are_those_of_the_contract(root):
     rows = prepared(root)
-    assert tuple(rows[0]) == MANIFEST_COLUMNS == inputs.MANIFEST_COLUMNS
+    assert tuple(rows[0]) == sample_tables.MANIFEST
     ids = [row["sample_id"] for row in rows]
     assert ids == sorted(set(ids))
-    assert inputs.read_table(root / paths.MANIFEST, MANIFEST_COLUMNS, "prepare") == rows
+    read_back = sample_tables.read(root / paths.MANIFEST, sample_tables.MANIFEST, "prepare")
+    assert list(read_back.values()) == rows
 
 
 def test_a_sample_is_named_by_question_variant_and_condition_and_keeps_their_values(root):
@@ -233,7 +233,7 @@ def test_the_manifest_is_plain_csv(root):
     prepared(root)
     content = (root / paths.MANIFEST).read_bytes()
     assert b"\r" not in content and content.endswith(b"\n")
-    assert next(csv.reader(content.decode().splitlines())) == list(MANIFEST_COLUMNS)
+    assert next(csv.reader(content.decode().splitlines())) == list(sample_tables.MANIFEST)
 
 
 def test_layers_the_model_does_not_have_are_named_before_anything_is_written(root):

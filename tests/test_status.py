@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medattn import failures, paths
+from medattn import paths, sample_tables
 from medattn.errors import InputError
 from medattn.status import SHOWN, Status, status
 from medattn.tables import write_csv
@@ -73,7 +73,7 @@ def test_answers_and_failures_that_disagree_name_the_sample(tmp_path):
     root = failing_root(tmp_path, is_shown_i1)
     shutil.copy(ROOT / "params.yaml", root)
     assert status(root).failed == FAILED
-    write_csv(root / paths.FAILURES, failures.COLUMNS, [])
+    write_csv(root / paths.FAILURES, sample_tables.FAILURES, [])
     with pytest.raises(
         InputError, match=r"sample 'q1-v0-blank' failed according to .* not to both: run `dvc repro -f extract`"
     ):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from medattn import captures, failures
+from medattn import captures, sample_tables
 from medattn.errors import InputError
 from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
@@ -16,10 +16,6 @@ from medattn.extract.unit_cache import UnitCache
 from medattn.extract.units import Unit
 from medattn.tables import write_csv
 
-ANSWER_COLUMNS = (
-    "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
-    "forms_probability",
-)  # fmt: skip
 Row = dict[str, object]
 
 
@@ -44,9 +40,9 @@ def pack(
         runs.append(_sorted_run(part / f"answers-{bucket}.jsonl", answers))
     with ExitStack() as opened:
         rows = [map(json.loads, opened.enter_context(run.open(encoding="utf-8"))) for run in runs]
-        write_csv(part / "answers.csv", ANSWER_COLUMNS, heapq.merge(*rows, key=_by_id))
+        write_csv(part / "answers.csv", sample_tables.ANSWERS, heapq.merge(*rows, key=_by_id))
     failed.sort(key=_by_id)
-    write_csv(part / "failures.csv", failures.COLUMNS, failed)
+    write_csv(part / "failures.csv", sample_tables.FAILURES, failed)
     return failed
 
 
@@ -70,7 +66,7 @@ def _heads(
         head = cache.head(key)
         answers += head.shared["answers"]
         for sample_id, reason in head.shared["failed"].items():
-            answers.append(dict.fromkeys(ANSWER_COLUMNS) | {"sample_id": sample_id, "status": "failed"})
+            answers.append(dict.fromkeys(sample_tables.ANSWERS) | {"sample_id": sample_id, "status": "failed"})
             failed.append({"sample_id": sample_id, "image_id": unit.image_id, "condition": unit.condition, "reason": reason})
         yield head
 

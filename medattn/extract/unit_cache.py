@@ -26,12 +26,12 @@ SOURCES = (
     "__init__.py", "attention/__init__.py", "attention/gqa.py", "captures.py", "conditions.py", "errors.py",
     "extract/__init__.py", "extract/extractor.py", "extract/fill.py", "extract/interrupts.py", "extract/keys.py",
     "extract/pack.py", "extract/pictures.py", "extract/ranks.py", "extract/stage.py", "extract/unit_cache.py",
-    "extract/units.py", "failures.py", "measures/__init__.py", "measures/body.py", "measures/rotation.py",
-    "model/__init__.py", "model/allocator.py", "model/cache.py", "model/capture.py", "model/checks.py", "model/decode.py",
+    "extract/units.py", "measures/__init__.py", "measures/body.py", "measures/rotation.py", "model/__init__.py",
+    "model/allocator.py", "model/cache.py", "model/capture.py", "model/checks.py", "model/decode.py",
     "model/last_position.py", "model/load.py", "model/memory.py", "model/precision.py", "model/prompt.py",
     "model/vision.py", "model/vision_attention.py", "params.py", "paths.py", "private_files.py", "rounding.py",
-    "seeding.py", "study/__init__.py", "study/films.py", "study/image_files.py", "study/model_files.py", "study/schema.py",
-    "tables.py",
+    "sample_tables.py", "seeding.py", "study/__init__.py", "study/films.py", "study/image_files.py",
+    "study/model_files.py", "study/schema.py", "tables.py",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import click
 from tqdm import tqdm
 
 from medattn import params as parameters
-from medattn import paths
+from medattn import paths, sample_tables
 from medattn.disclosure import least_patients
 from medattn.metrics import (
     agreement,
@@ -41,22 +41,21 @@ Table = tuple[tuple[str, ...], list[Row]]  # columns, rows
 
 def run(params: Params, root: Path = Path(".")) -> str:
     """Compute and write every output of the stage below `root`; one line that says what was written."""
-    samples = inputs.read_table(root / paths.MANIFEST, inputs.MANIFEST_COLUMNS, "prepare")
-    answers = inputs.read_answers(root / paths.ANSWERS, [sample["sample_id"] for sample in samples])
+    by_id = sample_tables.read(root / paths.MANIFEST, sample_tables.MANIFEST, "prepare")
+    answers = inputs.read_answers(root / paths.ANSWERS, by_id)
     with_grid = [sample_id for sample_id, row in answers.items() if row["status"] == "ok"]
     settings = params.aggregate.profiles
     store = inputs.read_store(root / paths.GRIDS_STORE, settings, with_grid)
     study = read_study(root / params.study)
     protect(study, root)
     places = Places(Films(study))
-    by_image, by_id = defaultdict(list), {}
-    for sample in samples:
+    by_image = defaultdict(list)
+    for sample in by_id.values():
         by_image[sample["image_id"]].append(sample)
-        by_id[sample["sample_id"]] = sample
     place_of = references.place_of_rows(places, by_id)
 
     rows: list[Row] = []
-    with tqdm(total=2 * len(samples), desc="metrics", unit="sample") as bar:
+    with tqdm(total=2 * len(by_id), desc="metrics", unit="sample") as bar:
         for _, some in sorted(by_image.items()):
             rows += evaluate(some, answers, store, places)
             bar.update(len(some))

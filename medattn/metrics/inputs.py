@@ -1,31 +1,20 @@
 """What the metrics stage reads: manifest, answers and the grids store, checked against each other."""
 
-import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
 
+from medattn import sample_tables
 from medattn.errors import InputError
 from medattn.params import Profile
 from medattn.tables import Row
 
 METADATA = "medattn"  # the one metadata key of the grids store
 STATUSES = ("ok", "no_grid", "failed")
-
-MANIFEST_COLUMNS = (
-    "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "image_path",
-    "image_sha256", "width", "height", "study_id", "subject_id", "view", "split", "finding", "zone",
-    "baseline_question", "question", "answer", "question_variant", "variant_index", "strategy",
-    "strategies",
-)  # fmt: skip
-ANSWER_COLUMNS = (
-    "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
-    "forms_probability",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,30 +47,9 @@ def profile_of(variant: str, profiles: Mapping[str, object]) -> str:
     return variant if variant in profiles else variant.removesuffix("_with_sinks")
 
 
-def read_table(path: Path, columns: Sequence[str], stage: str) -> list[dict[str, str]]:
-    """Rows of a CSV as text, sorted by sample_id. Raises InputError that says which stage makes the file."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: run `dvc repro {stage}` first") from None
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
-    if missing:
-        raise InputError(f"{path}: column {missing[0]!r} is missing: run `dvc repro -f {stage}`")
-    seen: set[str] = set()
-    for number, row in enumerate(rows, start=2):
-        if row["sample_id"] in seen:
-            raise InputError(f"{path}, row {number}: sample_id {row['sample_id']!r} stands twice: run `dvc repro -f {stage}`")
-        seen.add(row["sample_id"])
-    if not rows:
-        raise InputError(f"{path} holds no row: run `dvc repro -f {stage}`")
-    return sorted(rows, key=lambda row: row["sample_id"])
-
-
-def read_answers(path: Path, sample_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+def read_answers(path: Path, sample_ids: Iterable[str]) -> dict[str, dict[str, str]]:
     """sample_id -> its row of answers.csv; exactly one for every sample of the manifest."""
-    answers = {row["sample_id"]: row for row in read_table(path, ANSWER_COLUMNS, "extract")}
+    answers = sample_tables.read(path, sample_tables.ANSWERS, "extract")
     differing = sorted(set(sample_ids) ^ set(answers))
     if differing:
         where = "has no answer" if differing[0] not in answers else "is not in the manifest"

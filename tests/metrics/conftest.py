@@ -12,8 +12,7 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save
 
-from medattn import paths
-from medattn.metrics.inputs import ANSWER_COLUMNS, MANIFEST_COLUMNS
+from medattn import paths, sample_tables
 from medattn.params import Params
 
 LAYERS, HEADS, KEY_VALUE_HEADS = 2, 4, 2
@@ -127,7 +126,7 @@ def make_answers(manifest: list[dict]) -> list[dict]:
             said = "No, it is not."
         leaning = 2.0 if said.startswith("Yes") else 0.0
         rows.append(
-            dict(zip(ANSWER_COLUMNS, [
+            dict(zip(sample_tables.ANSWERS, [
                 row["sample_id"], "ok" if row["condition"] == "clean" else "no_grid", said, "1 2 3 4 5", 5, 300,
                 f"{leaning} -4.0", "1.0 -4.0", 0.2 if said.startswith("Purple") else 0.9,
             ], strict=True))
@@ -194,8 +193,8 @@ def make_root(root: Path, images=tuple(IMAGES), sinks: str = "keep") -> Path:
     shutil.copy(paths.PUBLISHED, root / paths.PUBLISHED)
     make_study(root / "data")
     manifest = make_manifest(root / "data", images)
-    write(root / paths.MANIFEST, MANIFEST_COLUMNS, manifest)
-    write(root / paths.ANSWERS, ANSWER_COLUMNS, make_answers(manifest))
+    write(root / paths.MANIFEST, sample_tables.MANIFEST, manifest)
+    write(root / paths.ANSWERS, sample_tables.ANSWERS, make_answers(manifest))
     (root / paths.GRIDS_STORE).write_bytes(make_grids(manifest, sinks))
     return root
 

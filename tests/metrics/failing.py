@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from medattn import failures, paths
-from medattn.metrics.inputs import ANSWER_COLUMNS, MANIFEST_COLUMNS
+from medattn import paths, sample_tables
 from tests.metrics.conftest import make_answers, make_grids, make_manifest, make_root, write
 
 Fails = Callable[[dict], bool]
@@ -42,12 +41,12 @@ def fail(root: Path, rows: Sequence[dict], fails: Fails) -> None:
     with_grid = [row | {"condition": "clean"} for row in rows if row["shown_image_id"] and row not in failed]
     names = {row["sample_id"] for row in failed}
     answers = make_answers([row | {"condition": "clean"} if row["shown_image_id"] else row for row in rows])
-    nothing = dict.fromkeys(ANSWER_COLUMNS, "") | {"status": "failed"}
+    nothing = dict.fromkeys(sample_tables.ANSWERS, "") | {"status": "failed"}
     answers = [nothing | {"sample_id": row["sample_id"]} if row["sample_id"] in names else row for row in answers]
-    listed = [{name: row[name] for name in failures.COLUMNS[:-1]} | {"reason": REASON} for row in failed]
-    write(root / paths.MANIFEST, MANIFEST_COLUMNS, rows)
-    write(root / paths.ANSWERS, ANSWER_COLUMNS, answers)
-    write(root / paths.FAILURES, failures.COLUMNS, listed)
+    listed = [{name: row[name] for name in sample_tables.FAILURES[:-1]} | {"reason": REASON} for row in failed]
+    write(root / paths.MANIFEST, sample_tables.MANIFEST, rows)
+    write(root / paths.ANSWERS, sample_tables.ANSWERS, answers)
+    write(root / paths.FAILURES, sample_tables.FAILURES, listed)
     (root / paths.GRIDS_STORE).write_bytes(make_grids(with_grid))
     for image_id in {row["image_id"] for row in rows} - {row["shown_image_id"] for row in with_grid}:
         (root / f"data/images/{image_id}.png").write_bytes(b"damaged")

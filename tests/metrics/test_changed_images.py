@@ -8,9 +8,10 @@ from scipy.special import logsumexp
 
 from medattn.measures.body import cell_coverage
 from medattn.measures.rotation import comparable_pair, rotate_mask
-from medattn.metrics.inputs import ANSWER_COLUMNS, MANIFEST_COLUMNS, Store
+from medattn.metrics.inputs import Store
 from medattn.metrics.places import Places
 from medattn.metrics.rows import evaluate
+from medattn.sample_tables import ANSWERS, MANIFEST
 from medattn.study.films import Film, Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study
@@ -25,7 +26,7 @@ def films(tmp_path_factory) -> Films:
 
 def sample(condition: str, strength: str = "", wording: int = 0, **more: str) -> dict[str, str]:
     """A manifest row about the effusion of image i1."""
-    row = dict.fromkeys(MANIFEST_COLUMNS, "") | {
+    row = dict.fromkeys(MANIFEST, "") | {
         "sample_id": f"q1-v{wording}-{condition}{strength}", "question_id": "q1", "role": "study", "condition": condition,
         "strength": strength, "image_id": "i1", "shown_image_id": "" if condition == "no_image" else "i1", "subject_id": "p1",
         "view": "PA", "finding": "pleural effusion", "zone": "pleural effusion", "answer": "yes", "variant_index": str(wording),
@@ -35,7 +36,7 @@ def sample(condition: str, strength: str = "", wording: int = 0, **more: str) ->
 
 def said(text: str, yes: float, forms: float = 0.9, status: str = "ok") -> dict[str, str]:
     """A row of answers.csv whose margin is `yes` − logsumexp(0, −4)."""
-    cells = dict.fromkeys(ANSWER_COLUMNS, "")
+    cells = dict.fromkeys(ANSWERS, "")
     return cells | {
         "status": status, "answer_text": text, "yes_logits": str(yes), "no_logits": "0 -4", "forms_probability": str(forms),
     }  # fmt: skip

@@ -1,0 +1,47 @@
+"""The tables of one row a sample that one stage writes and later ones read: manifest.csv, answers.csv, failures.csv.
+
+failures.csv lists the samples of the manifest that could not be computed, each with the reason: a header only where
+nothing failed. Such a sample has a row of answers.csv that holds its status alone, and no capture.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from medattn.errors import InputError
+
+MANIFEST = (
+    "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "image_path", "image_sha256",
+    "width", "height", "study_id", "subject_id", "view", "split", "finding", "zone", "baseline_question", "question", "answer",
+    "question_variant", "variant_index", "strategy", "strategies",
+)  # fmt: skip
+ANSWERS = (
+    "sample_id", "status", "answer_text", "answer_ids", "answer_tokens", "prompt_tokens", "yes_logits", "no_logits",
+    "forms_probability",
+)  # fmt: skip
+FAILURES = ("sample_id", "image_id", "condition", "reason")
+
+
+def read(path: Path, columns: Sequence[str], stage: str) -> dict[str, dict[str, str]]:
+    """sample_id -> its row, as text, in order of sample_id.
+
+    Raises InputError, which says which stage makes the file, for one that is absent, has other columns, names a sample
+    twice, or is no list of failures and yet empty.
+    """
+    again = f"run `dvc repro -f {stage}`"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            names, rows = reader.fieldnames, list(reader)
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: run `dvc repro {stage}` first") from None
+    if tuple(names or ()) != tuple(columns):
+        raise InputError(f"{path}: columns are {names}, expected {', '.join(columns)}: {again}")
+    found: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(rows, start=2):
+        if row["sample_id"] in found:
+            raise InputError(f"{path}, row {number}: sample_id {row['sample_id']!r} stands twice: {again}")
+        found[row["sample_id"]] = row
+    if not found and columns != FAILURES:
+        raise InputError(f"{path} holds no row: {again}")
+    return dict(sorted(found.items()))
