@@ -81,7 +81,7 @@ def medgemma_shape(device: torch.device) -> Loaded:
 
 
 SHAPES = {
-    "phantom": Shape(phantom_shape, "float32", images=16, usual_wordings=6),
+    "phantom": Shape(phantom_shape, "float32", images=32, usual_wordings=6),
     "medgemma-4b": Shape(medgemma_shape, "bfloat16", images=1, usual_wordings=2),
 }
 
@@ -236,7 +236,7 @@ def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[in
 @click.option(
     "--shape", "name", type=click.Choice(list(SHAPES)), default="phantom", show_default=True, help="Model to measure."
 )
-@click.option("--images", type=click.IntRange(min=1), help="Images, six wordings each.  [default: 16; medgemma-4b: 1]")
+@click.option("--images", type=click.IntRange(min=1), help="Images, six wordings each.  [default: 32; medgemma-4b: 1]")
 @click.option(
     "--new-tokens", type=click.IntRange(min=1), default=NEW_TOKENS, show_default=True, help="Longest answer, in tokens."
 )

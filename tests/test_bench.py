@@ -101,5 +101,5 @@ def test_both_ways_share_one_set_of_weights_and_the_usual_way_goes_first(monkeyp
 
 def test_the_bench_knows_both_shapes():
     assert {name: (shape.dtype, shape.images) for name, shape in bench.SHAPES.items()} == {
-        "phantom": ("float32", 16), "medgemma-4b": ("bfloat16", 1),
+        "phantom": ("float32", 32), "medgemma-4b": ("bfloat16", 1),
     }  # fmt: skip

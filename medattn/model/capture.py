@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -47,8 +48,8 @@ def last_row_weights(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor 
     batch, heads, _, dim = query.shape
     groups = key.shape[1]
     dtype = torch.float64 if query.dtype == torch.float64 else torch.float32
-    last = query[:, :, -1].view(batch, groups, heads // groups, dim)
-    scores = (last.to(dtype) @ key.to(dtype).transpose(2, 3)).view(batch, heads, -1) * scaling
+    last = query[:, :, -1].to(dtype).mul(scaling).view(batch, groups, heads // groups, dim)
+    scores = (last @ key.to(dtype).transpose(2, 3)).view(batch, heads, -1)
     if mask is not None:
         row = mask[:, :, -1, : scores.shape[-1]]
         scores = scores.masked_fill(~row, -torch.inf) if row.dtype == torch.bool else scores + row.to(dtype)
@@ -65,6 +66,18 @@ def last_row_output(weights: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     return (grouped @ value.to(weights.dtype)).view(batch, 1, heads, -1).to(value.dtype)
 
 
+def single_query(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scaling: float
+) -> torch.Tensor:
+    """SDPA of one query position, [batch, 1, head, dim], without a copy of key and value for every head.
+
+    The heads that share a key/value head go as so many queries. Shapes as in `last_row_weights`.
+    """
+    batch, heads, _, dim = query.shape
+    folded = query.reshape(batch, key.shape[1], -1, dim)
+    return scaled_dot_product_attention(folded, key, value, mask, scale=scaling).reshape(batch, 1, heads, dim)
+
+
 def _attention(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -77,12 +90,13 @@ def _attention(
     recorder = _active.get()
     wanted = recorder is not None and recorder.enabled
     single = query.shape[2] == 1
-    if wanted or single:
+    if recorder is not None and wanted:
         weights = last_row_weights(query, key, attention_mask, scaling)
-        if recorder is not None and wanted:
-            recorder.row.append(weights)
+        recorder.row.append(weights)
         if single:  # the row is all there is: its weights give the output, too
             return last_row_output(weights, value), None
+    if single:
+        return single_query(query, key, value, attention_mask, scaling), None
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
 
 

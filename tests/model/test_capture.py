@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from medattn.model.capture import use_capture
+from medattn.model.capture import single_query, use_capture
 from medattn.model.decode import decode, shared_prefix
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
@@ -136,3 +137,15 @@ def test_a_prompt_beyond_the_window_is_refused(double, film):
     _, prompts = prompts_for(double, "question_first")
     with pytest.raises(Exception, match="window of 1024"):
         decode(double, prompts, image_features(double, [film]), 900, 3)
+
+
+def test_a_single_query_gets_what_repeated_keys_and_values_give_it():
+    random = np.random.default_rng(3)
+    query, key, value = (random.normal(size=(3, heads, size, 16)) for heads, size in ((8, 1), (4, 9), (4, 9)))
+    seen = random.random((3, 1, 1, 9)) < 0.7
+    seen[..., -1] = True
+    given = [torch.from_numpy(array) for array in (query, key, value, np.where(seen, 0.0, -np.inf))]
+    scores = np.where(seen, query @ key.repeat(2, axis=1).swapaxes(2, 3) * 0.3, -np.inf)
+    weights = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+    expected = (weights @ value.repeat(2, axis=1)).swapaxes(1, 2)
+    assert np.abs(single_query(*given, scaling=0.3).numpy() - expected).max() < 1e-12
