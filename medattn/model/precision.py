@@ -19,6 +19,9 @@ from medattn.errors import InputError
 class FullPrecisionRMSNorm(nn.Module):
     """x / √(mean x² + eps) · (1 + weight), all in x's dtype."""
 
+    factor: torch.Tensor  # 1 + weight
+    epsilon: torch.Tensor
+
     def __init__(self, norm: Gemma3RMSNorm) -> None:
         super().__init__()
         self.eps, self.weight = norm.eps, norm.weight
