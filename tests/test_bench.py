@@ -12,7 +12,7 @@ import torch
 from medattn import bench
 from tests.import_closure import ROOT
 
-LEAST_RATIO = 6  # 8.4 and 17 were measured on two idle cores
+LEAST_RATIO = 6  # 12 and 22 were measured on two idle cores
 TRIES = 3  # another process may take a core for a moment; a slow product is slow three times
 
 
