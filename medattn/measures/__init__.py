@@ -1,1 +1,0 @@
-"""Measures on attention grids, answers and patients: pure functions on arrays."""

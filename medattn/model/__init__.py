@@ -1,1 +1,0 @@
-"""The only place that knows Gemma 3: load, prompt, capture, decode, and the phantom model."""

@@ -1,1 +1,0 @@
-"""MIMIC-CXR: its files, question sets and regions, and how they become a study directory."""
