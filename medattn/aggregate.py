@@ -10,16 +10,17 @@ import numpy as np
 from safetensors.numpy import save
 from tqdm import tqdm
 
-from medattn import captures, paths, sample_tables
+from medattn import captures
 from medattn.attention.gating import TermFinder
 from medattn.attention.grids import Made, combine, resolve_layers, to_grid, to_group_grids
 from medattn.attention.sinks import Sinks, find_sinks
+from medattn.base import paths, sample_tables
+from medattn.base.errors import InputError
+from medattn.base.params import Aggregate, Profile
+from medattn.base.params import load as load_params
+from medattn.base.rounding import DIGITS, round_number, round_significant
+from medattn.base.tables import write_bytes
 from medattn.captures import Capture
-from medattn.errors import InputError
-from medattn.params import Aggregate, Profile
-from medattn.params import load as load_params
-from medattn.rounding import DIGITS, round_number, round_significant
-from medattn.tables import write_bytes
 
 METADATA = "medattn"
 AGAIN = "run `dvc repro -f extract`"

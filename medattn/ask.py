@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from medattn import paths
-from medattn.errors import InputError
-from medattn.params import Params
-from medattn.params import load as load_params
-from medattn.tables import write_bytes
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.params import Params
+from medattn.base.params import load as load_params
+from medattn.base.tables import write_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image

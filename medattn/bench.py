@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from medattn.base.tables import Row, write_bytes
 from medattn.extract.units import SAMPLES_AT_ONCE
 from medattn.model import medgemma, phantom
 from medattn.model.allocator import give_back_freed_memory
@@ -32,7 +33,6 @@ from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
 from medattn.study.phantom import make_case
 from medattn.study.wordings import BASELINE_TEMPLATES, wordings
-from medattn.tables import Row, write_bytes
 
 NEW_TOKENS = 20  # unless --new-tokens says otherwise
 ROWS = 5

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 TOTALS = ("bos", "image", "question", "other_prompt", "generated")
 METADATA = "medattn"  # one key holding sorted JSON: safetensors writes several keys in random order

@@ -9,11 +9,11 @@ from importlib import import_module
 
 import click
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 # name -> (module, attribute, one line of help). The order is that of the flow.
 COMMANDS = {
-    "params": ("medattn.params", "command", "Check params.yaml."),
+    "params": ("medattn.base.params", "command", "Check params.yaml."),
     "study": ("medattn.study.commands", "command", "Make and check study directories; train the phantom model."),
     "prepare": ("medattn.prepare", "command", "Stage 1: study -> results/manifest.csv."),
     "extract": ("medattn.extract.stage", "command", "Stage 2: manifest -> captures and answers (loads the model)."),

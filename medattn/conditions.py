@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage, special
 
+from medattn.base.seeding import generator
 from medattn.measures.rotation import rotate_image
-from medattn.seeding import generator
 from medattn.study.films import Film
 
 CELLS = 16

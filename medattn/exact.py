@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
+from medattn.base.paths import check_root
 from medattn.extract.unit_cache import SWITCH
-from medattn.paths import check_root
 from medattn.verify.lock import LOCK as LOCK_NAME
 from medattn.verify.lock import Entry, hash_file, outputs, read_lock
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from medattn import paths
-from medattn.errors import InputError
+from medattn.base import paths
+from medattn.base.errors import InputError
 
 COLUMNS = ("strategy", "n", "accuracy", "95 % interval", "flips", "95 % interval", "JS to baseline")
 

@@ -9,18 +9,18 @@ from pathlib import Path, PurePosixPath
 import click
 import numpy as np
 
-from medattn import paths, sample_tables
+from medattn.base import paths, sample_tables
+from medattn.base.errors import InputError
+from medattn.base.params import Params
+from medattn.base.params import load as load_params
+from medattn.base.seeding import choose
+from medattn.base.tables import write_csv
 from medattn.conditions import REGIONAL
-from medattn.errors import InputError
-from medattn.params import Params
-from medattn.params import load as load_params
 from medattn.private_files import protect
-from medattn.seeding import choose
 from medattn.study.check import check
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study, settings
 from medattn.study.strategy_labels import labels, said, unknown_labels
-from medattn.tables import write_csv
 
 
 def run(params: Params, root: Path = Path(".")) -> str:

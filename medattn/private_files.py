@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.schema import Study
 
 OWNER_ONLY = 0o077  # umask: files 0600, directories 0700

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from medattn import paths, sample_tables
-from medattn.errors import InputError
+from medattn.base import paths, sample_tables
+from medattn.base.errors import InputError
+from medattn.base.params import load as load_params
 from medattn.metrics import inputs
-from medattn.params import load as load_params
 from medattn.study.schema import read_study
 
 SOME_FAILED = 4  # exit code

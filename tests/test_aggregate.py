@@ -8,13 +8,14 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from medattn import aggregate, captures, paths, sample_tables
+from medattn import aggregate, captures
+from medattn.base import paths, sample_tables
+from medattn.base.errors import InputError
+from medattn.base.params import Params
+from medattn.base.rounding import CAPTURE_DIGITS, round_significant
+from medattn.base.tables import write_csv
 from medattn.captures import Capture
-from medattn.errors import InputError
 from medattn.metrics.inputs import read_store
-from medattn.params import Params
-from medattn.rounding import CAPTURE_DIGITS, round_significant
-from medattn.tables import write_csv
 from tests.import_closure import ROOT
 
 SHARED = {

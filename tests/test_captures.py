@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from medattn import captures
+from medattn.base.errors import InputError
 from medattn.captures import Capture
-from medattn.errors import InputError
 
 SHARED = {"layers": 2, "heads": 4, "key_value_heads": 2, "image_tokens": 256}
 

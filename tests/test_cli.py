@@ -8,9 +8,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from medattn import params
+from medattn.base import params
+from medattn.base.errors import InputError
 from medattn.cli import COMMANDS, group
-from medattn.errors import InputError
 from tests.import_closure import ROOT
 
 

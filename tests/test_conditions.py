@@ -7,7 +7,7 @@ from scipy import ndimage
 from scipy.stats import norm
 
 from medattn import conditions
-from medattn.seeding import generator
+from medattn.base.seeding import generator
 from medattn.study.films import Film
 
 

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import yaml
 
-from medattn import disclosure, metrics, paths
+from medattn import disclosure, metrics
+from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.disclosure import LEAST, WITHHELD, Cell, Level, Population, levels, merged_bins, nice_step, steady_edges
-from medattn.errors import InputError
 from medattn.metrics import cells, groups, protected
 from medattn.private_files import protect
 from tests.metrics import conftest as tiny

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from medattn.base.params import load as load_params
 from medattn.doctor import compute, examine, software, storage, study, system, verdict
 from medattn.doctor.line import Line, shown, size
 from medattn.locks import Difference
-from medattn.params import load as load_params
 from medattn.prepare import manifest_rows
 from medattn.provenance.gpu import Card, cards
 from medattn.provenance.processor import Processor

@@ -4,7 +4,7 @@ from hashlib import md5
 
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.exact import closest, compare, differing_files, file_hashes, recorded
 from medattn.verify.lock import Entry
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from medattn import headline, paths
+from medattn import headline
+from medattn.base import paths
 from medattn.metrics import run
 from tests.metrics.conftest import make_params
 from tests.metrics.failing import failing_root

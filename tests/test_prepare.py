@@ -14,8 +14,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from medattn import cli, params, paths, prepare, sample_tables
-from medattn.errors import InputError
+from medattn import cli, prepare
+from medattn.base import params, paths, sample_tables
+from medattn.base.errors import InputError
 from medattn.prepare import run
 from medattn.study.check import digest
 from medattn.study.films import Films

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from medattn import cli, paths
+from medattn import cli
+from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.cli import COMMANDS
-from medattn.errors import InputError
 from medattn.extract.unit_cache import UnitCache, directory_of
 from medattn.provenance import PROVENANCE, read, recorded
 from medattn.provenance.code import code, of_run

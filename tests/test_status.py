@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medattn import paths, sample_tables
-from medattn.errors import InputError
+from medattn.base import paths, sample_tables
+from medattn.base.errors import InputError
+from medattn.base.tables import write_csv
 from medattn.status import SHOWN, Status, status
-from medattn.tables import write_csv
 from tests.import_closure import ROOT
 from tests.metrics.failing import REASON, failing_root
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from medattn import paths
+from medattn.base import paths
+from medattn.base.params import load as load_params
+from medattn.base.tables import write_bytes
 from medattn.describe.citation import read_citation
 from medattn.describe.crate import make_crate
 from medattn.describe.pipeline import read_pipeline
-from medattn.params import load as load_params
 from medattn.study.schema import read_study
-from medattn.tables import write_bytes
 
 CRATE = Path("ro-crate-metadata.json")
 

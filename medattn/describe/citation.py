@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 CITATION = Path("CITATION.cff")
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from medattn import paths
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.params import Params
 from medattn.describe.citation import CITATION, Citation
 from medattn.describe.outputs import digest, files_of, media_type
 from medattn.describe.pipeline import PIPELINE, STUDY, Stage
 from medattn.disclosure import least_patients
-from medattn.errors import InputError
 from medattn.locks import LOCKS, every_pin
-from medattn.params import Params
 from medattn.study.schema import ModelChoice, Study, settings, sha256_of_lines
 
 SHA256 = "http://schema.org/sha256"  # a term that RO-Crate 1.1 does not have yet

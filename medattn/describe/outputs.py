@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.schema import files_below, sha256_of, sha256_of_lines
 
 # Not the system's table of types, which differs between machines.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import yaml
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 PIPELINE = Path("dvc.yaml")
 STUDY = "${study}"  # how dvc.yaml names the study directory

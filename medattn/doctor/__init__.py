@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from medattn.base.errors import InputError
 from medattn.doctor.line import Line, missing, shown
-from medattn.errors import InputError
 
 if TYPE_CHECKING:
     from medattn.doctor.study import Asked

@@ -11,8 +11,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from medattn.base.errors import InputError
 from medattn.doctor.line import Line, missing, note, ok
-from medattn.errors import InputError
 from medattn.locks import Difference
 from medattn.provenance.code import code
 

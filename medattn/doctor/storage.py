@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from medattn.base.params import Params
+from medattn.base.paths import RUN
 from medattn.doctor.line import Line, missing, note, ok, size
 from medattn.extract.unit_cache import SWITCH, directory_of
-from medattn.params import Params
-from medattn.paths import RUN
 from medattn.prepare import limited
 from medattn.study.model_files import CONFIG
 from medattn.study.schema import Study

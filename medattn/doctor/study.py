@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from medattn.base.errors import InputError
+from medattn.base.params import Params
+from medattn.base.params import load as load_params
 from medattn.doctor.line import Line, missing, note, ok, size
-from medattn.errors import InputError
-from medattn.params import Params
-from medattn.params import load as load_params
 from medattn.prepare import check_pin
 from medattn.study.image_files import BadFile, open_image
 from medattn.study.model_files import local_directory

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from medattn import paths
-from medattn.errors import InputError
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.params import Params
+from medattn.base.params import load as load_params
 from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
 from medattn.extract.unit_cache import PART, SWITCH, directory_of, is_on
 from medattn.extract.units import batches, by_bucket, read_units
-from medattn.params import Params
-from medattn.params import load as load_params
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study
 

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from medattn.base.errors import InputError
+from medattn.base.params import Params
+from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.captures import Capture
-from medattn.errors import InputError
 from medattn.extract.pictures import Square, picture
 from medattn.extract.units import Unit
 from medattn.model.checks import agrees_with_eager, cross_attention
@@ -17,8 +19,6 @@ from medattn.model.load import Loaded, load
 from medattn.model.memory import Room, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings
 from medattn.model.vision import square_features
-from medattn.params import Params
-from medattn.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.study.films import Films
 from medattn.study.schema import Study, settings
 

@@ -9,7 +9,7 @@ import click
 from tqdm import tqdm
 
 from medattn import captures
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.extract.extractor import Extractor, Result, answer_row, capture_of
 from medattn.extract.keys import Keys
 from medattn.extract.pictures import Maker, ahead

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from medattn import captures, sample_tables
-from medattn.errors import InputError
+from medattn import captures
+from medattn.base import sample_tables
+from medattn.base.errors import InputError
+from medattn.base.tables import write_csv
 from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
 from medattn.extract.unit_cache import UnitCache
 from medattn.extract.units import Unit
-from medattn.tables import write_csv
 
 Row = dict[str, object]
 

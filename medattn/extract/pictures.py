@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from medattn.base.errors import InputError
 from medattn.conditions import shown, square
-from medattn.errors import InputError
 from medattn.extract.interrupts import deaf_to_interrupts
 from medattn.extract.units import Unit
 from medattn.study.films import Films

@@ -17,7 +17,7 @@ from typing import TypeVar
 import torch
 from torch import distributed
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.extract.interrupts import deaf_to_interrupts
 
 CONNECT = timedelta(minutes=10)  # within which the first process must be there

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 
+from medattn.base.errors import InputError
 from medattn.captures import bucket_of
 from medattn.conditions import REGIONAL
-from medattn.errors import InputError
 
 SAMPLES_AT_ONCE = 48  # samples in one batch: a step costs little more for all of them than for one
 

@@ -11,20 +11,20 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from medattn import paths
+from medattn.base import paths
+from medattn.base.params import Params
+from medattn.base.params import load as load_params
+from medattn.base.tables import fresh_directory, write_bytes
 from medattn.disclosure import least_patients
 from medattn.figures import examples, films, gallery, style
 from medattn.figures.catalogue import CHARTS, EXAMPLE_ALT, EXAMPLE_CAPTION, EXAMPLE_TITLE, Chart
 from medattn.figures.inputs import Results, read_results
-from medattn.params import Params
-from medattn.params import load as load_params
 from medattn.private_files import protect
 from medattn.report import contents, latex, page
 from medattn.report import gallery as gallery_page
 from medattn.report.layouts import LAYOUTS
 from medattn.study.films import Films
 from medattn.study.schema import read_study, settings
-from medattn.tables import fresh_directory, write_bytes
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
 REPORT_DPI, DENSITY = 220, 2  # pictures inside the report: sharp on any screen, and small

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from medattn.base.params import Examples
 from medattn.figures.inputs import PREFIX
-from medattn.params import Examples
 
 ADMITS = {
     "any": lambda rows: rows,

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 
-from medattn import paths
+from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.disclosure import WITHHELD
-from medattn.errors import InputError
 
 PROFILE = "decision"  # the profile whose grids and metrics are drawn
 PREFIX = f"{PROFILE}_"

@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from medattn import params as parameters
-from medattn import paths, sample_tables
+from medattn.base import params as parameters
+from medattn.base import paths, sample_tables
+from medattn.base.params import Params
+from medattn.base.tables import Row, fresh_directory, write_csv
 from medattn.disclosure import least_patients
 from medattn.metrics import (
     agreement,
@@ -30,11 +32,9 @@ from medattn.metrics.inputs import Store
 from medattn.metrics.places import Places
 from medattn.metrics.references import PlaceOf
 from medattn.metrics.rows import columns, evaluate
-from medattn.params import Params
 from medattn.private_files import protect
 from medattn.study.films import Films
 from medattn.study.schema import Study, read_study
-from medattn.tables import Row, fresh_directory, write_csv
 
 Table = tuple[tuple[str, ...], list[Row]]  # columns, rows
 

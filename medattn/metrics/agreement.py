@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.base.params import Metrics
+from medattn.base.tables import Row
 from medattn.measures import consistency, contrasts
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
 from medattn.metrics.samples import PROFILE, study_rows
-from medattn.params import Metrics
-from medattn.tables import Row
 
 CONSISTENCY = (
     "grouping", "condition", "strength", "n", "patients", "mean_wordings", "consistency", "consistency_low", "consistency_high",

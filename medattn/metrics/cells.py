@@ -7,11 +7,11 @@ image stands for the clean samples of its question or image, so that groups comp
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from medattn.base.tables import Row
 from medattn.disclosure import Cell, Population
 from medattn.metrics.grid_metrics import REGION, column
 from medattn.metrics.samples import PROFILE
 from medattn.metrics.summaries import MAIN, SETTINGS
-from medattn.tables import Row
 
 Holds = Callable[[Row], bool] | str | None  # which rows have the value: a test, a column that is not empty, or all
 Spec = Sequence[tuple[tuple[str, ...], Holds]]

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.base.params import Metrics
+from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, average, patients, present
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, PROFILE, study_rows
 from medattn.metrics.strategies import adjust
-from medattn.params import Metrics
-from medattn.tables import Row
 
 FAMILY = (
     "image_mass", "entropy_normalised", "focus", "sparseness", "inside_body_enrichment", "border_fraction",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from medattn.base.params import Profile
+from medattn.base.rounding import round_number
+from medattn.base.tables import Row, fresh_directory, write_bytes
 from medattn.metrics.inputs import Store
 from medattn.metrics.references import PlaceOf
-from medattn.params import Profile
-from medattn.rounding import round_number
-from medattn.tables import Row, fresh_directory, write_bytes
 
 
 def json_bytes(value: object) -> bytes:

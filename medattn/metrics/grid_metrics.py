@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from medattn.base.rounding import round_number
+from medattn.base.tables import Row
 from medattn.measures import consistency, localisation, spatial
 from medattn.measures.rotation import comparable_pair
 from medattn.metrics.places import Place, Region
-from medattn.rounding import round_number
-from medattn.tables import Row
 
 NOTES = ("gate_count", "gated", "image_mass")  # what aggregate noted about the grid
 SPATIAL = (

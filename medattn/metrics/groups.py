@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.base.rounding import round_number
+from medattn.base.tables import Row
 from medattn.disclosure import divergence_edges, merged_bins
 from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import average, mean_of
 from medattn.metrics.samples import PROFILE, OtherFindings, study_rows
-from medattn.rounding import round_number
-from medattn.tables import Row
 
 QUESTION_COLUMNS = (
     "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.base.params import Metrics
+from medattn.base.seeding import generator
+from medattn.base.tables import Row
 from medattn.measures import consistency, contrasts
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.inputs import Store
@@ -13,9 +16,6 @@ from medattn.metrics.intervals import Intervals, average, by_patient, present
 from medattn.metrics.references import MAPS, REFERENCES
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL
 from medattn.metrics.strategies import adjust
-from medattn.params import Metrics
-from medattn.seeding import generator
-from medattn.tables import Row
 
 COLUMNS = (
     "hypothesis", "claim", "statistic", "effect", "low", "high", "minimum_effect", "patients", "p", "p_adjusted", "verdict",

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from medattn import sample_tables
-from medattn.errors import InputError
-from medattn.params import Profile
-from medattn.tables import Row
+from medattn.base import sample_tables
+from medattn.base.errors import InputError
+from medattn.base.params import Profile
+from medattn.base.tables import Row
 
 METADATA = "medattn"  # the one metadata key of the grids store
 STATUSES = ("ok", "no_grid", "failed")

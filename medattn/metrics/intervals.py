@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medattn.base.params import Metrics
+from medattn.base.seeding import generator
+from medattn.base.tables import Row
 from medattn.measures import contrasts, statistics
-from medattn.params import Metrics
-from medattn.seeding import generator
-from medattn.tables import Row
 
 TOO_FEW = "no interval"  # patients too few or too alike
 LEAST_FOR_RANKS = 10  # below this many patients a BCa interval of a rank measure depends on single patients

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medattn.base.tables import Row
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
 from medattn.study.films import Films
-from medattn.tables import Row
 
 
 @dataclass(frozen=True)

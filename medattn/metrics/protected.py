@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medattn import disclosure
+from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.metrics.cells import (
     BY_FINDING,
@@ -30,7 +31,6 @@ from medattn.metrics.references import MAPS, PlaceOf, headed
 from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows, study_rows
 from medattn.metrics.sink_tables import SINK_IMAGES, compared
 from medattn.metrics.summaries import MAIN
-from medattn.tables import Row
 
 
 @dataclass(frozen=True)

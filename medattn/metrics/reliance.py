@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from medattn.base.params import Metrics
+from medattn.base.tables import Row
 from medattn.metrics.groups import by_question
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
 from medattn.metrics.samples import per_finding
-from medattn.params import Metrics
-from medattn.tables import Row
 
 RELIANCE = (
     "question_id", "image_id", "subject_id", "finding", "ground_truth", "wordings", "consistency", "reliance_no_image",

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from medattn.base.params import Metrics
+from medattn.base.tables import Row
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of, present
 from medattn.metrics.samples import PROFILE, answered, mean_margin, share, study_rows
-from medattn.params import Metrics
-from medattn.tables import Row
 
 # Table order; strengths in numerical order.
 ORDER = (

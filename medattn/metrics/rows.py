@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
+from medattn.base.rounding import round_number
+from medattn.base.tables import Row
 from medattn.measures import answers as measure
 from medattn.measures import consistency
 from medattn.metrics import grid_metrics
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store, profile_of
 from medattn.metrics.places import Place, Places
-from medattn.rounding import round_number
-from medattn.tables import Row
 
 IDENTITY = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "study_id", "subject_id",

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from medattn.base.tables import Row
 from medattn.metrics.intervals import mean_of
-from medattn.tables import Row
 
 PROFILE = "decision"  # what the statistics use
 LEVEL = 0.05  # of every test

@@ -17,7 +17,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.model.vision_attention import vision_attention
 
 NAME = "medattn_last_row"

@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.model.cache import buffered_cache
 from medattn.model.capture import Recorder, recording
 from medattn.model.load import Loaded

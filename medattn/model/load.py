@@ -16,12 +16,12 @@ from transformers import (
     SiglipVisionConfig,
 )
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
+from medattn.base.seeding import generator
 from medattn.model.allocator import keep_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.last_position import use_last_position
 from medattn.model.precision import use_full_precision
-from medattn.seeding import generator
 from medattn.study.model_files import local_directory
 
 IMAGE_TOKENS = 256

@@ -17,8 +17,8 @@ from transformers.initialization import no_init_weights
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
+from medattn.base.seeding import digest_of
 from medattn.model.phantom import CHAT_TEMPLATE
-from medattn.seeding import digest_of
 
 LAYERS, VISION_LAYERS = 34, 27
 IMAGE_SIZE = 896

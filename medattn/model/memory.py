@@ -3,7 +3,7 @@
 import click
 import torch
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.model.load import Loaded
 
 

@@ -24,9 +24,9 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import Gemma3ForConditionalGeneration, Gemma3Processor, GemmaTokenizer
 
+from medattn.base.seeding import generator
 from medattn.measures.body import cell_coverage
 from medattn.model import phantom
-from medattn.seeding import generator
 from medattn.study.anatomy import FINDINGS
 from medattn.study.phantom import EXPOSURE, make_case, thumbnail
 from medattn.study.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill

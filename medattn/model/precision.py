@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm, Gemma3RotaryEmbedding
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 
 class FullPrecisionRMSNorm(nn.Module):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import Gemma3Processor, PreTrainedTokenizerBase

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from medattn.base.errors import InputError
 from medattn.conditions import square
-from medattn.errors import InputError
 from medattn.model.load import Loaded
 
 GREYS = 256

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import click
 
-from medattn import paths
-from medattn.errors import InputError
-from medattn.params import load as load_params
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.params import load as load_params
+from medattn.base.tables import write_bytes
 from medattn.private_files import OWNER_ONLY
 from medattn.provenance.code import of_stage
 from medattn.provenance.extraction import Extraction
 from medattn.study.schema import read_study
-from medattn.tables import write_bytes
 
 PROVENANCE = paths.RUN / "provenance.json"
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from medattn.errors import InputError
-from medattn.release.git_files import git, names
+from medattn.base.errors import InputError
+from medattn.base.git import git, names
 from medattn.study.schema import sha256_of, sha256_of_lines
 
 CODE = ("medattn", "requirements", "pyproject.toml", "dvc.yaml")

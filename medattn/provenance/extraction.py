@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from medattn import paths
-from medattn.errors import InputError
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.params import Params
+from medattn.base.params import load as load_params
 from medattn.extract.unit_cache import directory_of, is_on
-from medattn.params import Params
-from medattn.params import load as load_params
 from medattn.provenance import code
 from medattn.provenance.environment import environment
 from medattn.study.schema import ModelChoice, Study, read_study, settings, sha256_of, sha256_of_lines

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import yaml
 
-from medattn import disclosure, paths
+from medattn import disclosure
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.git import contents, last_commit
 from medattn.describe import CRATE
 from medattn.describe.citation import CITATION
-from medattn.errors import InputError
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import TABLES
 from medattn.locks import LOCKS
 from medattn.release.content import kind
-from medattn.release.git_files import contents, last_commit
 from medattn.release.scan import ROW_LEVEL
 from medattn.report.layouts import LAYOUTS
 

@@ -22,17 +22,18 @@ from typing import NamedTuple
 import click
 import yaml
 
-from medattn import disclosure, paths
+from medattn import disclosure
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.params import load as load_params
+from medattn.base.tables import write_bytes
 from medattn.describe import CRATE
-from medattn.errors import InputError
-from medattn.params import load as load_params
 from medattn.provenance.code import code
 from medattn.provenance.environment import environment
 from medattn.release import members, scan
 from medattn.release.content import line_of, look
 from medattn.release.scan import Restricted, restricted_of
 from medattn.study.schema import Study, read_study, settings
-from medattn.tables import write_bytes
 
 FORMAT = 1
 SUFFIX = ".tar.gz"

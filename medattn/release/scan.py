@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medattn import paths
-from medattn.errors import InputError
+from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.study.schema import Study
 
 SHORTEST = 6  # letters and digits: anything shorter cannot be told from a number or a word

@@ -8,9 +8,9 @@ import io
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
+from medattn.base.git import contents, git, index, names
 from medattn.release.content import kind
-from medattn.release.git_files import contents, git, index, names
 from medattn.release.scan import ROW_LEVEL, of_mimic_form
 
 FOLDERS = ("results", "studies", "data", ".dvc/cache", ".dvc/tmp")
@@ -80,7 +80,7 @@ def by_content(path: str, content: bytes) -> Iterator[str]:
 
 def _unexpected(root: Path, reports: list[str]) -> list[str]:
     """Files of reports/ that no stage writes to be published. Without the study at hand it counts as credentialed."""
-    from medattn.params import load as load_params
+    from medattn.base.params import load as load_params
     from medattn.release.members import allowed
     from medattn.study.schema import read_study
 

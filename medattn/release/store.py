@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 import click
 import yaml
 
-from medattn.errors import InputError
-from medattn.release.git_files import LINK, contents, index
+from medattn.base.errors import InputError
+from medattn.base.git import LINK, contents, index
 
 POINTER = Path("data.dvc")
 STORE = Path("dvc-store")

@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study import attest_groups
 from medattn.study.attest_groups import FEWEST, FORMAT, TABLES, Count, Digest, Table, TableName
 from medattn.study.schema import Section, read_study

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, Section, Study
 
 FORMAT: Literal[1] = 1

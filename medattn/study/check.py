@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from medattn.errors import InputError
-from medattn.params import OnError
+from medattn.base.errors import InputError
+from medattn.base.params import OnError
 from medattn.study.check_questions import Problem, check_ids, check_questions
 from medattn.study.image_files import BadFile, Unreadable, open_image
 from medattn.study.schema import ModelChoice, Study, read_study, sha256_of

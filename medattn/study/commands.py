@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from medattn.paths import PARAMS
+from medattn.base.paths import PARAMS
+from medattn.base.tables import write_bytes
 from medattn.study.check import Report
 from medattn.study.check import check as check_study
 from medattn.study.check import digest as digest_of
 from medattn.study.mimic.commands import fake_mimic, mimic_cxr
-from medattn.tables import write_bytes
 
 
 @click.group(name="study")

@@ -9,7 +9,7 @@ from math import ceil, floor
 import numpy as np
 from PIL import Image
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.measures.body import body_mask
 from medattn.study.image_files import BadFile, open_image
 from medattn.study.schema import Study

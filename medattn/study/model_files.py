@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 CONFIG = "config.json"
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"

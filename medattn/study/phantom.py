@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medattn.seeding import generator
+from medattn.base.seeding import generator
 from medattn.study.anatomy import FINDINGS, LOOKALIKES, Radiograph, draw
 
 PREVALENCE = 0.35

@@ -11,11 +11,11 @@ from typing import cast
 import yaml
 from tqdm import tqdm
 
-from medattn.errors import InputError
-from medattn.params import load as load_params
+from medattn.base.errors import InputError
+from medattn.base.params import load as load_params
+from medattn.base.tables import write_bytes
 from medattn.study.model_files import local_directory
 from medattn.study.schema import ModelPins, files_below, read_study
-from medattn.tables import write_bytes
 
 CHUNK = 1 << 22  # bytes read at once
 

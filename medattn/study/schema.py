@@ -17,8 +17,8 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from medattn.errors import InputError
-from medattn.params import Model, Params, Prompt
+from medattn.base.errors import InputError
+from medattn.base.params import Model, Params, Prompt
 from medattn.study.model_files import CONFIG, local_directory, snapshot
 
 QUESTION_COLUMNS = (

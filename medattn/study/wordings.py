@@ -8,7 +8,7 @@ hold, and every wording that can be made of a question is held to it before one 
 from dataclasses import dataclass
 from functools import lru_cache
 
-from medattn.seeding import choose
+from medattn.base.seeding import choose
 from medattn.study.findings import LEXICON, NAMES, Term, entry, fill
 from medattn.study.invariants import INVARIANTS, UNIQUE, plain, repeated, violations
 from medattn.study.places import PLACES

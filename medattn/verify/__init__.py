@@ -35,7 +35,7 @@ def command(**options: object) -> None:
     Exit code 0: identical. 3: equivalent, with the largest deviation. 1: different or tampered, each mismatch named. 2: it
     could not be done. docs/verify.md explains every word of the answer.
     """
-    from medattn.paths import check_root
+    from medattn.base.paths import check_root
     from medattn.verify.record import EXIT_CODES
     from medattn.verify.run import Options, verify
 

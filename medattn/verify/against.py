@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from medattn.errors import InputError
-from medattn.release.git_files import git
+from medattn.base.errors import InputError
+from medattn.base.git import git
 from medattn.verify.commit import PARAMS, Commit
 from medattn.verify.lock import LOCK, Stage, directory_hash, read_lock
 from medattn.verify.settings import changes

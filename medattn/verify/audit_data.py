@@ -3,7 +3,7 @@
 from hashlib import md5
 from pathlib import Path, PurePosixPath
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.release import store
 from medattn.study.schema import read_study
 from medattn.verify.commit import Commit

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from medattn import paths
+from medattn.base import paths
 from medattn.verify.audit_data import is_embedded, listing
 from medattn.verify.commit import Commit
 from medattn.verify.contents import Contents

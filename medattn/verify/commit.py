@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from medattn.errors import InputError
-from medattn.release.git_files import LINK, Tracked, contents, git, names
+from medattn.base.errors import InputError
+from medattn.base.git import LINK, Tracked, contents, git, names
 from medattn.verify.lock import LOCK, PIPELINE, Ignored, Plan, Stage, directory_hash, read_lock, read_pipeline
 
 PARAMS, IGNORE = "params.yaml", ".dvcignore"

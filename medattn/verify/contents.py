@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import md5
 from pathlib import Path
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.verify.lock import Entry, hash_file, read_listing
 
 

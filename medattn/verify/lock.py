@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.release.members import directory_hash as directory_hash  # of DVC's, for every module here
 
 LOCK, PIPELINE = "dvc.lock", "dvc.yaml"

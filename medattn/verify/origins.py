@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from medattn import captures, paths
-from medattn.errors import InputError
+from medattn import captures
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.params import load as load_params
 from medattn.extract.unit_cache import UnitCache, directory_of
-from medattn.params import load as load_params
 from medattn.study.schema import read_study
 from medattn.verify.contents import Contents
 from medattn.verify.deviation import Verdict

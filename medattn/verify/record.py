@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from medattn import paths
-from medattn.tables import write_bytes
+from medattn.base import paths
+from medattn.base.tables import write_bytes
 from medattn.verify.against import Reference
 from medattn.verify.deviation import Comparison, Verdict, worst
 from medattn.verify.findings import PARTS, Findings

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.extract.unit_cache import SWITCH
 from medattn.verify.audit_data import is_embedded
 from medattn.verify.commit import Commit

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from medattn import paths
-from medattn.errors import InputError
-from medattn.params import load as load_params
+from medattn.base import paths
+from medattn.base.errors import InputError
+from medattn.base.params import load as load_params
 from medattn.private_files import OWNER_ONLY, protect
 from medattn.study.schema import read_study, settings
 from medattn.verify import against, origins, record

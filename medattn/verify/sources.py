@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from medattn import paths
+from medattn.base import paths
 
 
 def _table(name: str) -> str:

@@ -18,7 +18,7 @@ bfloat16  A number has 8 bits, so a logit of 8 comes in steps of 1/16, and near 
 
 from dataclasses import asdict, dataclass, replace
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@ import pytest
 
 from medattn.attention.gating import Found
 from medattn.attention.grids import combine, resolve_layers, to_grid, to_group_grids
+from medattn.base.params import Profile
 from medattn.captures import Capture
-from medattn.params import Profile
 
 OFFSETS = ((0, 3), (3, 10), (10, 11))
 TERM = [Found("nodule", 4, 10)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from medattn.seeding import generator
+from medattn.base.seeding import generator
 
 PATIENTS = (15, 30, 60)
 CORRELATIONS = (0.0, 0.5)

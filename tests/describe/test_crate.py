@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from medattn.base.errors import InputError
 from medattn.describe import CRATE, run
 from medattn.describe.citation import read_citation
 from medattn.describe.pipeline import read_pipeline
-from medattn.errors import InputError
 from medattn.release.members import plain
 from medattn.release.pack import problems_of
 from medattn.release.scan import SAMPLE_IDS, restricted_of

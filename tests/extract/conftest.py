@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medattn import paths, prepare
+from medattn import prepare
+from medattn.base import paths
+from medattn.base.params import Params
 from medattn.extract import stage
 from medattn.extract.ranks import Ranks
 from medattn.model import phantom
 from medattn.model.phantom_training import learn_tokenizer
-from medattn.params import Params
 from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
 from tests.clones import hears_interrupts

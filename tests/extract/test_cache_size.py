@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from medattn import paths
+from medattn.base import paths
 from medattn.cli import group
 from medattn.extract import cache_size
 from medattn.extract.extractor import Extractor

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from medattn import captures
-from medattn.errors import InputError
+from medattn.base.errors import InputError
+from medattn.base.tables import csv_text
 from medattn.extract.extractor import NOT_FINITE
 from medattn.model.decode import _Batch
-from medattn.tables import csv_text
 from tests.extract.conftest import extracted, manifest, settings, units
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from medattn import paths
+from medattn.base import paths
 from tests.extract.conftest import UNITS, command, environment, outputs, set_run, units
 
 KILLS = 20

@@ -6,12 +6,13 @@ import shutil
 
 import pytest
 
-from medattn import paths, prepare
+from medattn import prepare
+from medattn.base import paths
+from medattn.base.params import Params
 from medattn.extract import stage, unit_cache
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
 from medattn.extract.units import batches, read_units
-from medattn.params import Params
 from medattn.study.films import Films
 from medattn.study.schema import read_study
 from tests.extract.conftest import extracted, raw_settings, settings

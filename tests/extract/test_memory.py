@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from medattn import bench
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.extract import extractor as extraction
 from medattn.model.decode import decode
 from medattn.model.memory import Room, is_out_of_memory, row_bytes, weight_bytes

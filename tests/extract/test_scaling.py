@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medattn import paths, prepare
+from medattn import prepare
+from medattn.base import paths
+from medattn.base.params import Params
 from medattn.extract.units import read_units
-from medattn.params import Params
 from medattn.study.write_phantom import write
 from tests.extract.conftest import environment, raw_settings
 from tests.import_closure import ROOT

@@ -2,8 +2,8 @@
 
 import pytest
 
-from medattn import paths
-from medattn.errors import InputError
+from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.extract.units import SAMPLES_AT_ONCE, Asked, Unit, batches, by_bucket, read_units, units_of
 from tests.extract.conftest import IMAGES, UNITS, manifest
 

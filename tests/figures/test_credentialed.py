@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medattn import figures, paths
+from medattn import figures
+from medattn.base import paths
 from medattn.disclosure import LEAST, WITHHELD, merged_bins, steady_edges
 from medattn.figures import contrast, distributions, margins, occlusion, private, reliance, sinks, style
 from medattn.figures.catalogue import CHARTS

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from medattn import figures, paths
+from medattn import figures
+from medattn.base import paths
 from medattn.figures import gallery
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import read_results

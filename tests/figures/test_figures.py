@@ -8,12 +8,13 @@ import pytest
 import yaml
 from PIL import Image
 
-from medattn import figures, paths
+from medattn import figures
+from medattn.base import paths
+from medattn.base.params import Examples
 from medattn.figures import examples, films, gallery, style
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import numbers, read_results
 from medattn.metrics import run as run_metrics
-from medattn.params import Examples
 from medattn.study.films import Film, Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import make_params, make_root

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from medattn.base.seeding import generator
 from medattn.measures import contrasts
-from medattn.seeding import generator
 
 
 def scipys_bca(patients: np.ndarray, statistic) -> tuple[float, float]:

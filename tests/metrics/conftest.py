@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save
 
-from medattn import paths, sample_tables
-from medattn.params import Params
+from medattn.base import paths, sample_tables
+from medattn.base.params import Params
 
 LAYERS, HEADS, KEY_VALUE_HEADS = 2, 4, 2
 HOT_LAYER, HOT_HEAD = 1, 2  # the one head that looks at the true region

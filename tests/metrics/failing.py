@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from medattn import paths, sample_tables
+from medattn.base import paths, sample_tables
 from tests.metrics.conftest import make_answers, make_grids, make_manifest, make_root, write
 
 Fails = Callable[[dict], bool]

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from medattn.base.params import Metrics
 from medattn.metrics import strategies
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store
 from medattn.metrics.places import Place, Region
 from medattn.metrics.rows import ANSWER, IDENTITY
-from medattn.params import Metrics
 
 PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
 

@@ -6,12 +6,12 @@ from PIL import Image
 from scipy.spatial.distance import jensenshannon
 from scipy.special import logsumexp
 
+from medattn.base.sample_tables import ANSWERS, MANIFEST
 from medattn.measures.body import cell_coverage
 from medattn.measures.rotation import comparable_pair, rotate_mask
 from medattn.metrics.inputs import Store
 from medattn.metrics.places import Places
 from medattn.metrics.rows import evaluate
-from medattn.sample_tables import ANSWERS, MANIFEST
 from medattn.study.films import Film, Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from medattn import paths
+from medattn.base import paths
 from medattn.metrics import run
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.rows import ANSWER, IDENTITY

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from medattn import paths
-from medattn.errors import InputError
+from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.metrics import (
     agreement,
     correctness,

@@ -7,7 +7,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import logsumexp
 from scipy.stats import entropy, pearsonr, spearmanr
 
-from medattn import paths
+from medattn.base import paths
 
 CONTRACT = [
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "study_id", "subject_id",

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medattn import paths
-from medattn.errors import InputError
+from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.metrics import run
 from tests.metrics.conftest import make_params, make_root
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import beta
 
-from medattn import paths
+from medattn.base import paths
 from medattn.measures.consistency import consistency
 from tests.metrics.conftest import HOT_HEAD, HOT_LAYER
 

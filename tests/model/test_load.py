@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.model import phantom
 from medattn.model.load import load, prepare_model
 from medattn.study.mimic.model_names import MEDGEMMA, MEDGEMMA_1_5

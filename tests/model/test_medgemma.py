@@ -14,8 +14,10 @@ import yaml
 from PIL import Image
 from safetensors import safe_open
 
-from medattn import aggregate, captures, paths, prepare
+from medattn import aggregate, captures, prepare
 from medattn.aggregate import METADATA
+from medattn.base import paths
+from medattn.base.params import Params
 from medattn.extract import stage
 from medattn.extract.extractor import extractor_for
 from medattn.extract.ranks import Ranks
@@ -26,7 +28,6 @@ from medattn.model.load import Loaded, prepare_model
 from medattn.model.phantom import save
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
 from medattn.model.vision import image_features
-from medattn.params import Params
 from medattn.study.films import Films
 from medattn.study.mimic.model_names import MEDGEMMA_1_5
 from medattn.study.pins import pin_model

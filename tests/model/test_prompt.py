@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
 from medattn.study.anatomy import FINDINGS
 

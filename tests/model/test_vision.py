@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
+from medattn.base.errors import InputError
 from medattn.conditions import square
-from medattn.errors import InputError
 from medattn.model import vision
 from medattn.model.load import Loaded
 from medattn.model.vision import image_features, square_features

@@ -25,7 +25,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from medattn import cli
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.figures import style
 from medattn.release import pack as release
 from medattn.release.content import look
@@ -608,7 +608,7 @@ def test_a_path_of_this_machine_among_the_parameters_is_refused(repository):
 def test_the_command_exits_with_2_and_says_what_was_found(repository, monkeypatch, capsys):
     added(repository, "params.yaml", f"# {SUBJECT}\n")
     monkeypatch.chdir(repository)
-    monkeypatch.setattr("medattn.paths.check_root", lambda: repository)
+    monkeypatch.setattr("medattn.base.paths.check_root", lambda: repository)
     monkeypatch.setattr(sys, "argv", ["medattn", "release", "--out", "out/release.tar.gz"])
     with pytest.raises(SystemExit) as ended:
         cli.main()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.release.staged import by_content, by_name
 from medattn.release.store import differences, object_path, staged_differences
 from tests.import_closure import ROOT

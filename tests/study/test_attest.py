@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
+from medattn.base.tables import write_csv
 from medattn.study import attest, attest_groups
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS
-from medattn.tables import write_csv
 from tests.study.conftest import change, read
 
 STUDY_YAML = """\

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.check import SHOWN, check, digest
 from tests.study.conftest import change, read, sha256
 

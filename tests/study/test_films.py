@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.films import Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study

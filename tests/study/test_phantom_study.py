@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.anatomy import FINDINGS, HEIGHT, WIDTH
 from medattn.study.check import check
 from medattn.study.phantom import make_case

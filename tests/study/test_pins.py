@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medattn.errors import InputError
-from medattn.params import load
+from medattn.base.errors import InputError
+from medattn.base.params import load
 from medattn.study import pins
 from medattn.study.schema import hashes_of, read_study
 from tests.import_closure import ROOT

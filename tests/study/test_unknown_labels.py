@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from medattn import params, paths
-from medattn.errors import InputError
+from medattn.base import params, paths
+from medattn.base.errors import InputError
 from medattn.figures.strategies import draw
 from medattn.metrics import strategies
 from medattn.prepare import run

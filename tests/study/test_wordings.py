@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medattn import params
+from medattn.base import params
 from medattn.measures.localisation import ZONES
 from medattn.study.anatomy import FINDINGS
 from medattn.study.findings import LEXICON, fill

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.release.pack import pack
 from medattn.verify.against import find, read_archive
 from medattn.verify.record import RECORD

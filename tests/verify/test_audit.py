@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.verify.record import EXIT_CODES, RECORD
 from medattn.verify.run import Options, verify
 from tests.clones import run
@@ -272,10 +272,10 @@ def committed_template(tree):
 def committed_dependency(tree):
     replace(
         tree / "dvc.lock",
-        "path: medattn/tables.py\n      hash: md5\n      md5: ",
-        "path: medattn/tables.py\n      hash: md5\n      md5: 0",
+        "path: medattn/base/tables.py\n      hash: md5\n      md5: ",
+        "path: medattn/base/tables.py\n      hash: md5\n      md5: 0",
     )
-    return "medattn/tables.py", "is recorded, HEAD has"
+    return "medattn/base/tables.py", "is recorded, HEAD has"
 
 
 def committed_size(tree):

@@ -4,7 +4,7 @@ from hashlib import md5
 
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.verify.lock import Entry, Ignored, directory_hash, hash_directory, read_listing, read_lock, read_pipeline
 from medattn.verify.settings import changed_keys
 from medattn.verify.tolerance import TOLERANCES, tolerance

@@ -5,7 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from medattn import figures, paths
+from medattn import figures
+from medattn.base import paths
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import Results, read_results
 from medattn.metrics import run as run_metrics

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.image_files import BadFile, open_image
 from medattn.study.mimic import layout
 from medattn.study.mimic.tables import rows_of

@@ -13,9 +13,10 @@ from typing import cast
 import yaml
 from tqdm import tqdm
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
+from medattn.base.seeding import digest_of
+from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.measures.localisation import ZONES
-from medattn.seeding import digest_of
 from medattn.study.mimic import questions as question_sets
 from medattn.study.mimic import regions
 from medattn.study.mimic.archive import Archive, Image, Pinned
@@ -26,7 +27,6 @@ from medattn.study.question_forms import Asked
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study, sha256_of
 from medattn.study.strategy_labels import unknown_labels
 from medattn.study.wordings import BASELINE, reword
-from medattn.tables import new_directory, write_bytes, write_csv
 
 UNLABELLED = "unlabelled"  # strategy of a wording that its file does not label
 

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from typing import cast
 
-from medattn.seeding import choose, digest_of
+from medattn.base.seeding import choose, digest_of
 from medattn.study.check_questions import ANSWERS, check_text
 from medattn.study.mimic.archive import Archive, Image
 from medattn.study.mimic.questions import DISAGREE, Raw

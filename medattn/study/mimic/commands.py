@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.mimic.model_names import MEDGEMMA, PUBLISHED
 
 VARIANTS = ("rules", "keep", "none")

@@ -17,13 +17,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from medattn.errors import InputError
-from medattn.seeding import digest_of
+from medattn.base.errors import InputError
+from medattn.base.seeding import digest_of
+from medattn.base.tables import csv_text, new_directory, write_bytes
 from medattn.study.mimic import layout
 from medattn.study.mimic.fake_patients import COLUMNS, DRAWN, Film, Study, design, filmed
 from medattn.study.mimic.fake_questions import write_questions
 from medattn.study.mimic.fake_regions import write_regions
-from medattn.tables import csv_text, new_directory, write_bytes
 
 LEAST = 8  # patients, so that every trap has a film of its own
 QUALITY = 95  # of the JPEG files

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from medattn.seeding import choose, generator
+from medattn.base.seeding import choose, generator
 from medattn.study.anatomy import SIDES, Radiograph, draw
 from medattn.study.check import box_of
 from medattn.study.mimic.layout import ABSENT, LABELS, NO_FINDING, PRESENT, UNCERTAIN

@@ -12,11 +12,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from medattn.seeding import choose, generator
+from medattn.base.seeding import choose, generator
+from medattn.base.tables import write_bytes, write_csv
 from medattn.study.anatomy import FINDINGS
 from medattn.study.mimic.fake_patients import Box, Film, Finding, Study
 from medattn.study.mimic.layout import image_path
-from medattn.tables import write_bytes, write_csv
 
 MS_CXR = "ms-cxr/MS_CXR_Local_Alignment_v1.1.0"  # .csv and .json
 SCENE_GRAPHS = "imagenome/silver_dataset/scene_graph.zip"

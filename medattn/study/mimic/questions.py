@@ -17,7 +17,7 @@ from typing import NamedTuple
 import ijson
 from tqdm import tqdm
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.mimic.layout import DICOM_ID
 from medattn.study.mimic.tables import header_of, rows_of
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
+from medattn.base.tables import write_bytes
 from medattn.study.check import box_of
 from medattn.study.mimic import regions_imagenome, regions_ms_cxr, regions_reflacx
 from medattn.study.mimic.region import ABSENT, TWICE, Region, Sizes, mask_of
 from medattn.study.write_phantom import png
-from medattn.tables import write_bytes
 
 __all__ = ["KINDS", "Region", "drop_absent", "mask_of", "parse_option", "read", "write_regions"]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.mimic.region import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, numbers, unknown
 from medattn.study.mimic.tables import rows_of
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.mimic.region import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, number, numbers, unknown
 from medattn.study.mimic.tables import rows_of
 

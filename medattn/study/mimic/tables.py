@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 ROWS_PER_TICK = 4096
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.mimic import layout
 from medattn.study.mimic.archive import Archive, Pinned
 from medattn.study.mimic.labels import near, read_labels, related

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.check import check
 from medattn.study.mimic.assemble import Options, assemble
 from medattn.study.mimic.candidates import slug

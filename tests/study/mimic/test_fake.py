@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.measures.body import body_mask
 from medattn.study.anatomy import WIDTH
 from medattn.study.image_files import open_image

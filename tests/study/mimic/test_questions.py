@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.study.mimic import questions
 from medattn.study.mimic.questions import DISAGREE, Raw, answer_of, files_of, format_of, read
 

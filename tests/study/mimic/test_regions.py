@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 from medattn.measures.body import cell_coverage
 from medattn.measures.localisation import region_cells
 from medattn.study.check import box_of
@@ -541,8 +541,8 @@ def test_rows_do_not_depend_on_the_order_of_the_regions(tmp_path):
 
 def test_a_study_accepts_the_rows(study):
     """check.py's own rules, on a copy of the phantom study."""
+    from medattn.base.tables import write_csv
     from medattn.study.check import check
-    from medattn.tables import write_csv
     from tests.study.conftest import read as read_rows
 
     images = read_rows(study / "images.csv")

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from medattn.errors import InputError
-from medattn.rounding import round_number
+from medattn.base.errors import InputError
+from medattn.base.rounding import round_number
 
 Row = dict[str, Any]  # column -> cell: text, number or truth, as its column says; None where there is none
 

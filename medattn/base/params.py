@@ -7,8 +7,8 @@ import click
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from medattn.errors import InputError
-from medattn.paths import PARAMS
+from medattn.base.errors import InputError
+from medattn.base.paths import PARAMS
 
 Positive = Annotated[int, Field(ge=1)]
 OnError = Literal["raise", "record"]  # what becomes of a run with a sample that cannot be computed

@@ -2,9 +2,9 @@
 
 import pytest
 
-from medattn.errors import InputError
-from medattn.sample_tables import ANSWERS, FAILURES, read
-from medattn.tables import write_csv
+from medattn.base.errors import InputError
+from medattn.base.sample_tables import ANSWERS, FAILURES, read
+from medattn.base.tables import write_csv
 
 HEADER = "sample_id,image_id,condition,reason\n"
 

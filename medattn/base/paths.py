@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 PARAMS = Path("params.yaml")
 
@@ -40,7 +40,7 @@ def check_root() -> Path:
     record results under the wrong version. Raises InputError.
     """
     here = Path.cwd().resolve()
-    code = Path(__file__).resolve().parent
+    code = Path(__file__).resolve().parents[1]
     if not (here / "dvc.yaml").exists():
         raise InputError(f"{here} has no dvc.yaml: run this from the repository's root")
     if code.parent != here:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from medattn.errors import InputError
+from medattn.base.errors import InputError
 
 LINK = "120000"  # git's mode of a symbolic link
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medattn.tables import csv_text, fresh_directory, text_of, write_bytes
+from medattn.base.tables import csv_text, fresh_directory, text_of, write_bytes
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import numpy as np
 import pytest
 
-from medattn.rounding import round_number, round_significant
+from medattn.base.rounding import round_number, round_significant
 
 
 def decimal_rounded(value: float, digits: int) -> float:
@@ -43,7 +43,7 @@ def test_numbers_of_tables_have_six_digits_and_a_floor():
 
 
 def test_a_process_reports_how_close_it_came_to_a_rounding_boundary(tmp_path):
-    code = "from medattn.rounding import *; round_significant([0.123455001, 0.5, 1 / 256], 5); round_number(0.25)"
+    code = "from medattn.base.rounding import *; round_significant([0.123455001, 0.5, 1 / 256], 5); round_number(0.25)"
     log = tmp_path / "log"
     subprocess.run([sys.executable, "-c", code], check=True, env={"MEDATTN_ROUNDING": str(log)})
     distance, count, ties = log.read_text().split()
