@@ -53,7 +53,7 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
     from medattn.attention.gating import TermFinder
     from medattn.attention.grids import combine, to_grid
     from medattn.extract.extractor import capture_of
-    from medattn.measures.answers import answer_margin, parse_answer
+    from medattn.language.answers import answer_margin, parse_answer
     from medattn.model.decode import decode
     from medattn.model.load import load
     from medattn.model.prompt import Prompter, PromptSettings

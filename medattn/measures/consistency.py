@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import special, stats
 
-from medattn.measures.answers import ANSWERS
+from medattn.language.answers import ANSWERS
 from medattn.measures.spatial import check_grid
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from medattn.base.errors import InputError
 from medattn.base.rounding import round_number
 from medattn.base.tables import Row
-from medattn.measures import answers as measure
+from medattn.language import answers as measure
 from medattn.measures import consistency
 from medattn.metrics import grid_metrics
 from medattn.metrics.grid_metrics import column

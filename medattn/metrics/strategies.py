@@ -7,11 +7,11 @@ import numpy as np
 
 from medattn.base.params import Metrics
 from medattn.base.tables import Row
+from medattn.language.strategy_labels import BASELINE, CANONICAL, OTHER
 from medattn.measures.statistics import holm
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
 from medattn.metrics.samples import PROFILE, answered, mean_margin, share, study_rows
-from medattn.study.strategy_labels import BASELINE, CANONICAL, OTHER
 
 STRATEGIES = (BASELINE, *CANONICAL, OTHER)
 BY_STRATEGY = (

@@ -10,13 +10,13 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from medattn.measures.answers import parse_answer
+from medattn.language.answers import parse_answer
+from medattn.language.wordings import BASELINE, STRATEGIES, baseline_template, wordings
 from medattn.model.decode import decode
 from medattn.model.load import load
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
 from medattn.study.phantom import make_case
-from medattn.study.wordings import BASELINE, STRATEGIES, baseline_template, wordings
 from medattn.study.write_phantom import design
 
 DEVELOPMENT_SEED, DEVELOPMENT_IMAGES = 7777, 200

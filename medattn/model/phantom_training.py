@@ -25,11 +25,11 @@ from tqdm import tqdm
 from transformers import Gemma3ForConditionalGeneration, Gemma3Processor, GemmaTokenizer
 
 from medattn.base.seeding import generator
+from medattn.language.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
 from medattn.measures.body import cell_coverage
 from medattn.model import phantom
 from medattn.study.anatomy import FINDINGS
 from medattn.study.phantom import EXPOSURE, make_case, thumbnail
-from medattn.study.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
 
 TRAINING_SEED = 1_000
 LABEL_NOISE = 0.06

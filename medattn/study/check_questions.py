@@ -5,8 +5,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
 
+from medattn.language.strategy_labels import BASELINE, labels
 from medattn.measures.localisation import ZONES
-from medattn.study.strategy_labels import BASELINE, labels
 
 ROLES = ("study", "control")
 ANSWERS = ("yes", "no")

@@ -19,11 +19,11 @@ from tqdm import tqdm
 from medattn.base.errors import InputError
 from medattn.base.seeding import generator
 from medattn.base.tables import new_directory, write_bytes, write_csv
+from medattn.language.wordings import BASELINE, baseline_template, wordings
 from medattn.study.anatomy import FINDINGS
 from medattn.study.check import Report, box_of, check
 from medattn.study.phantom import EXPOSURE, Case, make_case
 from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, hashes_of, sha256_of
-from medattn.study.wordings import BASELINE, baseline_template, wordings
 
 SECOND_FILMS = 0.36  # share of the films that are a patient's second
 CONTROLS = 2  # questions about other findings, per image

@@ -16,6 +16,9 @@ from tqdm import tqdm
 from medattn.base.errors import InputError
 from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
+from medattn.language.question_forms import Asked
+from medattn.language.strategy_labels import unknown_labels
+from medattn.language.wordings import BASELINE, reword
 from medattn.measures.localisation import ZONES
 from medattn.study.mimic import questions as question_sets
 from medattn.study.mimic import regions
@@ -23,10 +26,7 @@ from medattn.study.mimic.archive import Archive, Image, Pinned
 from medattn.study.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.study.mimic.labels import near, read_labels
 from medattn.study.mimic.layout import LABELS
-from medattn.study.question_forms import Asked
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study, sha256_of
-from medattn.study.strategy_labels import unknown_labels
-from medattn.study.wordings import BASELINE, reword
 
 UNLABELLED = "unlabelled"  # strategy of a wording that its file does not label
 

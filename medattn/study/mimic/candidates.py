@@ -9,10 +9,10 @@ from hashlib import sha256
 from typing import cast
 
 from medattn.base.seeding import choose, digest_of
+from medattn.language.question_forms import Asked, asked_name, finding_in, parse
 from medattn.study.check_questions import ANSWERS, check_text
 from medattn.study.mimic.archive import Archive, Image
 from medattn.study.mimic.questions import DISAGREE, Raw
-from medattn.study.question_forms import Asked, asked_name, finding_in, parse
 
 RULES, KEEP, NONE = "rules", "keep", "none"  # five wordings by rule, the file's own, the baseline only
 PRESENCE_FORMS = ("is there evidence of {} in this image?", "is there {} in this image?")

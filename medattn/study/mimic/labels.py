@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from medattn.study.findings import named
+from medattn.language.findings import named
 from medattn.study.mimic.archive import Archive
 from medattn.study.mimic.layout import ABSENT, CHEXPERT, LABELS, PRESENT
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from medattn.study.findings import named, without_findings
-from medattn.study.places import places_in
-from medattn.study.question_forms import OPERATORS, SEVERITY, TIME, Asked
+from medattn.language.findings import named, without_findings
+from medattn.language.places import places_in
+from medattn.language.question_forms import OPERATORS, SEVERITY, TIME, Asked
 
 _SIDE = re.compile(r"\b(left|right|bilateral|bilaterally|both|bibasilar|bibasal|biapical|unilateral)\b", re.IGNORECASE)
 

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from medattn.study.strategy_labels import BASELINE, CANONICAL, OTHER, STRATEGIES, labels, said, unknown_labels
+from medattn.language.strategy_labels import BASELINE, CANONICAL, OTHER, STRATEGIES, labels, said, unknown_labels
 
 P, S, C, R, V = STRATEGIES
 SPELLINGS = {

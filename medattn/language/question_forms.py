@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import cast
 
-from medattn.study.findings import NAMES, Term, capitalised, entry, fill, named, stands_alone, without_findings
-from medattn.study.places import ANY_PLACE, PLACES, SPELLINGS, can_be_at, placed, synonyms
+from medattn.language.findings import NAMES, Term, capitalised, entry, fill, named, stands_alone, without_findings
+from medattn.language.places import ANY_PLACE, PLACES, SPELLINGS, can_be_at, placed, synonyms
 
 _IMAGE = (
     r"(?:this|the|that|the patient's|this patient's) (?:(?:given|displayed|current|chest|portable) )*"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from medattn.base.seeding import choose
-from medattn.study.findings import LEXICON, NAMES, Term, entry, fill
-from medattn.study.invariants import INVARIANTS, UNIQUE, plain, repeated, violations
-from medattn.study.places import PLACES
-from medattn.study.question_forms import Asked, about, placed, styled, synonyms
-from medattn.study.strategy_labels import BASELINE, STRATEGIES
+from medattn.language.findings import LEXICON, NAMES, Term, entry, fill
+from medattn.language.invariants import INVARIANTS, UNIQUE, plain, repeated, violations
+from medattn.language.places import PLACES
+from medattn.language.question_forms import Asked, about, placed, styled, synonyms
+from medattn.language.strategy_labels import BASELINE, STRATEGIES
 
 __all__ = [
     "BASELINE", "BASELINE_TEMPLATES", "INVARIANTS", "LEXICON", "LOCATED", "STRATEGIES", "TEMPLATES", "UNIQUE", "Term",

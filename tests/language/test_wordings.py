@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 
 from medattn.base import params
-from medattn.measures.localisation import ZONES
-from medattn.study.anatomy import FINDINGS
-from medattn.study.findings import LEXICON, fill
-from medattn.study.mimic.layout import LABELS
-from medattn.study.places import PLACES
-from medattn.study.question_forms import about, parse
-from medattn.study.wordings import (
+from medattn.language.findings import LEXICON, fill
+from medattn.language.places import PLACES
+from medattn.language.question_forms import about, parse
+from medattn.language.wordings import (
     BASELINE,
     BASELINE_TEMPLATES,
     INVARIANTS,
@@ -28,7 +25,10 @@ from medattn.study.wordings import (
     reword,
     violations,
     wordings,
-)  # fmt: skip
+)
+from medattn.measures.localisation import ZONES
+from medattn.study.anatomy import FINDINGS
+from medattn.study.mimic.layout import LABELS
 from tests.test_embedded_study import entries, stored
 
 ROOT = Path(__file__).parents[2]

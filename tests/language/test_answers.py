@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from medattn.measures.answers import ANSWERS, answer_margin, margin_valid, parse_answer
+from medattn.language.answers import ANSWERS, answer_margin, margin_valid, parse_answer
 
 E, X, C, H, N = "pleural effusion", "pneumothorax", "consolidation", "cardiomegaly", "nodule"
 

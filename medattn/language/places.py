@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
-from medattn.study.findings import LUNGS, NAMES, UNPLACED, Term, any_of, entry, stands_alone
+from medattn.language.findings import LUNGS, NAMES, UNPLACED, Term, any_of, entry, stands_alone
 
 SIDES = ("left", "right")
 _LEVELS = ("upper", "mid", "lower")
