@@ -10,7 +10,8 @@ import numpy as np
 from safetensors.numpy import save
 from tqdm import tqdm
 
-from medattn import captures
+from medattn.attention import captures
+from medattn.attention.captures import Capture
 from medattn.attention.gating import TermFinder
 from medattn.attention.grids import Made, combine, resolve_layers, to_grid, to_group_grids
 from medattn.attention.sinks import Sinks, find_sinks
@@ -20,7 +21,6 @@ from medattn.base.params import Aggregate, Profile
 from medattn.base.params import load as load_params
 from medattn.base.rounding import DIGITS, round_number, round_significant
 from medattn.base.tables import write_bytes
-from medattn.captures import Capture
 
 METADATA = "medattn"
 AGAIN = "run `dvc repro -f extract`"

@@ -8,13 +8,14 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from medattn import aggregate, captures
+from medattn import aggregate
+from medattn.attention import captures
+from medattn.attention.captures import Capture
 from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
 from medattn.base.params import Params
 from medattn.base.rounding import CAPTURE_DIGITS, round_significant
 from medattn.base.tables import write_csv
-from medattn.captures import Capture
 from medattn.metrics.inputs import read_store
 from tests.import_closure import ROOT
 

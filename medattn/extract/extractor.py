@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from medattn.attention.captures import Capture
 from medattn.base.errors import InputError
 from medattn.base.params import Params
 from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
-from medattn.captures import Capture
 from medattn.extract.pictures import Square, picture
 from medattn.extract.units import Unit
 from medattn.model.checks import agrees_with_eager, cross_attention

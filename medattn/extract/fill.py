@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 from tqdm import tqdm
 
-from medattn import captures
+from medattn.attention import captures
 from medattn.base.errors import InputError
 from medattn.extract.extractor import Extractor, Result, answer_row, capture_of
 from medattn.extract.keys import Keys

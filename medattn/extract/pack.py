@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from medattn import captures
+from medattn.attention import captures
 from medattn.base import sample_tables
 from medattn.base.errors import InputError
 from medattn.base.tables import write_csv

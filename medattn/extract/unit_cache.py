@@ -10,10 +10,10 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
+from medattn.attention.captures import Head, read_head
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import Params
-from medattn.captures import Head, read_head
 from medattn.study.schema import Study
 
 SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
@@ -23,15 +23,15 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetens
 PACKAGE = Path(__file__).parents[1]
 # Every module that extract imports (a test walks its imports).
 SOURCES = (
-    "__init__.py", "attention/__init__.py", "attention/gqa.py", "base/__init__.py", "base/errors.py", "base/params.py",
-    "base/paths.py", "base/rounding.py", "base/sample_tables.py", "base/seeding.py", "base/tables.py", "captures.py",
-    "conditions.py", "extract/__init__.py", "extract/extractor.py", "extract/fill.py", "extract/interrupts.py",
-    "extract/keys.py", "extract/pack.py", "extract/pictures.py", "extract/ranks.py", "extract/stage.py",
-    "extract/unit_cache.py", "extract/units.py", "measures/__init__.py", "measures/body.py", "measures/rotation.py",
-    "model/__init__.py", "model/allocator.py", "model/cache.py", "model/capture.py", "model/checks.py", "model/decode.py",
-    "model/last_position.py", "model/load.py", "model/memory.py", "model/precision.py", "model/prompt.py",
-    "model/vision.py", "model/vision_attention.py", "private_files.py", "study/__init__.py", "study/films.py",
-    "study/image_files.py", "study/model_files.py", "study/schema.py",
+    "__init__.py", "attention/__init__.py", "attention/captures.py", "attention/gqa.py", "base/__init__.py",
+    "base/errors.py", "base/params.py", "base/paths.py", "base/rounding.py", "base/sample_tables.py", "base/seeding.py",
+    "base/tables.py", "conditions.py", "extract/__init__.py", "extract/extractor.py", "extract/fill.py",
+    "extract/interrupts.py", "extract/keys.py", "extract/pack.py", "extract/pictures.py", "extract/ranks.py",
+    "extract/stage.py", "extract/unit_cache.py", "extract/units.py", "measures/__init__.py", "measures/body.py",
+    "measures/rotation.py", "model/__init__.py", "model/allocator.py", "model/cache.py", "model/capture.py",
+    "model/checks.py", "model/decode.py", "model/last_position.py", "model/load.py", "model/memory.py",
+    "model/precision.py", "model/prompt.py", "model/vision.py", "model/vision_attention.py", "private_files.py",
+    "study/__init__.py", "study/films.py", "study/image_files.py", "study/model_files.py", "study/schema.py",
 )  # fmt: skip
 
 

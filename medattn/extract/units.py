@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 
+from medattn.attention.captures import bucket_of
 from medattn.base.errors import InputError
-from medattn.captures import bucket_of
 from medattn.conditions import REGIONAL
 
 SAMPLES_AT_ONCE = 48  # samples in one batch: a step costs little more for all of them than for one

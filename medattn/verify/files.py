@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
-from medattn.captures import METADATA
+from medattn.attention.captures import METADATA
 from medattn.verify import crate, texts
 from medattn.verify.deviation import Comparison, Differences, Verdict
 from medattn.verify.tolerance import Tolerance

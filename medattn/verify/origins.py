@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from medattn import captures
+from medattn.attention import captures
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params

@@ -6,7 +6,7 @@ import io
 import pytest
 import torch
 
-from medattn import captures
+from medattn.attention import captures
 from medattn.base.errors import InputError
 from medattn.base.tables import csv_text
 from medattn.extract.extractor import NOT_FINITE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from medattn import captures
+from medattn.attention import captures
 from medattn.base import paths
 from medattn.extract.extractor import Extractor
 from tests.extract.conftest import UNITS, extracted, manifest, settings, units

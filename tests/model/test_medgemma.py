@@ -14,8 +14,9 @@ import yaml
 from PIL import Image
 from safetensors import safe_open
 
-from medattn import aggregate, captures, prepare
+from medattn import aggregate, prepare
 from medattn.aggregate import METADATA
+from medattn.attention import captures
 from medattn.base import paths
 from medattn.base.params import Params
 from medattn.extract import stage

@@ -15,7 +15,7 @@ import yaml
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from medattn import captures
+from medattn.attention import captures
 from medattn.verify.record import RECORD
 from tests.clones import dvc, medattn, run
 from tests.verify.conftest import commit, everything, recorded, replace, verify

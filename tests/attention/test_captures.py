@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from medattn import captures
+from medattn.attention import captures
+from medattn.attention.captures import Capture
 from medattn.base.errors import InputError
-from medattn.captures import Capture
 
 SHARED = {"layers": 2, "heads": 4, "key_value_heads": 2, "image_tokens": 256}
 
