@@ -90,7 +90,7 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
 
 def open_picture(path: Path) -> "Image":
     """The image at `path` as RGB, if it is a complete 8-bit grey or RGB file."""
-    from medattn.study.image_files import BadFile, open_image
+    from medattn.radiographs.image_files import BadFile, open_image
     from medattn.study.schema import sha256_of
 
     if not path.is_file():
@@ -105,7 +105,7 @@ def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
     """Write {image}_overlay.png, _grid.npy and _answer.json into `out`; their paths."""
     from medattn.figures import style
     from medattn.figures.films import overlay
-    from medattn.study.films import Film
+    from medattn.radiographs.films import Film
 
     fig = overlay(f"“{question}”\nModel: {reply.answer}", Film("asked", open_picture(image), False, {}), reply.grid)
     picture, grid = io.BytesIO(), io.BytesIO()

@@ -18,8 +18,8 @@ from medattn import cli, prepare
 from medattn.base import params, paths, sample_tables
 from medattn.base.errors import InputError
 from medattn.prepare import run
+from medattn.radiographs.films import Films
 from medattn.study.check import digest
-from medattn.study.films import Films
 from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
 from tests.study.conftest import change, make_model, read

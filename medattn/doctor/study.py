@@ -8,7 +8,7 @@ from medattn.base.params import Params
 from medattn.base.params import load as load_params
 from medattn.doctor.line import Line, missing, note, ok, size
 from medattn.prepare import check_pin
-from medattn.study.image_files import BadFile, open_image
+from medattn.radiographs.image_files import BadFile, open_image
 from medattn.study.model_files import local_directory
 from medattn.study.schema import ModelChoice, Study, files_below, read_study, settings
 

@@ -19,7 +19,7 @@ from medattn.model.load import Loaded, load
 from medattn.model.memory import Room, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings
 from medattn.model.vision import square_features
-from medattn.study.films import Films
+from medattn.radiographs.films import Films
 from medattn.study.schema import Study, settings
 
 NOT_FINITE = "the model gave numbers that are not finite (NaN or infinite)"

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from medattn.base.errors import InputError
-from medattn.conditions import shown, square
 from medattn.extract.interrupts import deaf_to_interrupts
 from medattn.extract.units import Unit
-from medattn.study.films import Films
+from medattn.radiographs.conditions import shown, square
+from medattn.radiographs.films import Films
 from medattn.study.schema import read_study
 
 AHEAD = 2  # batches that each worker may be ahead

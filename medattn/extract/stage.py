@@ -22,7 +22,7 @@ from medattn.extract.ranks import Ranks, together
 from medattn.extract.unit_cache import UnitCache, directory_of, is_on
 from medattn.extract.units import batches, by_bucket, read_units
 from medattn.private_files import protect
-from medattn.study.films import Films
+from medattn.radiographs.films import Films
 from medattn.study.schema import Study, read_study
 
 PATIENCE = 120.0  # network file systems may show a new file a minute late

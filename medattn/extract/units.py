@@ -11,7 +11,7 @@ from sys import intern
 
 from medattn.attention.captures import bucket_of
 from medattn.base.errors import InputError
-from medattn.conditions import REGIONAL
+from medattn.radiographs.conditions import REGIONAL
 
 SAMPLES_AT_ONCE = 48  # samples in one batch: a step costs little more for all of them than for one
 

@@ -20,10 +20,10 @@ from medattn.figures import examples, films, gallery, style
 from medattn.figures.catalogue import CHARTS, EXAMPLE_ALT, EXAMPLE_CAPTION, EXAMPLE_TITLE, Chart
 from medattn.figures.inputs import Results, read_results
 from medattn.private_files import protect
+from medattn.radiographs.films import Films
 from medattn.report import contents, latex, page
 from medattn.report import gallery as gallery_page
 from medattn.report.layouts import LAYOUTS
-from medattn.study.films import Films
 from medattn.study.schema import read_study, settings
 
 SCREEN_DPI = 150  # overlays are looked at, not printed

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from medattn.figures import style
-from medattn.study.films import Film
+from medattn.radiographs.films import Film
 
 CELLS = 256
 STRONGEST = 0.75  # opacity of the cell with most attention

@@ -8,11 +8,11 @@ from PIL import Image
 from skimage.measure import find_contours
 from tqdm import tqdm
 
-from medattn.conditions import REGIONAL, shown
 from medattn.figures.inputs import Results, numbers
 from medattn.measures.rotation import rotate_mask
+from medattn.radiographs.conditions import REGIONAL, shown
+from medattn.radiographs.films import Film, Films
 from medattn.report.gallery import Picture, Sample
-from medattn.study.films import Film, Films
 
 LONGER_SIDE = 224  # pixels of a thumbnail
 QUALITY = 70  # of its JPEG

@@ -33,7 +33,7 @@ from medattn.metrics.places import Places
 from medattn.metrics.references import PlaceOf
 from medattn.metrics.rows import columns, evaluate
 from medattn.private_files import protect
-from medattn.study.films import Films
+from medattn.radiographs.films import Films
 from medattn.study.schema import Study, read_study
 
 Table = tuple[tuple[str, ...], list[Row]]  # columns, rows

@@ -8,7 +8,7 @@ import numpy as np
 from medattn.base.tables import Row
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
-from medattn.study.films import Films
+from medattn.radiographs.films import Films
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from medattn.base.errors import InputError
-from medattn.conditions import square
 from medattn.model.load import Loaded
+from medattn.radiographs.conditions import square
 
 GREYS = 256
 IMAGES_AT_ONCE = 8  # the vision tower sees 4096 patches per image: more at once only takes memory

@@ -15,7 +15,7 @@ from medattn.figures import examples, films, gallery, style
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import numbers, read_results
 from medattn.metrics import run as run_metrics
-from medattn.study.films import Film, Films
+from medattn.radiographs.films import Film, Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import make_params, make_root
 

@@ -12,7 +12,7 @@ from medattn.measures.rotation import comparable_pair, rotate_mask
 from medattn.metrics.inputs import Store
 from medattn.metrics.places import Places
 from medattn.metrics.rows import evaluate
-from medattn.study.films import Film, Films
+from medattn.radiographs.films import Film, Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study
 

@@ -29,7 +29,7 @@ from medattn.model.load import Loaded, prepare_model
 from medattn.model.phantom import save
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
 from medattn.model.vision import image_features
-from medattn.study.films import Films
+from medattn.radiographs.films import Films
 from medattn.study.mimic.model_names import MEDGEMMA_1_5
 from medattn.study.pins import pin_model
 from medattn.study.schema import read_study

@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 from medattn.base.errors import InputError
-from medattn.conditions import square
 from medattn.model import vision
 from medattn.model.load import Loaded
 from medattn.model.vision import image_features, square_features
+from medattn.radiographs.conditions import square
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image.Image:

@@ -10,7 +10,7 @@ from medattn.base import paths
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import Results, read_results
 from medattn.metrics import run as run_metrics
-from medattn.study.films import Films
+from medattn.radiographs.films import Films
 from medattn.study.schema import read_study
 from medattn.verify.sources import FIGURES, sources
 from tests.metrics.conftest import make_params, make_root

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
-from medattn.study.image_files import BadFile, open_image
+from medattn.radiographs.image_files import BadFile, open_image
 from medattn.study.mimic import layout
 from medattn.study.mimic.tables import rows_of
 from medattn.study.schema import sha256_of

@@ -19,8 +19,8 @@ from PIL import Image
 from medattn.base.errors import InputError
 from medattn.language.strategy_labels import labels as labels_of
 from medattn.measures.body import body_mask
+from medattn.radiographs.image_files import open_image
 from medattn.study.anatomy import WIDTH
-from medattn.study.image_files import open_image
 from medattn.study.mimic import fake, fake_questions, fake_regions
 from medattn.study.mimic.fake import traps, write
 from medattn.study.mimic.fake_patients import DRAWN, design

@@ -11,7 +11,7 @@ from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.measures.body import body_mask
-from medattn.study.image_files import BadFile, open_image
+from medattn.radiographs.image_files import BadFile, open_image
 from medattn.study.schema import Study
 
 FRONTAL = ("PA", "AP")

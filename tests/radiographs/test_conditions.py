@@ -6,9 +6,9 @@ from PIL import Image
 from scipy import ndimage
 from scipy.stats import norm
 
-from medattn import conditions
 from medattn.base.seeding import generator
-from medattn.study.films import Film
+from medattn.radiographs import conditions
+from medattn.radiographs.films import Film
 
 
 def grey(values: np.ndarray) -> np.ndarray:

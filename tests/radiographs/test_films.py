@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.study.films import Films
+from medattn.radiographs.films import Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study
 

@@ -14,7 +14,7 @@ from pydicom.pixels import apply_modality_lut, apply_windowing
 from pydicom.uid import DigitalXRayImageStorageForPresentation as DX_STORAGE
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, generate_uid
 
-from medattn.study.image_files import BadFile, open_image
+from medattn.radiographs.image_files import BadFile, open_image
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(32, 128)  # every 12-bit value once
 
