@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from medattn.base.params import load as load_params
+from medattn.checks.study_check import digest
 from medattn.doctor import compute, examine, software, storage, study, system, verdict
 from medattn.doctor.line import Line, shown, size
 from medattn.locks import Difference
 from medattn.prepare import manifest_rows
 from medattn.provenance.gpu import Card, cards
 from medattn.provenance.processor import Processor
-from medattn.study.check import digest
 from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
 from tests.import_closure import ROOT

@@ -27,8 +27,8 @@ from medattn.provenance.processor import processor
 from medattn.study.schema import read_study
 from medattn.study.write_phantom import write
 from tests.clones import dvc, fresh_clone, hears_interrupts, run
+from tests.conftest import make_model
 from tests.import_closure import ROOT, closure
-from tests.study.conftest import make_model
 
 STOP = "stopped"
 STAGES = ("prepare", "extract", "aggregate", "metrics", "figures", "describe")

@@ -6,9 +6,9 @@ import click
 
 from medattn.base.paths import PARAMS
 from medattn.base.tables import write_bytes
-from medattn.study.check import Report
-from medattn.study.check import check as check_study
-from medattn.study.check import digest as digest_of
+from medattn.checks.study_check import Report
+from medattn.checks.study_check import check as check_study
+from medattn.checks.study_check import digest as digest_of
 from medattn.study.mimic.commands import fake_mimic, mimic_cxr
 
 

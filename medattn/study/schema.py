@@ -1,7 +1,7 @@
 """A study is a directory; this is what its files hold and how they are read.
 
 study.yaml is read into typed objects; the tables are read as text, so that no id, label or number changes on the way.
-`medattn.study.check` says whether what they hold can be used.
+`medattn.checks.study_check` says whether what they hold can be used.
 """
 
 import csv

@@ -10,8 +10,8 @@ import yaml
 from medattn.describe.pipeline import read_pipeline
 from medattn.locks import LOCKS
 from medattn.study.write_phantom import write
+from tests.conftest import make_model
 from tests.import_closure import ROOT
-from tests.study.conftest import make_model
 
 PATIENTS = 6
 SECRET = "0a1b2c3d-4e5f6071-8293a4b5-c6d7e8f9-00000003"  # names files of results/

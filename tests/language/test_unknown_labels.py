@@ -5,12 +5,12 @@ import pytest
 
 from medattn.base import params, paths
 from medattn.base.errors import InputError
+from medattn.checks.study_check import digest
 from medattn.figures.strategies import draw
 from medattn.metrics import strategies
 from medattn.prepare import run
-from medattn.study.check import digest
+from tests.conftest import change, read
 from tests.metrics.handmade import PARAMS, row
-from tests.study.conftest import change, read
 from tests.test_prepare import made, root, set_params  # noqa: F401 (fixtures)
 
 

@@ -12,7 +12,7 @@ from medattn.base.errors import InputError
 from medattn.base.tables import write_csv
 from medattn.study import attest, attest_groups
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS
-from tests.study.conftest import change, read
+from tests.conftest import change, read
 
 STUDY_YAML = """\
 name: made-up

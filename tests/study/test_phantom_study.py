@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from medattn.base.errors import InputError
+from medattn.checks.study_check import check
 from medattn.study.anatomy import FINDINGS, HEIGHT, WIDTH
-from medattn.study.check import check
 from medattn.study.phantom import make_case
 from medattn.study.write_phantom import design, write
-from tests.study.conftest import IMAGES, SEED, make_model, read
+from tests.conftest import IMAGES, SEED, make_model, read
 
 
 def files_of(directory):

@@ -10,7 +10,7 @@ from medattn.base import params as parameters
 from medattn.base.errors import InputError
 from medattn.base.params import Params
 from medattn.study.schema import IMAGE_COLUMNS, hashes_of, read_study, read_table, settings
-from tests.study.conftest import make_model, sha256
+from tests.conftest import make_model, sha256
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import cast
 
 from medattn.base.seeding import choose, digest_of
+from medattn.checks.questions import ANSWERS, check_text
 from medattn.language.question_forms import Asked, asked_name, finding_in, parse
-from medattn.study.check_questions import ANSWERS, check_text
 from medattn.study.mimic.archive import Archive, Image
 from medattn.study.mimic.questions import DISAGREE, Raw
 

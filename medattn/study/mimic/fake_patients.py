@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from medattn.base.seeding import choose, generator
+from medattn.checks.study_check import box_of
 from medattn.study.anatomy import SIDES, Radiograph, draw
-from medattn.study.check import box_of
 from medattn.study.mimic.layout import ABSENT, LABELS, NO_FINDING, PRESENT, UNCERTAIN
 from medattn.study.phantom import make_case
 

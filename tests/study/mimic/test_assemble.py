@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.study.check import check
+from medattn.checks.study_check import check
 from medattn.study.mimic.assemble import Options, assemble
 from medattn.study.mimic.candidates import slug
 from medattn.study.mimic.labels import related

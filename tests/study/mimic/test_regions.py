@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from medattn.base.errors import InputError
+from medattn.checks.study_check import box_of
 from medattn.measures.body import cell_coverage
 from medattn.measures.localisation import region_cells
-from medattn.study.check import box_of
 from medattn.study.mimic import layout, region, regions, regions_imagenome, regions_ms_cxr, regions_reflacx
 from medattn.study.mimic.regions import Region
 from medattn.study.schema import REGION_COLUMNS
@@ -542,8 +542,8 @@ def test_rows_do_not_depend_on_the_order_of_the_regions(tmp_path):
 def test_a_study_accepts_the_rows(study):
     """check.py's own rules, on a copy of the phantom study."""
     from medattn.base.tables import write_csv
-    from medattn.study.check import check
-    from tests.study.conftest import read as read_rows
+    from medattn.checks.study_check import check
+    from tests.conftest import read as read_rows
 
     images = read_rows(study / "images.csv")
     sizes = {row["image_id"]: (int(row["width"]), int(row["height"])) for row in images}

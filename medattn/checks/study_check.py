@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from medattn.base.errors import InputError
 from medattn.base.params import OnError
+from medattn.checks.questions import Problem, check_ids, check_questions
 from medattn.radiographs.image_files import BadFile, Unreadable, open_image
-from medattn.study.check_questions import Problem, check_ids, check_questions
 from medattn.study.schema import ModelChoice, Study, read_study, sha256_of
 
 __all__ = ["Report", "check", "digest", "sha256_of"]

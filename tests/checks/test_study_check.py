@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from medattn.base.errors import InputError
-from medattn.study.check import SHOWN, check, digest
-from tests.study.conftest import change, read, sha256
+from medattn.checks.study_check import SHOWN, check, digest
+from tests.conftest import change, read, sha256
 
 
 def set_cell(table: str, row: int, column: str, value: str):
