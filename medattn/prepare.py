@@ -16,8 +16,8 @@ from medattn.base.params import load as load_params
 from medattn.base.seeding import choose
 from medattn.base.tables import write_csv
 from medattn.checks.study_check import check
+from medattn.disclosure.private_files import protect
 from medattn.language.strategy_labels import labels, said, unknown_labels
-from medattn.private_files import protect
 from medattn.radiographs.conditions import REGIONAL
 from medattn.radiographs.films import Films
 from medattn.study.schema import Study, read_study, settings

@@ -17,7 +17,7 @@ from medattn.base.params import Params
 from medattn.describe.citation import CITATION, Citation
 from medattn.describe.outputs import digest, files_of, media_type
 from medattn.describe.pipeline import PIPELINE, STUDY, Stage
-from medattn.disclosure import least_patients
+from medattn.disclosure.suppression import least_patients
 from medattn.locks import LOCKS, every_pin
 from medattn.study.schema import ModelChoice, Study, settings, sha256_of_lines
 

@@ -14,6 +14,7 @@ from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import Params
 from medattn.base.params import load as load_params
+from medattn.disclosure.private_files import protect
 from medattn.extract.extractor import extractor_for
 from medattn.extract.fill import Filling
 from medattn.extract.keys import Keys
@@ -21,7 +22,6 @@ from medattn.extract.pack import pack, put_in_place
 from medattn.extract.ranks import Ranks, together
 from medattn.extract.unit_cache import UnitCache, directory_of, is_on
 from medattn.extract.units import batches, by_bucket, read_units
-from medattn.private_files import protect
 from medattn.radiographs.films import Films
 from medattn.study.schema import Study, read_study
 

@@ -15,11 +15,11 @@ from medattn.base import paths
 from medattn.base.params import Params
 from medattn.base.params import load as load_params
 from medattn.base.tables import fresh_directory, write_bytes
-from medattn.disclosure import least_patients
+from medattn.disclosure.private_files import protect
+from medattn.disclosure.suppression import least_patients
 from medattn.figures import examples, films, gallery, style
 from medattn.figures.catalogue import CHARTS, EXAMPLE_ALT, EXAMPLE_CAPTION, EXAMPLE_TITLE, Chart
 from medattn.figures.inputs import Results, read_results
-from medattn.private_files import protect
 from medattn.radiographs.films import Films
 from medattn.report import contents, latex, page
 from medattn.report import gallery as gallery_page

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from medattn.disclosure import WITHHELD
+from medattn.disclosure.suppression import WITHHELD
 from medattn.figures import (
     contrast,
     correctness,

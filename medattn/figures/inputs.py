@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.disclosure import WITHHELD
+from medattn.disclosure.suppression import WITHHELD
 
 PROFILE = "decision"  # the profile whose grids and metrics are drawn
 PREFIX = f"{PROFILE}_"

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from medattn.disclosure import WITHHELD
+from medattn.disclosure.suppression import WITHHELD
 from medattn.figures import style
 from medattn.figures.inputs import PROFILE, numbers
 

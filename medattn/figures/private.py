@@ -1,4 +1,4 @@
-"""Points and bars of a credentialed study: no mark stands for fewer patients than may be published (medattn/disclosure.py).
+"""Points and bars of a credentialed study: no mark stands for too few patients (medattn/disclosure/suppression.py).
 
 A scatter becomes hexagons, a histogram bars of merged bins. Where hexagons and bars lie depends on round numbers over
 the middle of the values, never on the least or the largest of them.
@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
-from medattn.disclosure import LEAST, LEAST_FOR_MEDIAN, Bin, merged_bins, nice_step
+from medattn.disclosure.suppression import LEAST, LEAST_FOR_MEDIAN, Bin, merged_bins, nice_step
 from medattn.figures import style
 
 ROOT = math.sqrt(3)

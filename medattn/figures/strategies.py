@@ -5,7 +5,7 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from medattn.disclosure import WITHHELD
+from medattn.disclosure.suppression import WITHHELD
 from medattn.figures import dots, style
 from medattn.figures.inputs import numbers
 

@@ -10,7 +10,8 @@ from medattn.base import params as parameters
 from medattn.base import paths, sample_tables
 from medattn.base.params import Params
 from medattn.base.tables import Row, fresh_directory, write_csv
-from medattn.disclosure import least_patients
+from medattn.disclosure.private_files import protect
+from medattn.disclosure.suppression import least_patients
 from medattn.metrics import (
     agreement,
     correctness,
@@ -32,7 +33,6 @@ from medattn.metrics.inputs import Store
 from medattn.metrics.places import Places
 from medattn.metrics.references import PlaceOf
 from medattn.metrics.rows import columns, evaluate
-from medattn.private_files import protect
 from medattn.radiographs.films import Films
 from medattn.study.schema import Study, read_study
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from medattn.base.tables import Row
-from medattn.disclosure import Cell, Population
+from medattn.disclosure.suppression import Cell, Population
 from medattn.metrics.grid_metrics import REGION, column
 from medattn.metrics.samples import PROFILE
 from medattn.metrics.summaries import MAIN, SETTINGS

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from medattn import disclosure
 from medattn.base.tables import Row
+from medattn.disclosure import suppression as disclosure
 from medattn.measures import contrasts
 from medattn.metrics.cells import (
     BY_FINDING,

@@ -18,7 +18,7 @@ from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params
 from medattn.base.tables import write_bytes
-from medattn.private_files import OWNER_ONLY
+from medattn.disclosure.private_files import OWNER_ONLY
 from medattn.provenance.code import of_stage
 from medattn.provenance.extraction import Extraction
 from medattn.study.schema import read_study

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import yaml
 
-from medattn import disclosure
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.git import contents, last_commit
 from medattn.describe import CRATE
 from medattn.describe.citation import CITATION
+from medattn.disclosure import suppression as disclosure
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import TABLES
 from medattn.locks import LOCKS

@@ -22,12 +22,12 @@ from typing import NamedTuple
 import click
 import yaml
 
-from medattn import disclosure
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params
 from medattn.base.tables import write_bytes
 from medattn.describe import CRATE
+from medattn.disclosure import suppression as disclosure
 from medattn.provenance.code import code
 from medattn.provenance.environment import environment
 from medattn.release import members, scan

@@ -3,7 +3,7 @@ r"""Tables and numbers for a manuscript: booktabs tables, and one \newcommand pe
 import re
 from collections.abc import Mapping
 
-from medattn.disclosure import WITHHELD
+from medattn.disclosure.suppression import WITHHELD
 from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, caption, kept, mark, three_digits, withholds
 
 NEGATIVE = re.compile(r"-[\d.]+")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from medattn.disclosure import WITHHELD
+from medattn.disclosure.suppression import WITHHELD
 
 Rows = Sequence[Mapping[str, str]]  # a table's cells as they stand in its CSV
 FEW, DASH = "†", "—"

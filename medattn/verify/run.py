@@ -11,7 +11,7 @@ from pathlib import Path
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params
-from medattn.private_files import OWNER_ONLY, protect
+from medattn.disclosure.private_files import OWNER_ONLY, protect
 from medattn.study.schema import read_study, settings
 from medattn.verify import against, origins, record
 from medattn.verify.audit import audit

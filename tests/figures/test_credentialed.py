@@ -8,16 +8,16 @@ import pytest
 
 from medattn import figures
 from medattn.base import paths
-from medattn.disclosure import LEAST, WITHHELD, merged_bins, steady_edges
+from medattn.disclosure.suppression import LEAST, WITHHELD, merged_bins, steady_edges
 from medattn.figures import contrast, distributions, margins, occlusion, private, reliance, sinks, style
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import numbers, read_results
 from medattn.metrics import run as run_metrics
 from medattn.report import contents, latex
 from medattn.report.layouts import LAYOUTS
+from tests.disclosure.test_suppression import planted_root
 from tests.figures.test_figures import settings
 from tests.metrics.conftest import make_params, make_root
-from tests.test_disclosure import planted_root
 
 pytestmark = pytest.mark.slow
 

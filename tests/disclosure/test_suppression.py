@@ -16,12 +16,23 @@ import numpy as np
 import pytest
 import yaml
 
-from medattn import disclosure, metrics
+from medattn import metrics
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.disclosure import LEAST, WITHHELD, Cell, Level, Population, levels, merged_bins, nice_step, steady_edges
+from medattn.disclosure import suppression as disclosure
+from medattn.disclosure.private_files import protect
+from medattn.disclosure.suppression import (
+    LEAST,
+    WITHHELD,
+    Cell,
+    Level,
+    Population,
+    levels,
+    merged_bins,
+    nice_step,
+    steady_edges,
+)
 from medattn.metrics import cells, groups, protected
-from medattn.private_files import protect
 from tests.metrics import conftest as tiny
 from tests.metrics.failing import fail
 
