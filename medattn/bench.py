@@ -24,15 +24,16 @@ from tqdm import tqdm
 from medattn.base.tables import Row, write_bytes
 from medattn.extract.units import SAMPLES_AT_ONCE
 from medattn.language.wordings import BASELINE_TEMPLATES, wordings
-from medattn.model import medgemma, phantom
 from medattn.model.allocator import give_back_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, end_tokens
 from medattn.model.load import Loaded, choose_device, prepare_model
-from medattn.model.phantom_training import learn_tokenizer
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
-from medattn.study.phantom import make_case
+from medattn.phantom import medgemma
+from medattn.phantom import shape as phantom
+from medattn.phantom.cases import make_case
+from medattn.phantom.training import learn_tokenizer
 
 NEW_TOKENS = 20  # unless --new-tokens says otherwise
 ROWS = 5

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medattn.study.write_phantom import write
+from medattn.phantom.study import write
 
 IMAGES, SEED = 8, 3
 

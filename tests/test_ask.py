@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.model import phantom
-from medattn.model.phantom_training import learn_tokenizer
-from medattn.study.phantom import make_case
+from medattn.phantom import shape as phantom
+from medattn.phantom.cases import make_case
+from medattn.phantom.training import learn_tokenizer
 from tests.import_closure import ROOT
 
 

@@ -16,11 +16,11 @@ from medattn.checks.study_check import digest
 from medattn.doctor import compute, examine, software, storage, study, system, verdict
 from medattn.doctor.line import Line, shown, size
 from medattn.locks import Difference
+from medattn.phantom.study import write
 from medattn.prepare import manifest_rows
 from medattn.provenance.gpu import Card, cards
 from medattn.provenance.processor import Processor
 from medattn.study.schema import read_study
-from medattn.study.write_phantom import write
 from tests.import_closure import ROOT
 
 GIB = 1 << 30

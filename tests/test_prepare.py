@@ -18,10 +18,10 @@ from medattn import cli, prepare
 from medattn.base import params, paths, sample_tables
 from medattn.base.errors import InputError
 from medattn.checks.study_check import digest
+from medattn.phantom.study import write
 from medattn.prepare import run
 from medattn.radiographs.films import Films
 from medattn.study.schema import read_study
-from medattn.study.write_phantom import write
 from tests.conftest import change, make_model, read
 
 REPOSITORY = Path(__file__).parents[1]

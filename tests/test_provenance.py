@@ -19,13 +19,13 @@ from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.cli import COMMANDS
 from medattn.extract.unit_cache import UnitCache, directory_of
+from medattn.phantom.study import write
 from medattn.provenance import PROVENANCE, read, recorded
 from medattn.provenance.code import code, of_run
 from medattn.provenance.environment import environment
 from medattn.provenance.extraction import Extraction
 from medattn.provenance.processor import processor
 from medattn.study.schema import read_study
-from medattn.study.write_phantom import write
 from tests.clones import dvc, fresh_clone, hears_interrupts, run
 from tests.conftest import make_model
 from tests.import_closure import ROOT, closure

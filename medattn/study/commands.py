@@ -40,7 +40,7 @@ def describe(directory: Path, report: Report) -> str:
 @click.option("--model", type=click.Path(path_type=Path), help="Model directory to copy into the study and pin.")
 def phantom(out: Path, images: int, seed: int, model: Path | None) -> None:
     """Write a study of synthetic radiographs whose findings are known exactly."""
-    from medattn.study.write_phantom import write
+    from medattn.phantom.study import write
 
     click.echo(describe(out, write(out, images, seed, model)))
 
@@ -108,7 +108,7 @@ def use(directory: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory for the trained model.")
 def train_phantom(out: Path) -> None:
     """Train the phantom model from nothing (under 25 minutes on two cores)."""
-    from medattn.model.phantom_training import train
+    from medattn.phantom.training import train
 
     train(out)
     click.echo(f"{out}: trained")
@@ -120,7 +120,7 @@ def train_phantom(out: Path) -> None:
 @click.option("--seed", type=click.IntRange(0), help="World they are drawn in.  [default: the development set's]")
 def assess_phantom(model: Path, images: int | None, seed: int | None) -> None:
     """Ask MODEL about the development films: is it as difficult as designed? Exit code 1 if a band is missed."""
-    from medattn.model import phantom_assessment as assessment
+    from medattn.phantom import assessment
 
     images = images or assessment.DEVELOPMENT_IMAGES
     answers = assessment.answer(model, images, assessment.DEVELOPMENT_SEED if seed is None else seed)

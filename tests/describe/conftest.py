@@ -9,7 +9,7 @@ import yaml
 
 from medattn.describe.pipeline import read_pipeline
 from medattn.locks import LOCKS
-from medattn.study.write_phantom import write
+from medattn.phantom.study import write
 from tests.conftest import make_model
 from tests.import_closure import ROOT
 

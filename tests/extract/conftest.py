@@ -16,10 +16,10 @@ from medattn.base import paths
 from medattn.base.params import Params
 from medattn.extract import stage
 from medattn.extract.ranks import Ranks
-from medattn.model import phantom
-from medattn.model.phantom_training import learn_tokenizer
+from medattn.phantom import shape as phantom
+from medattn.phantom.study import write
+from medattn.phantom.training import learn_tokenizer
 from medattn.study.schema import read_study
-from medattn.study.write_phantom import write
 from tests.clones import hears_interrupts
 from tests.import_closure import ROOT
 

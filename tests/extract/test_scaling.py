@@ -13,7 +13,7 @@ from medattn import prepare
 from medattn.base import paths
 from medattn.base.params import Params
 from medattn.extract.units import read_units
-from medattn.study.write_phantom import write
+from medattn.phantom.study import write
 from tests.extract.conftest import environment, raw_settings
 from tests.import_closure import ROOT
 

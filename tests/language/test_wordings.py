@@ -27,7 +27,7 @@ from medattn.language.wordings import (
     wordings,
 )
 from medattn.measures.localisation import ZONES
-from medattn.study.anatomy import FINDINGS
+from medattn.phantom.anatomy import FINDINGS
 from medattn.study.mimic.layout import LABELS
 from tests.test_embedded_study import entries, stored
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medattn.measures.body import body_mask, bounding_box, cell_coverage
-from medattn.study.anatomy import FINDINGS, LOOKALIKES, draw
+from medattn.phantom.anatomy import FINDINGS, LOOKALIKES, draw
 
 
 def dice(a, b):

@@ -191,7 +191,7 @@ def test_a_finding_without_a_zone_is_refused():
 
 def test_the_zones_hold_the_findings_of_the_phantom():
     from medattn.measures.body import bounding_box, cell_coverage
-    from medattn.study.anatomy import FINDINGS, draw
+    from medattn.phantom.anatomy import FINDINGS, draw
 
     enrichment = {finding: [] for finding in FINDINGS}
     for seed in range(12):

@@ -4,10 +4,10 @@ import pytest
 import torch
 from PIL import Image
 
-from medattn.model import phantom
 from medattn.model.load import Loaded, prepare_model
-from medattn.model.phantom_training import learn_tokenizer
-from medattn.study.phantom import make_case
+from medattn.phantom import shape as phantom
+from medattn.phantom.cases import make_case
+from medattn.phantom.training import learn_tokenizer
 
 
 @pytest.fixture(scope="session")

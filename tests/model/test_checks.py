@@ -10,7 +10,7 @@ from PIL import Image
 from medattn.model import capture, checks
 from medattn.model.load import redraw_language
 from medattn.model.prompt import Prompter, PromptSettings
-from medattn.study.phantom import make_case
+from medattn.phantom.cases import make_case
 
 
 def asked(loaded):

@@ -8,11 +8,11 @@ from PIL import Image
 from medattn.attention.grids import combine, to_grid
 from medattn.base.params import Profile
 from medattn.extract.extractor import capture_of
-from medattn.model import phantom
 from medattn.model.decode import decode
 from medattn.model.load import Loaded, prepare_model
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
+from medattn.phantom import shape as phantom
 
 HEIGHT, WIDTH = 400, 320  # not square: the processor stretches it
 PROFILE = Profile(rows=[0], gating=False, layers=[0, 2, 5], layer_weights=None, gqa="mean", sinks="keep")

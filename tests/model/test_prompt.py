@@ -5,7 +5,7 @@ import pytest
 
 from medattn.base.errors import InputError
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
-from medattn.study.anatomy import FINDINGS
+from medattn.phantom.anatomy import FINDINGS
 
 
 def prompter(loaded, order="question_first", system="", template="{question}"):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from medattn.base.seeding import choose, generator
 from medattn.base.tables import write_bytes, write_csv
-from medattn.study.anatomy import FINDINGS
+from medattn.phantom.anatomy import FINDINGS
 from medattn.study.mimic.fake_patients import Box, Film, Finding, Study
 from medattn.study.mimic.layout import image_path
 

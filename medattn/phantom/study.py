@@ -21,8 +21,8 @@ from medattn.base.seeding import generator
 from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.checks.study_check import Report, box_of, check
 from medattn.language.wordings import BASELINE, baseline_template, wordings
-from medattn.study.anatomy import FINDINGS
-from medattn.study.phantom import EXPOSURE, Case, make_case
+from medattn.phantom.anatomy import FINDINGS
+from medattn.phantom.cases import EXPOSURE, Case, make_case
 from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, hashes_of, sha256_of
 
 SECOND_FILMS = 0.36  # share of the films that are a patient's second

@@ -16,8 +16,8 @@ from medattn.model.decode import decode
 from medattn.model.load import load
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
-from medattn.study.phantom import make_case
-from medattn.study.write_phantom import design
+from medattn.phantom.cases import make_case
+from medattn.phantom.study import design
 
 DEVELOPMENT_SEED, DEVELOPMENT_IMAGES = 7777, 200
 NEW_TOKENS = 12

@@ -22,18 +22,18 @@ from medattn.base.params import Params
 from medattn.extract import stage
 from medattn.extract.extractor import extractor_for
 from medattn.extract.ranks import Ranks
-from medattn.model import medgemma
 from medattn.model.checks import TOLERANCE
 from medattn.model.decode import decode
 from medattn.model.load import Loaded, prepare_model
-from medattn.model.phantom import save
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
 from medattn.model.vision import image_features
+from medattn.phantom import medgemma
+from medattn.phantom.shape import save
+from medattn.phantom.study import write
 from medattn.radiographs.films import Films
 from medattn.study.mimic.model_names import MEDGEMMA_1_5
 from medattn.study.pins import pin_model
 from medattn.study.schema import read_study
-from medattn.study.write_phantom import write
 from tests.import_closure import ROOT
 from tests.oracles.eager import full_attention
 

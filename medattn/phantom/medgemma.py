@@ -18,7 +18,7 @@ from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImagePr
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
 from medattn.base.seeding import digest_of
-from medattn.model.phantom import CHAT_TEMPLATE
+from medattn.phantom.shape import CHAT_TEMPLATE
 
 LAYERS, VISION_LAYERS = 34, 27
 IMAGE_SIZE = 896

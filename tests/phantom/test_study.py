@@ -8,9 +8,9 @@ from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.checks.study_check import check
-from medattn.study.anatomy import FINDINGS, HEIGHT, WIDTH
-from medattn.study.phantom import make_case
-from medattn.study.write_phantom import design, write
+from medattn.phantom.anatomy import FINDINGS, HEIGHT, WIDTH
+from medattn.phantom.cases import make_case
+from medattn.phantom.study import design, write
 from tests.conftest import IMAGES, SEED, make_model, read
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn.base.seeding import generator
-from medattn.study.anatomy import FINDINGS, LOOKALIKES, Radiograph, draw
+from medattn.phantom.anatomy import FINDINGS, LOOKALIKES, Radiograph, draw
 
 PREVALENCE = 0.35
 CONSPICUITY = (0.20, 1.20)  # uniform; at the lower end a third is missed, see docs/phantom.md

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from medattn.study.anatomy import FINDINGS, HEIGHT, LOOKALIKES, WIDTH, Radiograph, draw
+from medattn.phantom.anatomy import FINDINGS, HEIGHT, LOOKALIKES, WIDTH, Radiograph, draw
 
 SEEDS = range(4)
 CASES = [(finding, side) for finding in FINDINGS for side in (("",) if finding == "cardiomegaly" else ("left", "right"))]

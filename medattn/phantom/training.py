@@ -27,9 +27,9 @@ from transformers import Gemma3ForConditionalGeneration, Gemma3Processor, GemmaT
 from medattn.base.seeding import generator
 from medattn.language.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
 from medattn.measures.body import cell_coverage
-from medattn.model import phantom
-from medattn.study.anatomy import FINDINGS
-from medattn.study.phantom import EXPOSURE, make_case, thumbnail
+from medattn.phantom import shape as phantom
+from medattn.phantom.anatomy import FINDINGS
+from medattn.phantom.cases import EXPOSURE, make_case, thumbnail
 
 TRAINING_SEED = 1_000
 LABEL_NOISE = 0.06
@@ -200,7 +200,7 @@ def example(labels: np.ndarray, device: bool, rng: np.random.Generator) -> tuple
 
 def labels_rate(present: bool) -> float:
     """Share of noisy training labels that are `present`."""
-    from medattn.study.phantom import PREVALENCE
+    from medattn.phantom.cases import PREVALENCE
 
     yes = PREVALENCE * (1 - LABEL_NOISE) + (1 - PREVALENCE) * LABEL_NOISE
     return yes if present else 1 - yes
