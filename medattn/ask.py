@@ -54,11 +54,11 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
     from medattn.attention.grids import combine, to_grid
     from medattn.extract.extractor import capture_of
     from medattn.language.answers import answer_margin, parse_answer
+    from medattn.mimic.model_names import PUBLISHED
     from medattn.model.decode import decode
     from medattn.model.load import load
     from medattn.model.prompt import Prompter, PromptSettings
     from medattn.model.vision import image_features
-    from medattn.study.mimic.model_names import PUBLISHED
 
     pinned = PUBLISHED.get(str(location))
     loaded = load(location, dtype, device, pinned.revision if pinned else None)

@@ -9,7 +9,7 @@ from medattn.base.tables import write_bytes
 from medattn.checks.study_check import Report
 from medattn.checks.study_check import check as check_study
 from medattn.checks.study_check import digest as digest_of
-from medattn.study.mimic.commands import fake_mimic, mimic_cxr
+from medattn.mimic.commands import fake_mimic, mimic_cxr
 
 
 @click.group(name="study")

@@ -5,7 +5,7 @@ import pytest
 from medattn.language.findings import LEXICON, NAMES, named, stands_alone
 from medattn.language.places import PLACES, SPELLINGS, places_in
 from medattn.language.question_forms import asked_name, finding_in, parse
-from medattn.study.mimic.layout import LABELS
+from medattn.mimic.layout import LABELS
 
 KNOWN = [
     # question, name, the same about support devices, the same about edema in the same place

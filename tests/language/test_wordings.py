@@ -27,8 +27,8 @@ from medattn.language.wordings import (
     wordings,
 )
 from medattn.measures.localisation import ZONES
+from medattn.mimic.layout import LABELS
 from medattn.phantom.anatomy import FINDINGS
-from medattn.study.mimic.layout import LABELS
 from tests.test_embedded_study import entries, stored
 
 ROOT = Path(__file__).parents[2]

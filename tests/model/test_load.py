@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from medattn.base.errors import InputError
+from medattn.mimic.model_names import MEDGEMMA, MEDGEMMA_1_5
 from medattn.model.load import load, prepare_model
 from medattn.phantom import shape as phantom
-from medattn.study.mimic.model_names import MEDGEMMA, MEDGEMMA_1_5
 from medattn.study.model_files import local_directory, missing_files
 from tests.import_closure import ROOT
 

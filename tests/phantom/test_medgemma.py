@@ -22,6 +22,7 @@ from medattn.base.params import Params
 from medattn.extract import stage
 from medattn.extract.extractor import extractor_for
 from medattn.extract.ranks import Ranks
+from medattn.mimic.model_names import MEDGEMMA_1_5
 from medattn.model.checks import TOLERANCE
 from medattn.model.decode import decode
 from medattn.model.load import Loaded, prepare_model
@@ -31,7 +32,6 @@ from medattn.phantom import medgemma
 from medattn.phantom.shape import save
 from medattn.phantom.study import write
 from medattn.radiographs.films import Films
-from medattn.study.mimic.model_names import MEDGEMMA_1_5
 from medattn.study.pins import pin_model
 from medattn.study.schema import read_study
 from tests.import_closure import ROOT

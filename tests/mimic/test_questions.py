@@ -5,8 +5,8 @@ import json
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.study.mimic import questions
-from medattn.study.mimic.questions import DISAGREE, Raw, answer_of, files_of, format_of, read
+from medattn.mimic import questions
+from medattn.mimic.questions import DISAGREE, Raw, answer_of, files_of, format_of, read
 
 from .conftest import PA, SECOND, write_table
 

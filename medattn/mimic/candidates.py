@@ -11,8 +11,8 @@ from typing import cast
 from medattn.base.seeding import choose, digest_of
 from medattn.checks.questions import ANSWERS, check_text
 from medattn.language.question_forms import Asked, asked_name, finding_in, parse
-from medattn.study.mimic.archive import Archive, Image
-from medattn.study.mimic.questions import DISAGREE, Raw
+from medattn.mimic.archive import Archive, Image
+from medattn.mimic.questions import DISAGREE, Raw
 
 RULES, KEEP, NONE = "rules", "keep", "none"  # five wordings by rule, the file's own, the baseline only
 PRESENCE_FORMS = ("is there evidence of {} in this image?", "is there {} in this image?")

@@ -16,8 +16,8 @@ from medattn.base.errors import InputError
 from medattn.checks.study_check import box_of
 from medattn.measures.body import cell_coverage
 from medattn.measures.localisation import region_cells
-from medattn.study.mimic import layout, region, regions, regions_imagenome, regions_ms_cxr, regions_reflacx
-from medattn.study.mimic.regions import Region
+from medattn.mimic import layout, region, regions, regions_imagenome, regions_ms_cxr, regions_reflacx
+from medattn.mimic.regions import Region
 from medattn.study.schema import REGION_COLUMNS
 
 WIDE, TALL = (3056, 2544), (2544, 3056)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from medattn.base.seeding import choose, generator
 from medattn.base.tables import write_bytes, write_csv
+from medattn.mimic.fake.patients import Box, Film, Finding, Study
+from medattn.mimic.layout import image_path
 from medattn.phantom.anatomy import FINDINGS
-from medattn.study.mimic.fake_patients import Box, Film, Finding, Study
-from medattn.study.mimic.layout import image_path
 
 MS_CXR = "ms-cxr/MS_CXR_Local_Alignment_v1.1.0"  # .csv and .json
 SCENE_GRAPHS = "imagenome/silver_dataset/scene_graph.zip"

@@ -18,8 +18,8 @@ import ijson
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
-from medattn.study.mimic.layout import DICOM_ID
-from medattn.study.mimic.tables import header_of, rows_of
+from medattn.mimic.csv_files import header_of, rows_of
+from medattn.mimic.layout import DICOM_ID
 
 CXR_VQA, EXT_VQA, DIFF_VQA, HARD_POSITIVES = "Medical-CXR-VQA", "MIMIC-Ext-MIMIC-CXR-VQA", "Medical-Diff-VQA", "hard positives"
 ANSWER_COLUMNS = ("answer", "correct_answer", "ground_truth")

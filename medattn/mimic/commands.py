@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from medattn.base.errors import InputError
-from medattn.study.mimic.model_names import MEDGEMMA, PUBLISHED
+from medattn.mimic.model_names import MEDGEMMA, PUBLISHED
 
 VARIANTS = ("rules", "keep", "none")
 
@@ -64,9 +64,9 @@ def mimic_cxr(
     model: str, revision: str | None, dtype: str, device: str, **more: Any,
 ) -> None:  # fmt: skip
     """Assemble a study from MIMIC-CXR; print what was used, what was not and why, and the digest to pin."""
-    from medattn.study.mimic import questions as question_sets
-    from medattn.study.mimic.assemble import Options, assemble
-    from medattn.study.mimic.regions import parse_option
+    from medattn.mimic import questions as question_sets
+    from medattn.mimic.assemble import Options, assemble
+    from medattn.mimic.regions import parse_option
 
     if variants is None:
         own = questions is not None and question_sets.format_of(questions) == question_sets.HARD_POSITIVES
@@ -110,6 +110,6 @@ def prompt_for(name: str) -> dict[str, object]:
 @click.option("--dicom", is_flag=True, help="Write .dcm files instead of .jpg.")
 def fake_mimic(out: Path, patients: int, seed: int, dicom: bool) -> None:
     """Write a tree of MIMIC-CXR's exact layout with drawn radiographs of fictitious patients: to try the real commands."""
-    from medattn.study.mimic.fake import write
+    from medattn.mimic.fake.tree import write
 
     click.echo(write(out, patients, seed, dicom))

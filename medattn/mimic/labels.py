@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection
 
 from medattn.language.findings import named
-from medattn.study.mimic.archive import Archive
-from medattn.study.mimic.layout import ABSENT, CHEXPERT, LABELS, PRESENT
+from medattn.mimic.archive import Archive
+from medattn.mimic.layout import ABSENT, CHEXPERT, LABELS, PRESENT
 
 ANSWERS = {PRESENT: "yes", ABSENT: "no"}  # uncertain and not mentioned are no answer
 

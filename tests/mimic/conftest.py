@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.study.mimic import layout
+from medattn.mimic import layout
 
 PA, AP, LATERAL, SECOND, OTHER = (f"{digit * 8}-00000000-00000000-00000000-00000001" for digit in "abcde")
 # dicom_id -> subject, study, view, split, (width, height)

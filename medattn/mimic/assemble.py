@@ -20,12 +20,12 @@ from medattn.language.question_forms import Asked
 from medattn.language.strategy_labels import unknown_labels
 from medattn.language.wordings import BASELINE, reword
 from medattn.measures.localisation import ZONES
-from medattn.study.mimic import questions as question_sets
-from medattn.study.mimic import regions
-from medattn.study.mimic.archive import Archive, Image, Pinned
-from medattn.study.mimic.candidates import RULES, Collector, Question, in_turn, slug
-from medattn.study.mimic.labels import near, read_labels
-from medattn.study.mimic.layout import LABELS
+from medattn.mimic import questions as question_sets
+from medattn.mimic import regions
+from medattn.mimic.archive import Archive, Image, Pinned
+from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
+from medattn.mimic.labels import near, read_labels
+from medattn.mimic.layout import LABELS
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study, sha256_of
 
 UNLABELLED = "unlabelled"  # strategy of a wording that its file does not label

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from medattn.base.seeding import choose, generator
 from medattn.base.tables import write_bytes, write_csv
-from medattn.study.mimic.fake_patients import DRAWN, Film, Study
-from medattn.study.mimic.layout import PRESENT, image_path
+from medattn.mimic.fake.patients import DRAWN, Film, Study
+from medattn.mimic.layout import PRESENT, image_path
 
 CXR_VQA, DIFF_VQA = "medical-cxr-vqa-questions.csv", "mimic_pair_questions.csv"
 EXT_VQA = "mimic-ext/dataset"  # folder of train.json, valid.json and test.json

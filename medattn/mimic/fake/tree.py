@@ -20,10 +20,10 @@ from tqdm import tqdm
 from medattn.base.errors import InputError
 from medattn.base.seeding import digest_of
 from medattn.base.tables import csv_text, new_directory, write_bytes
-from medattn.study.mimic import layout
-from medattn.study.mimic.fake_patients import COLUMNS, DRAWN, Film, Study, design, filmed
-from medattn.study.mimic.fake_questions import write_questions
-from medattn.study.mimic.fake_regions import write_regions
+from medattn.mimic import layout
+from medattn.mimic.fake.patients import COLUMNS, DRAWN, Film, Study, design, filmed
+from medattn.mimic.fake.questions import write_questions
+from medattn.mimic.fake.regions import write_regions
 
 LEAST = 8  # patients, so that every trap has a film of its own
 QUALITY = 95  # of the JPEG files

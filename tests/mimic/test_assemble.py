@@ -10,10 +10,10 @@ import pytest
 
 from medattn.base.errors import InputError
 from medattn.checks.study_check import check
-from medattn.study.mimic.assemble import Options, assemble
-from medattn.study.mimic.candidates import slug
-from medattn.study.mimic.labels import related
-from medattn.study.mimic.layout import LABELS
+from medattn.mimic.assemble import Options, assemble
+from medattn.mimic.candidates import slug
+from medattn.mimic.labels import related
+from medattn.mimic.layout import LABELS
 
 from .conftest import AP, LATERAL, OTHER, PA, SECOND, path_of, write_table
 

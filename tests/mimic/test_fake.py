@@ -19,12 +19,14 @@ from PIL import Image
 from medattn.base.errors import InputError
 from medattn.language.strategy_labels import labels as labels_of
 from medattn.measures.body import body_mask
+from medattn.mimic.fake import questions as fake_questions
+from medattn.mimic.fake import regions as fake_regions
+from medattn.mimic.fake import tree as fake
+from medattn.mimic.fake.patients import DRAWN, design
+from medattn.mimic.fake.tree import traps, write
 from medattn.phantom.anatomy import WIDTH
 from medattn.phantom.cases import make_case
 from medattn.radiographs.image_files import open_image
-from medattn.study.mimic import fake, fake_questions, fake_regions
-from medattn.study.mimic.fake import traps, write
-from medattn.study.mimic.fake_patients import DRAWN, design
 
 PATIENTS, SEED = 10, 5
 PATH = re.compile(r"files/(p1\d)/p(1\d{7})/s(5\d{7})/([0-9a-f]{8}(?:-[0-9a-f]{8}){4})\.(jpg|dcm)")

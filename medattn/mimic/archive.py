@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
+from medattn.mimic import layout
+from medattn.mimic.csv_files import rows_of
 from medattn.radiographs.image_files import BadFile, open_image
-from medattn.study.mimic import layout
-from medattn.study.mimic.tables import rows_of
 from medattn.study.schema import sha256_of
 
 SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from medattn.study.mimic import layout
+from medattn.mimic import layout
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from scipy import ndimage
 
 from medattn.base.seeding import choose, generator
 from medattn.checks.study_check import box_of
+from medattn.mimic.layout import ABSENT, LABELS, NO_FINDING, PRESENT, UNCERTAIN
 from medattn.phantom.anatomy import SIDES, Radiograph, draw
 from medattn.phantom.cases import make_case
-from medattn.study.mimic.layout import ABSENT, LABELS, NO_FINDING, PRESENT, UNCERTAIN
 
 Box = tuple[int, int, int, int]  # x, y, w, h in the film's pixels; x and y of the top left corner
 

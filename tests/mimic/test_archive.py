@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.study.mimic import layout
-from medattn.study.mimic.archive import Archive, Pinned
-from medattn.study.mimic.labels import near, read_labels, related
+from medattn.mimic import layout
+from medattn.mimic.archive import Archive, Pinned
+from medattn.mimic.labels import near, read_labels, related
 
 from .conftest import AP, IMAGES, LATERAL, OTHER, PA, SECOND, path_of
 
