@@ -20,16 +20,16 @@ COMMANDS = {
     "aggregate": ("medattn.aggregate", "command", "Stage 3: captures -> one grid per sample and profile."),
     "metrics": ("medattn.metrics", "command", "Stage 4: grids and answers -> tables."),
     "figures": ("medattn.figures", "command", "Stage 5: tables -> figures."),
-    "describe": ("medattn.describe", "command", "Stage 6: everything -> ro-crate-metadata.json."),
+    "describe": ("medattn.reproduce.crate.stage", "command", "Stage 6: everything -> ro-crate-metadata.json."),
     "cache": ("medattn.extract.cache_size", "command", "Show what finished units take on disk, and prune them."),
     "ask": ("medattn.ask", "command", "Answer one question about one image, and show where the model looked."),
     "status": ("medattn.status", "command", "Say what the last run holds: answered and failed samples, and why."),
     "headline": ("medattn.headline", "command", "Print the headline table of the last run."),
     "release": ("medattn.release.pack", "command", "Pack what may be published; refuse anything restricted."),
-    "store": ("medattn.release.store", "command", "Check that dvc-store/ holds the embedded study and nothing else."),
-    "doctor": ("medattn.doctor", "command", "Say what this machine has for a run, and what is missing."),
-    "verify": ("medattn.verify", "command", "Check that the recorded results are reproduced."),
-    "exact": ("medattn.exact", "command", "Recompute everything and compare every output's bytes."),
+    "store": ("medattn.reproduce.store", "command", "Check that dvc-store/ holds the embedded study and nothing else."),
+    "doctor": ("medattn.reproduce.doctor.command", "command", "Say what this machine has for a run, and what is missing."),
+    "verify": ("medattn.reproduce.verify.command", "command", "Check that the recorded results are reproduced."),
+    "exact": ("medattn.reproduce.exact", "command", "Recompute everything and compare every output's bytes."),
     "bench": ("medattn.bench", "command", "Measure extraction against the usual way."),
 }
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -68,7 +68,7 @@ def _recorded(command: click.Command, stage: str, began: float) -> click.Command
 
     @wraps(run)
     def run_recorded(*args: object, **kwargs: object) -> object:
-        with import_module("medattn.provenance").recorded(stage, began):
+        with import_module("medattn.reproduce.provenance.record").recorded(stage, began):
             return run(*args, **kwargs)
 
     command = copy(command)

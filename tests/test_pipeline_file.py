@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from medattn.cli import COMMANDS
-from medattn.locks import LOCKS
+from medattn.reproduce.locks import LOCKS
 from tests.import_closure import ROOT, closure
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())

@@ -13,15 +13,15 @@ import yaml
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.git import contents, last_commit
-from medattn.describe import CRATE
-from medattn.describe.citation import CITATION
 from medattn.disclosure import suppression as disclosure
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import TABLES
-from medattn.locks import LOCKS
 from medattn.release.content import kind
 from medattn.release.scan import ROW_LEVEL
 from medattn.report.layouts import LAYOUTS
+from medattn.reproduce.crate.citation import CITATION
+from medattn.reproduce.crate.stage import CRATE
+from medattn.reproduce.locks import LOCKS
 
 REPORTS = Path("reports")
 LOCK = Path("dvc.lock")

@@ -26,13 +26,13 @@ from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params
 from medattn.base.tables import write_bytes
-from medattn.describe import CRATE
 from medattn.disclosure import suppression as disclosure
-from medattn.provenance.code import code
-from medattn.provenance.environment import environment
 from medattn.release import members, scan
 from medattn.release.content import line_of, look
 from medattn.release.scan import Restricted, restricted_of
+from medattn.reproduce.crate.stage import CRATE
+from medattn.reproduce.provenance.code import code
+from medattn.reproduce.provenance.environment import environment
 from medattn.study.schema import Study, read_study, settings
 
 FORMAT = 1

@@ -49,7 +49,7 @@ def by_name(path: str) -> str | None:
     if ".cache" in place.parts:
         return "lies in a cache of extraction, which holds patients' data"
     if path.startswith(STORE):
-        return None  # medattn.release.store compares it with data.dvc
+        return None  # medattn.reproduce.store compares it with data.dvc
     if suffix in ARRAYS:
         return f"is an image, array or table of a type ({suffix}) that may hold patients' data"
     if suffix in PACKED:

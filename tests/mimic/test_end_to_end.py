@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.clones import dvc, fresh_clone, medattn, run
-from tests.describe.validator import issues
+from tests.reproduce.crate.validator import issues
 
 pytestmark = pytest.mark.slow
 

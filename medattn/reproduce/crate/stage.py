@@ -1,0 +1,46 @@
+"""Stage 6: what was studied with what, and what came of it -> ro-crate-metadata.json, an RO-Crate 1.1.
+
+Says nothing that differs between two machines that ran the same: no time, host, user or path. Of results/, which may hold
+patients' data, it names the outputs that dvc.yaml declares and no file inside them.
+"""
+
+import json
+from pathlib import Path
+
+import click
+
+from medattn.base import paths
+from medattn.base.params import load as load_params
+from medattn.base.tables import write_bytes
+from medattn.reproduce.crate.citation import read_citation
+from medattn.reproduce.crate.metadata import make_crate
+from medattn.reproduce.crate.pipeline import read_pipeline
+from medattn.study.schema import read_study
+
+CRATE = Path("ro-crate-metadata.json")
+
+
+def run(root: Path = Path(".")) -> str:
+    """Describe the run below `root`; one line that says what was written. Raises InputError for an output that is not there."""
+    params = load_params(root / paths.PARAMS)
+    study = read_study(root / params.study)
+    crate = make_crate(root, params, study, read_citation(root), read_pipeline(root))
+    content = compacted(crate.metadata.generate())
+    write_bytes(root / CRATE, (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    return f"{len(content['@graph'])} entities -> {CRATE}"
+
+
+def compacted(content: dict) -> dict:
+    """A list of one value is that value (RO-Crate 1.1, "RO-Crate JSON-LD")."""
+    graph = [
+        {name: value[0] if isinstance(value, list) and len(value) == 1 else value for name, value in entity.items()}
+        for entity in content["@graph"]
+    ]
+    return content | {"@graph": graph}
+
+
+@click.command(name="describe")
+def command() -> None:
+    """Describe inputs, software, outputs and licence as an RO-Crate."""
+    paths.check_root()
+    click.echo(run())

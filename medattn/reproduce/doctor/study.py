@@ -1,0 +1,105 @@
+"""What params.yaml asks for: is it valid, is the study here and as pinned, can its images be read, is the model here?"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from medattn.base.errors import InputError
+from medattn.base.params import Params
+from medattn.base.params import load as load_params
+from medattn.prepare import check_pin
+from medattn.radiographs.image_files import BadFile, open_image
+from medattn.reproduce.doctor.line import Line, missing, note, ok, size
+from medattn.study.model_files import local_directory
+from medattn.study.schema import ModelChoice, Study, files_below, read_study, settings
+
+SAMPLE = 5  # images opened
+
+
+class Asked(NamedTuple):
+    """What the run would use, as far as it was found, and the lines about it."""
+
+    params: Params | None
+    study: Study | None
+    model: ModelChoice | None
+    directory: Path | None  # the model's
+    lines: list[Line]
+
+
+def ask(root: Path) -> Asked:
+    """Everything that params.yaml names, looked for in this order: what is not there ends the search."""
+    lines: list[Line] = []
+    params = study = model = directory = None
+    about, said = "params", "cannot be used"
+    try:
+        params = load_params(root / "params.yaml")
+        lines.append(ok("params", f"params.yaml is valid; study {params.study}"))
+        about, said = "study", f"{params.study} cannot be used"
+        study = read_study(root / params.study)
+        lines += [study_line(study), digest_line(study, params), *image_lines(study)]
+        about, said = "model", "cannot be used"
+        model = settings(study, params)[0]
+        about, said = "model", f"{model.id} is not complete on this machine"
+        location = study.model_location(model)
+        directory = local_directory(location, model.revision)
+        lines.append(model_line(study, model, directory))
+    except InputError as error:
+        lines.append(missing(about, said, str(error)))
+        if about != "model":
+            lines.append(note("model", "not looked for"))
+    return Asked(params, study, model, directory, lines)
+
+
+def study_line(study: Study) -> Line:
+    return ok("study", f"{study.about.name} ({study.licence}): {study.about.title}")
+
+
+def digest_line(study: Study, params: Params) -> Line:
+    """Is it the study that params.yaml pins? Tables only: prepare checks every image and weight."""
+    try:
+        digest = study.digest()
+        check_pin(params, digest)
+    except InputError as error:
+        return missing("digest", "not that of a pinned study", str(error))
+    if digest in params.study_digests.values():
+        return ok("digest", f"{digest[:12]}, as pinned")
+    return note(
+        "digest", f"{digest[:12]} is not pinned (allow_unpinned is true)", f"pin it: `medattn study pin {params.study}`"
+    )
+
+
+def image_lines(study: Study) -> list[Line]:
+    """Is image_root there, and can a few images be read? Of a credentialed study none is named: this report is shown around."""
+    try:
+        rows = study.images()
+    except InputError as error:
+        return [missing("images", "images.csv cannot be used", str(error))]
+    if not study.image_root.is_dir():
+        return [
+            missing(
+                "images", f"image_root {study.image_root} is no directory",
+                f"mount or restore it, or mend image_root in {study.directory / 'study.yaml'}",
+            )
+        ]  # fmt: skip
+    tried = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+    bad = []
+    for row in tried:
+        try:
+            open_image(study.image_root, row["path"], row["sha256"])
+        except BadFile as error:
+            bad.append(str(error))
+    if not bad:
+        return [ok("images", f"{len(rows):,}; {len(tried)} opened, each with its pinned bytes")]
+    remedy = (
+        bad[0] if study.licence == "open" else f"`medattn study check {study.directory}` names every image and what is wrong"
+    )
+    return [missing("images", f"{len(bad)} of {len(tried)} opened cannot be used ({len(rows):,} in all)", remedy)]
+
+
+def model_line(study: Study, model: ModelChoice, directory: Path) -> Line:
+    """A complete model: where, how large, pinned or not."""
+    total = sum((directory / name).stat().st_size for name in files_below(directory))
+    revision = f", revision {model.revision[:12]}" if model.revision else ""
+    said = f"{model.id}{revision}: {size(total)}, complete"
+    if study.model_pins(model) is None:
+        return note("model", f"{said}; its files are not pinned", f"`medattn study pin {study.directory}`")
+    return ok("model", f"{said}, its files pinned in model.json (prepare compares them)")

@@ -1,0 +1,160 @@
+"""What a re-run is compared with: the last commit, or another commit, an experiment of DVC's, or a released archive."""
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from medattn.base.errors import InputError
+from medattn.base.git import git
+from medattn.reproduce.verify.commit import PARAMS, Commit
+from medattn.reproduce.verify.key_changes import changes
+from medattn.reproduce.verify.lock import LOCK, Stage, directory_hash, read_lock
+
+MANIFEST = "MANIFEST.json"
+_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]+/(.+)")  # below the commit that it started from
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Recorded results. files: path -> content of what it holds itself (reports). problems: of an archive that is not whole."""
+
+    kind: str  # HEAD, commit, experiment or archive
+    name: str
+    identity: str  # the commit; SHA-256 of an archive
+    lock: Mapping[str, Stage]
+    params: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    problems: tuple[str, ...] = ()
+    listings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # directory -> path inside it -> MD5
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.name}" if self.kind != "HEAD" else f"HEAD ({self.identity[:12]})"
+
+
+def of_commit(commit: Commit, kind: str, name: str) -> Reference:
+    """The results that a commit records. Raises InputError if it has none."""
+    listings = {
+        path: commit.below(path)
+        for stage in commit.lock.values()
+        for path, one in stage.outs.items()
+        if one.is_directory and commit.below(path)
+    }
+    return Reference(kind, name, commit.name, commit.lock, commit.params, commit.content, listings=listings)
+
+
+def find(root: Path, reference: str) -> Reference:
+    """A file is a released archive, anything else a commit or an experiment. Raises InputError if it is neither."""
+    if Path(reference).is_file():
+        return read_archive(Path(reference))
+    experiments = _experiments(root, reference)
+    if len(experiments) > 1:
+        raise InputError(
+            f"--against {reference}: {len(experiments)} experiments have this name: name one in full ({', '.join(experiments)})"
+        )
+    if experiments:
+        return of_commit(Commit(root, experiments[0]), "experiment", reference)
+    try:
+        commit = Commit(root, reference)
+    except InputError:
+        raise InputError(
+            f"--against {reference}: no commit, branch or tag of this repository, no experiment (`dvc exp list --all` names"
+            " them), and no file"
+        ) from None
+    return of_commit(commit, "commit", reference)
+
+
+def _experiments(root: Path, name: str) -> list[str]:
+    """References of DVC's experiments of this name."""
+    listed = git(root, "for-each-ref", "--format=%(refname)", "refs/exps/").decode().split()
+    return [one for one in listed if (match := _EXPERIMENT.fullmatch(one)) is not None and name in (one, match[1])]
+
+
+# --- archives ---------------------------------------------------------------------------------------------------------
+
+
+def read_archive(path: Path) -> Reference:
+    """A release (medattn/release/pack.py), checked against its own manifest. Raises InputError if it is no release at all."""
+    packed = path.read_bytes()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
+            files, problems = _members(tar)
+        listed = {one["path"]: one for one in json.loads(files[MANIFEST])["members"]}
+        lock, params = read_lock(files[LOCK], f"{LOCK} of {path}"), yaml.safe_load(files[PARAMS])
+    except (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise InputError(f"--against {path}: no release of `medattn release` ({error})") from None
+    for name in sorted(listed.keys() | (files.keys() - {MANIFEST})):
+        if name not in files:
+            problems.append(f"{name}: is missing, {MANIFEST} lists it")
+        elif name not in listed:
+            problems.append(f"{name}: is extra, {MANIFEST} does not list it")
+        elif hashlib.sha256(files[name]).hexdigest() != listed[name]["sha256"] or len(files[name]) != listed[name]["size"]:
+            problems.append(f"{name}: is not what {MANIFEST} lists")
+    problems += _contradictions(files, lock)
+    return Reference(
+        "archive", path.name, hashlib.sha256(packed).hexdigest(), lock, params, files, tuple(problems), _below(files, lock)
+    )
+
+
+def _members(tar: tarfile.TarFile) -> tuple[dict[str, bytes], list[str]]:
+    """Name -> content of ordinary files; nothing is unpacked to the disk."""
+    files: dict[str, bytes] = {}
+    problems = []
+    for member in tar:
+        content = tar.extractfile(member) if member.isfile() else None
+        if content is None or member.name in files:
+            problems.append(f"{member.name}: {'stands twice' if member.name in files else 'is no ordinary file'}")
+        else:
+            files[member.name] = content.read()
+    return files, problems
+
+
+def _below(files: Mapping[str, bytes], lock: Mapping[str, Stage]) -> dict[str, dict[str, str]]:
+    return {
+        path: {name.removeprefix(f"{path}/"): _md5(content) for name, content in files.items() if name.startswith(f"{path}/")}
+        for stage in lock.values()
+        for path, one in stage.outs.items()
+        if one.is_directory
+    }
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _contradictions(files: Mapping[str, bytes], lock: Mapping[str, Stage]) -> list[str]:
+    """Reports in the archive that are not what its own dvc.lock records."""
+    below = _below(files, lock)
+    problems = []
+    for stage in lock.values():
+        for path, entry in stage.outs.items():
+            if entry.is_directory and below[path] and directory_hash(below[path]) != entry.hash:
+                problems.append(f"{path}: its files are not what the archive's {LOCK} records")
+            elif path in files and _md5(files[path]) != entry.hash:
+                problems.append(f"{path}: is not what the archive's {LOCK} records")
+    return problems
+
+
+# --- what differs -----------------------------------------------------------------------------------------------------
+
+
+def context(head: Reference, other: Reference) -> dict[str, list[str]]:
+    """Parameters, code and data of `head` that are not those of `other`."""
+    parameters = list(changes(other.params, head.params))
+    before, after = _inputs(other), _inputs(head)
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return {"parameters": parameters, "code and data": changed}
+
+
+def _inputs(reference: Reference) -> dict[str, str]:
+    """Path -> hash of everything that the stages read and that no stage made; parameters are told key by key."""
+    made = {path for stage in reference.lock.values() for path in stage.outs} | {PARAMS}
+    return {path: one.hash for stage in reference.lock.values() for path, one in stage.deps.items() if path not in made}

@@ -1,0 +1,104 @@
+"""Are results/, reports/ and DVC's copies what HEAD's dvc.lock records? Each file, and of a table row and column."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from medattn.base import paths
+from medattn.reproduce.verify.audit_data import is_embedded, listing
+from medattn.reproduce.verify.commit import Commit
+from medattn.reproduce.verify.contents import Contents
+from medattn.reproduce.verify.discrepancies import CACHE, RESULTS, Findings, compare_listings, told
+from medattn.reproduce.verify.lock import Entry, directory_hash, hash_directory, hash_file, outputs, read_pointer
+
+REPORTS, RESULTS_ROOT = "reports", "results"
+
+
+def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+    """Add a mismatch for every file that is not as recorded. Sound outputs are added to `contents`."""
+    recorded = outputs(head.lock)
+    here = 0
+    for path, (_, entry) in recorded.items():
+        if head.hash_of(path) is not None:
+            contents.add_listing(directory_hash(head.below(path)), head.below(path))
+            here += 1
+        elif not (root / path).exists():
+            findings.not_here.append(f"{path}: a result (`dvc repro` makes it)")
+        else:
+            here += 1
+            _output(root, entry, head, contents, findings)
+    findings.checked[RESULTS] = f"{here} of {len(recorded)} outputs"
+    _strays(root, head, findings)
+    _cache(root, head, contents, findings)
+
+
+def _output(root: Path, entry: Entry, head: Commit, contents: Contents, findings: Findings) -> None:
+    path = root / entry.path
+    if path.is_dir() != entry.is_directory:
+        findings.mismatch(RESULTS, entry.path, f"is a {'directory' if path.is_dir() else 'file'}, which HEAD does not record")
+        return
+    if not entry.is_directory:
+        found = hash_file(path)
+        if found == entry.hash:
+            contents.add_file(found, path)
+        else:
+            findings.mismatch(RESULTS, entry.path, *told(entry.path, contents.file(entry.hash), path))
+        return
+    files = hash_directory(path, head.ignored)
+    if directory_hash(files) == entry.hash:
+        contents.add_listing(entry.hash, files)
+        for name, hash in files.items():
+            contents.add_file(hash, path / name)
+        return
+    recorded = contents.listing(entry.hash)
+    if recorded is None:
+        findings.mismatch(
+            RESULTS, entry.path,
+            f"its files are not those that HEAD records ({len(files)} files, recorded {entry.files}); which, cannot be told:"
+            " DVC's cache has no sound listing of them",
+        )  # fmt: skip
+        return
+    for name in compare_listings(findings, RESULTS, entry.path, recorded, files):
+        findings.mismatch(RESULTS, f"{entry.path}/{name}", *told(name, contents.file(recorded[name]), path / name))
+
+
+def _strays(root: Path, head: Commit, findings: Findings) -> None:
+    """Files that no stage wrote. In reports/, which is published, they are a mismatch."""
+    for file in sorted((root / REPORTS).rglob("*")):
+        name = file.relative_to(root).as_posix()
+        if not file.is_dir() and name not in head:
+            findings.mismatch(RESULTS, name, "is extra: no stage of HEAD wrote it")
+    known = {Path(path).parts[1] for path in outputs(head.lock) if path.startswith(f"{RESULTS_ROOT}/")} | {paths.RUN.name}
+    for file in sorted((root / RESULTS_ROOT).glob("*")):
+        if file.name not in known:
+            findings.notes.append(f"{RESULTS_ROOT}/{file.name}: no stage of HEAD wrote it")
+
+
+# --- DVC's cache ------------------------------------------------------------------------------------------------------
+
+
+def _cache(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+    """Objects that HEAD names and whose content is not what their own name says: DVC would restore them unseen."""
+    count = 0
+    for hash, what in _named(head, contents):
+        path = contents.object(hash)
+        count += path.is_file()
+        if (found := contents.damaged(hash)) is not None:
+            name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+            findings.mismatch(CACHE, name, f"hashes to {found[:12]}, not to its name; it is to be {what} of HEAD: remove it")
+    findings.checked[CACHE] = f"{count} objects that HEAD names"
+
+
+def _named(head: Commit, contents: Contents) -> Iterator[tuple[str, str]]:
+    """Hash -> file of every object that HEAD's lock and data name."""
+    entries = [entry for _, entry in outputs(head.lock).values()]
+    if is_embedded(head):
+        pointer = f"{head.study}.dvc"
+        tracked = list(read_pointer(head.content[pointer], pointer).values())
+        entries += tracked
+        for entry in tracked:
+            if (files := listing(entry, head, contents)) is not None:
+                contents.add_listing(entry.hash, files)
+    for entry in entries:
+        yield entry.hash, entry.path
+        if entry.is_directory:
+            yield from ((hash, f"{entry.path}/{name}") for name, hash in (contents.listing(entry.hash) or {}).items())
