@@ -6,7 +6,7 @@ import pytest
 
 from medattn import headline
 from medattn.base import paths
-from medattn.metrics import run
+from medattn.metrics.stage import run
 from tests.metrics.conftest import make_params
 from tests.metrics.failing import failing_root
 

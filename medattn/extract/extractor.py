@@ -13,8 +13,8 @@ from medattn.base.params import Params
 from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.extract.pictures import Square, picture
 from medattn.extract.units import Unit
-from medattn.model.checks import agrees_with_eager, cross_attention
 from medattn.model.decode import Decoded, decode
+from medattn.model.eager_check import agrees_with_eager, cross_attention
 from medattn.model.load import Loaded, load
 from medattn.model.memory import Room, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings

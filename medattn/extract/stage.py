@@ -18,8 +18,8 @@ from medattn.disclosure.private_files import protect
 from medattn.extract.extractor import extractor_for
 from medattn.extract.fill import Filling
 from medattn.extract.keys import Keys
-from medattn.extract.pack import pack, put_in_place
 from medattn.extract.ranks import Ranks, together
+from medattn.extract.shards import pack, put_in_place
 from medattn.extract.unit_cache import UnitCache, directory_of, is_on
 from medattn.extract.units import batches, by_bucket, read_units
 from medattn.radiographs.films import Films

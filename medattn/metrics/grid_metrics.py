@@ -9,7 +9,7 @@ from medattn.base.rounding import round_number
 from medattn.base.tables import Row
 from medattn.measures import consistency, localisation, spatial
 from medattn.measures.rotation import comparable_pair
-from medattn.metrics.places import Place, Region
+from medattn.metrics.anatomy import Place, Region
 
 NOTES = ("gate_count", "gated", "image_mass")  # what aggregate noted about the grid
 SPATIAL = (

@@ -14,9 +14,9 @@ from medattn.base.params import Metrics
 from medattn.base.tables import Row
 from medattn.measures import localisation
 from medattn.metrics import grid_metrics
+from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, by_patient, count_of_patients, mean_of, patients, present
-from medattn.metrics.places import Place, Region
 from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows
 
 MAPS = ("model", "uniform", "centre", "body", "other_patients", "other_finding")

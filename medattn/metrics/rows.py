@@ -8,9 +8,9 @@ from medattn.base.tables import Row
 from medattn.language import answers as measure
 from medattn.measures import consistency
 from medattn.metrics import grid_metrics
+from medattn.metrics.anatomy import Place, Places
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store, profile_of
-from medattn.metrics.places import Place, Places
 
 IDENTITY = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "study_id", "subject_id",

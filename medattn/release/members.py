@@ -16,7 +16,7 @@ from medattn.base.git import contents, last_commit
 from medattn.disclosure import suppression as disclosure
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import TABLES
-from medattn.release.content import kind
+from medattn.release.file_kinds import kind
 from medattn.release.scan import ROW_LEVEL
 from medattn.report.layouts import LAYOUTS
 from medattn.reproduce.crate.citation import CITATION

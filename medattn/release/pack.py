@@ -28,7 +28,7 @@ from medattn.base.params import load as load_params
 from medattn.base.tables import write_bytes
 from medattn.disclosure import suppression as disclosure
 from medattn.release import members, scan
-from medattn.release.content import line_of, look
+from medattn.release.file_kinds import line_of, look
 from medattn.release.scan import Restricted, restricted_of
 from medattn.reproduce.crate.stage import CRATE
 from medattn.reproduce.provenance.code import code

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from medattn.base.errors import InputError
 from medattn.base.git import contents, git, index, names
-from medattn.release.content import kind
+from medattn.release.file_kinds import kind
 from medattn.release.scan import ROW_LEVEL, of_mimic_form
 
 FOLDERS = ("results", "studies", "data", ".dvc/cache", ".dvc/tmp")

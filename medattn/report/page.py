@@ -5,7 +5,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medattn.report import base64_text, render
+from medattn.report.rendering import base64_text, render
 
 LONG = 30  # rows: a longer table is folded away
 VERDICTS = {

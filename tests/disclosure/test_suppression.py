@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import yaml
 
-from medattn import metrics
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.disclosure import suppression as disclosure
@@ -33,6 +32,7 @@ from medattn.disclosure.suppression import (
     steady_edges,
 )
 from medattn.metrics import cells, groups, protected
+from medattn.metrics import stage as metrics
 from tests.metrics import conftest as tiny
 from tests.metrics.failing import fail
 

@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medattn import figures
 from medattn.base import paths
 from medattn.disclosure.suppression import LEAST, WITHHELD, merged_bins, steady_edges
 from medattn.figures import contrast, distributions, margins, occlusion, private, reliance, sinks, style
+from medattn.figures import stage as figures
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import numbers, read_results
-from medattn.metrics import run as run_metrics
-from medattn.report import contents, latex
+from medattn.metrics.stage import run as run_metrics
+from medattn.report import latex
+from medattn.report import sections as contents
 from medattn.report.layouts import LAYOUTS
 from tests.disclosure.test_suppression import planted_root
 from tests.figures.test_figures import settings

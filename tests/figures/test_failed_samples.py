@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from medattn import figures
 from medattn.base import paths
-from medattn.figures import gallery
+from medattn.figures import gallery_data as gallery
+from medattn.figures import stage as figures
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import read_results
-from medattn.metrics import run as run_metrics
+from medattn.metrics.stage import run as run_metrics
 from tests.figures.test_figures import settings
 from tests.metrics.conftest import make_params
 from tests.metrics.failing import failing_root

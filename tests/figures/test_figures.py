@@ -8,13 +8,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from medattn import figures
 from medattn.base import paths
 from medattn.base.params import Examples
-from medattn.figures import examples, films, gallery, style
+from medattn.figures import examples, films, style
+from medattn.figures import gallery_data as gallery
+from medattn.figures import stage as figures
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import numbers, read_results
-from medattn.metrics import run as run_metrics
+from medattn.metrics.stage import run as run_metrics
 from medattn.radiographs.films import Film, Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import make_params, make_root

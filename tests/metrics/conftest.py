@@ -207,7 +207,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def done(tmp_path_factory) -> Path:
     """The stage's outputs for the tiny study; read only."""
-    from medattn.metrics import run
+    from medattn.metrics.stage import run
 
     root = make_root(tmp_path_factory.mktemp("metrics"))
     run(make_params(), root)

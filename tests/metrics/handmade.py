@@ -4,9 +4,9 @@ import numpy as np
 
 from medattn.base.params import Metrics
 from medattn.metrics import strategies
+from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store
-from medattn.metrics.places import Place, Region
 from medattn.metrics.rows import ANSWER, IDENTITY
 
 PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)

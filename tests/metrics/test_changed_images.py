@@ -9,8 +9,8 @@ from scipy.special import logsumexp
 from medattn.base.sample_tables import ANSWERS, MANIFEST
 from medattn.measures.body import cell_coverage
 from medattn.measures.rotation import comparable_pair, rotate_mask
+from medattn.metrics.anatomy import Places
 from medattn.metrics.inputs import Store
-from medattn.metrics.places import Places
 from medattn.metrics.rows import evaluate
 from medattn.radiographs.films import Film, Films
 from medattn.study.schema import read_study

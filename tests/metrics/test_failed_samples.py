@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from medattn.base import paths
-from medattn.metrics import run
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.rows import ANSWER, IDENTITY
+from medattn.metrics.stage import run
 from tests.metrics.conftest import make_params
 from tests.metrics.failing import failing_root
 

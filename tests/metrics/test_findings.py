@@ -18,10 +18,10 @@ from medattn.metrics import (
     robustness,
     strategies,
 )
+from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.hypotheses import verdict
 from medattn.metrics.inputs import Store
-from medattn.metrics.places import Place, Region
 from tests.import_closure import ROOT
 from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
 

@@ -8,7 +8,7 @@ from scipy.spatial.distance import jensenshannon
 
 from medattn.measures.localisation import zone_box, zone_coverage
 from medattn.metrics import hypotheses, references
-from medattn.metrics.places import Place, Region
+from medattn.metrics.anatomy import Place, Region
 from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
 
 AREA = 1 / 256  # the region is one cell

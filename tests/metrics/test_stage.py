@@ -9,7 +9,7 @@ import pytest
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.metrics import run
+from medattn.metrics.stage import run
 from tests.metrics.conftest import make_params, make_root
 
 OUTPUTS = (paths.GRIDS, paths.GROUPS, paths.TABLES, paths.EVALUATION, paths.METRICS)

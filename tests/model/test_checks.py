@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from medattn.model import capture, checks
+from medattn.model import capture
+from medattn.model import eager_check as checks
 from medattn.model.load import redraw_language
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.phantom.cases import make_case

@@ -23,8 +23,8 @@ from medattn.extract import stage
 from medattn.extract.extractor import extractor_for
 from medattn.extract.ranks import Ranks
 from medattn.mimic.model_names import MEDGEMMA_1_5
-from medattn.model.checks import TOLERANCE
 from medattn.model.decode import decode
+from medattn.model.eager_check import TOLERANCE
 from medattn.model.load import Loaded, prepare_model
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
 from medattn.model.vision import image_features

@@ -28,7 +28,7 @@ from medattn import cli
 from medattn.base.errors import InputError
 from medattn.figures import style
 from medattn.release import pack as release
-from medattn.release.content import look
+from medattn.release.file_kinds import look
 from medattn.release.members import allowed
 from medattn.release.scan import FEWEST_WORDS, make, of_mimic_form, of_study
 from medattn.report.page import Figure, Section, html

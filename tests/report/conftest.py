@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.report import gallery, page
+from medattn.report import gallery_page as gallery
+from medattn.report import page
 
 FINDINGS = ("pleural effusion", "pneumothorax", "consolidation", "cardiomegaly", "nodule")
 STRATEGIES = ("baseline", "phrasing", "synonym", "clause", "register", "voice")

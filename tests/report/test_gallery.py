@@ -9,7 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from medattn.report import TEMPLATES, gallery
+from medattn.report import gallery_page as gallery
+from medattn.report.rendering import TEMPLATES
 from tests.report.conftest import HOSTILE, make_gallery, make_pictures, make_samples
 
 

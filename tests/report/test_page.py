@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from medattn.report import TEMPLATES, page
+from medattn.report import page
+from medattn.report.rendering import TEMPLATES
 from tests.report.conftest import HOSTILE, VERDICTS, make_report, png
 from tests.report.test_gallery import Scripts
 

@@ -5,11 +5,11 @@ from dataclasses import fields
 
 import pytest
 
-from medattn import figures
 from medattn.base import paths
+from medattn.figures import stage as figures
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import Results, read_results
-from medattn.metrics import run as run_metrics
+from medattn.metrics.stage import run as run_metrics
 from medattn.radiographs.films import Films
 from medattn.reproduce.verify.sources import FIGURES, sources
 from medattn.study.schema import read_study

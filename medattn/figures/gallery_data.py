@@ -12,7 +12,7 @@ from medattn.figures.inputs import Results, numbers
 from medattn.measures.rotation import rotate_mask
 from medattn.radiographs.conditions import REGIONAL, shown
 from medattn.radiographs.films import Film, Films
-from medattn.report.gallery import Picture, Sample
+from medattn.report.gallery_page import Picture, Sample
 
 LONGER_SIDE = 224  # pixels of a thumbnail
 QUALITY = 70  # of its JPEG

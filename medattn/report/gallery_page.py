@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medattn.report import base64_text, render
+from medattn.report.rendering import base64_text, render
 
 SIDE = 16
 CELLS = SIDE * SIDE

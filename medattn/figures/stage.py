@@ -1,0 +1,133 @@
+"""Stage 5: tables and grids -> figures, LaTeX, report and gallery.
+
+It draws what the tables hold and computes nothing that anyone would quote.
+"""
+
+from pathlib import Path
+
+import click
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from medattn.base import paths
+from medattn.base.params import Params
+from medattn.base.params import load as load_params
+from medattn.base.tables import fresh_directory, write_bytes
+from medattn.disclosure.private_files import protect
+from medattn.disclosure.suppression import least_patients
+from medattn.figures import examples, films, style
+from medattn.figures import gallery_data as gallery
+from medattn.figures.catalogue import CHARTS, EXAMPLE_ALT, EXAMPLE_CAPTION, EXAMPLE_TITLE, Chart
+from medattn.figures.inputs import Results, read_results
+from medattn.radiographs.films import Films
+from medattn.report import gallery_page, latex, page
+from medattn.report import sections as contents
+from medattn.report.layouts import LAYOUTS
+from medattn.study.schema import read_study, settings
+
+SCREEN_DPI = 150  # overlays are looked at, not printed
+REPORT_DPI, DENSITY = 220, 2  # pictures inside the report: sharp on any screen, and small
+GALLERY_NOTE = "Attention of the last prompt token, drawn where it exceeds an even spread."
+
+
+def run(params: Params, root: Path = Path(".")) -> list[str]:
+    """Draw everything below `root`; returns notes about examples that no sample was found for.
+
+    reports/ may be published, so a credentialed study's example, which shows a radiograph, goes to
+    results/visualizations and not into the report.
+    """
+    study = read_study(root / params.study)
+    protect(study, root)
+    results, films_of = read_results(root, least_patients(study.licence)), Films(study)
+    chosen, notes = examples.choose(results.clean(), params.figures.examples)
+    with (
+        fresh_directory(root / paths.FIGURES) as figures,
+        fresh_directory(root / paths.LATEX) as tex,
+        fresh_directory(root / paths.OVERLAYS) as overlays,
+        fresh_directory(root / paths.VISUALIZATIONS) as visualizations,
+    ):
+        shown = [_chart(chart, results, figures, params.figures.dpi) for chart in CHARTS]
+        example = _example(results, films_of, params, figures if study.licence == "open" else visualizations, notes)
+        if example is not None and study.licence == "open":
+            shown.append(example)
+        _pictures(results, films_of, chosen, overlays, visualizations)
+        frames = {name: contents.rows_of(frame) for name, frame in results.tables.items()}
+        for name, layout in LAYOUTS.items():
+            write_bytes(tex / f"{name}.tex", latex.table(frames[name], layout).encode())
+        write_bytes(tex / "values.tex", latex.values(frames, results.headline).encode())
+        model, _ = settings(study, params)
+        about = contents.about(study.about, results.headline, model.id)
+        report = page.html(
+            study.about.title,
+            about,
+            contents.headline(results.headline, results.tables["localisation"]),
+            contents.sections(shown, results.tables),
+        )
+        pictures = gallery.pictures(results, films_of)
+        browsed = gallery_page.html(study.about.title, GALLERY_NOTE, pictures, gallery.samples(results))
+    write_bytes(root / paths.REPORT, report.encode())
+    write_bytes(root / paths.GALLERY, browsed.encode())
+    return notes
+
+
+def _chart(chart: Chart, results: Results, out: Path, dpi: int) -> page.Figure:
+    """Draw a chart for print, and as the report shows it."""
+    caption, alt = (
+        (chart.private_caption or chart.caption, chart.private_alt or chart.alt)
+        if results.in_private
+        else (chart.caption, chart.alt)
+    )
+    return _kept(chart.draw(results), out, dpi, chart.name, chart.title, caption, alt)
+
+
+def _kept(fig: Figure, out: Path, dpi: int, name: str, title: str, caption: str, alt: str) -> page.Figure:
+    picture = style.small_png(fig, REPORT_DPI)
+    style.save_both(fig, out, name, dpi)
+    files = tuple(f"figures/{name}{suffix}" for suffix in (".pdf", ".png"))
+    return page.Figure(name, title, caption, alt, picture, files, DENSITY)
+
+
+def _example(results: Results, shown: Films, params: Params, out: Path, notes: list[str]) -> page.Figure | None:
+    row = examples.first_with_region(results.clean(), params.figures.examples)
+    if row is None:
+        notes.append("example: no sample has a grid")
+        return None
+    fig = films.example(row, shown(row.image_id), results.grids[row.sample_id])
+    return _kept(fig, out, params.figures.dpi, "example", EXAMPLE_TITLE, EXAMPLE_CAPTION, EXAMPLE_ALT)
+
+
+def _pictures(results: Results, shown: Films, chosen: pd.DataFrame, overlays: Path, visualizations: Path) -> None:
+    questions = sorted(set(chosen.question_id))
+    clean = results.clean()
+    with tqdm(total=len(chosen) + len(questions), desc="figures", unit="figure") as progress:
+        for _, row in chosen.iterrows():
+            finding = row.finding if row.ground_truth == "yes" else None
+            fig = films.overlay(films.caption(row), shown(row.image_id), results.grids[row.sample_id], finding)
+            _save(fig, overlays / f"{row.sample_id}.png", progress)
+        for question_id in questions:
+            rows = clean[clean.question_id == question_id]
+            rows = rows.iloc[rows.variant_index.astype(int).argsort(kind="stable")]
+            grids = [results.grids[sample_id] for sample_id in rows.sample_id]
+            fig = films.wordings(rows, shown(rows.iloc[0].image_id), grids)
+            _save(fig, visualizations / f"{question_id}.png", progress)
+
+
+def _save(fig: Figure, path: Path, progress: tqdm) -> None:
+    style.save(fig, path, SCREEN_DPI)
+    plt.close(fig)
+    progress.update()
+
+
+@click.command(name="figures")
+def command() -> None:
+    """Draw the figures, and overlays of the examples that the rules of params.yaml choose."""
+    paths.check_root()
+    params = load_params()
+    notes = run(params)
+    for note in notes:
+        click.echo(f"note: {note}")
+    click.echo(
+        f"figures -> {paths.FIGURES}, {paths.LATEX}, {paths.REPORT}, {paths.GALLERY}, {paths.OVERLAYS}, {paths.VISUALIZATIONS}"
+    )
