@@ -3,18 +3,20 @@
 import os
 import sys
 import time
+from collections.abc import Mapping
 from copy import copy
 from functools import wraps
 from importlib import import_module
+from typing import Any
 
 import click
 
 from medattn.base.errors import InputError
 
-# name -> (module, attribute, one line of help). The order is that of the flow.
+# name -> (module, attribute, one line of help), in the order of the flow
 COMMANDS = {
     "params": ("medattn.base.params", "command", "Check params.yaml."),
-    "study": ("medattn.study.commands", "command", "Make and check study directories; train the phantom model."),
+    "study": (__name__, "study", "Make, check and attest study directories; train the phantom model."),
     "prepare": ("medattn.prepare", "command", "Stage 1: study -> results/manifest.csv."),
     "extract": ("medattn.extract.stage", "command", "Stage 2: manifest -> captures and answers (loads the model)."),
     "aggregate": ("medattn.aggregate", "command", "Stage 3: captures -> one grid per sample and profile."),
@@ -32,27 +34,50 @@ COMMANDS = {
     "exact": ("medattn.reproduce.exact", "command", "Recompute everything and compare every output's bytes."),
     "bench": ("medattn.bench", "command", "Measure extraction against the usual way."),
 }
+STUDY_COMMANDS = {
+    "check": ("medattn.checks.commands", "check", "Check every row, hash and image of a study."),
+    "pin": ("medattn.checks.commands", "pin", "Pin a study's model files and its digest."),
+    "use": ("medattn.checks.commands", "use", "Make a study the one of params.yaml."),
+    "digest": ("medattn.study.commands", "digest", "Print a study's digest and what it counts."),
+    "attest": ("medattn.study.commands", "attest", "Compare a study with a published reference."),
+    "mimic-cxr": ("medattn.mimic.commands", "mimic_cxr", "Assemble a study from MIMIC-CXR."),
+    "fake-mimic": (
+        "medattn.mimic.commands",
+        "fake_mimic",
+        "Write a drawn tree of MIMIC-CXR's layout, to try the real commands.",
+    ),
+    "phantom": ("medattn.phantom.commands", "phantom", "Write a study of synthetic radiographs."),
+    "train-phantom": ("medattn.phantom.commands", "train_phantom", "Train the phantom model from nothing."),
+    "assess-phantom": ("medattn.phantom.commands", "assess_phantom", "Ask a phantom model about the development radiographs."),
+}
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 STAGES = ("prepare", "extract", "aggregate", "metrics", "figures", "describe")
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when that command is asked for."""
+    """Imports a command's module only when that command is asked for, so this module imports none of them."""
+
+    def __init__(self, listing: Mapping[str, tuple[str, str, str]], **more: Any) -> None:
+        super().__init__(**more)
+        self._listing = listing
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self._listing)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+        if name not in self._listing:
             return None
-        module, attribute, _ = COMMANDS[name]
+        module, attribute, _ = self._listing[name]
         began = time.monotonic()
         command = getattr(import_module(module), attribute)
-        return _recorded(command, name, began) if name in STAGES else command
+        return _recorded(command, name, began) if self._listing is COMMANDS and name in STAGES else command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, _, text) in self._listing.items()])
+
+
+study = LazyGroup(STUDY_COMMANDS, name="study", help="Make, check and attest study directories; train the phantom model.")
 
 
 def _recorded(command: click.Command, stage: str, began: float) -> click.Command:
@@ -76,7 +101,7 @@ def _recorded(command: click.Command, stage: str, began: float) -> click.Command
     return command
 
 
-@click.command(cls=LazyGroup)
+@click.command(cls=LazyGroup, listing=COMMANDS)
 @click.version_option(package_name="medattn")
 def group() -> None:
     """Where a vision-language model looks when it answers questions about chest X-rays."""

@@ -216,7 +216,7 @@ def test_two_machines_write_the_same_bytes(root, tmp_path):
         "PYTHONPATH": str(ROOT),
         "LC_ALL": "C",
     }
-    program = "from pathlib import Path; from medattn.describe import run; run(Path('.'))"
+    program = "from pathlib import Path; from medattn.reproduce.crate.stage import run; run(Path('.'))"
     subprocess.run([sys.executable, "-c", program], cwd=other, env=environment, check=True)
     assert (other / CRATE).read_bytes() == (root / CRATE).read_bytes()
 
