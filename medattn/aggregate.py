@@ -19,6 +19,7 @@ from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
 from medattn.base.params import Aggregate, Profile
 from medattn.base.params import load as load_params
+from medattn.base.rows import SampleRow
 from medattn.base.rounding import DIGITS, round_number, round_significant
 from medattn.base.tables import write_bytes
 
@@ -37,9 +38,9 @@ class Collected:
     heads: dict[str, np.ndarray] = field(default_factory=dict)  # sample_id -> float32 [layer, head, 256]
 
 
-def is_reference(row: Mapping[str, str]) -> bool:
+def is_reference(row: SampleRow) -> bool:
     """Clean baseline wordings and controls: one question per finding, in one template, for every image."""
-    return row["condition"] == "clean" and row["variant_index"] == "0"
+    return row.is_clean and row.is_baseline
 
 
 def check_profiles(profiles: Mapping[str, Profile], shared: Mapping[str, int], rows: int) -> dict[str, list[int]]:
@@ -60,7 +61,7 @@ def check_profiles(profiles: Mapping[str, Profile], shared: Mapping[str, int], r
 
 
 def collect(
-    directory: Path, manifest: Mapping[str, Mapping[str, str]], failed: Collection[str], params: Aggregate
+    directory: Path, manifest: Mapping[str, SampleRow], failed: Collection[str], params: Aggregate
 ) -> tuple[Collected, dict]:
     """Stream the captures bucket by bucket: one of every sample of the manifest but those that `failed`.
 
@@ -95,7 +96,7 @@ def collect(
     return out, shared
 
 
-def failed_samples(path: Path, manifest: Mapping[str, Mapping[str, str]]) -> Collection[str]:
+def failed_samples(path: Path, manifest: Mapping[str, SampleRow]) -> Collection[str]:
     """The sample_ids that extract could not compute. Raises InputError if they are all there are, or not in the manifest."""
     failed = sample_tables.read(path, sample_tables.FAILURES, "extract")
     if unknown := sorted(set(failed) - set(manifest)):
@@ -118,9 +119,7 @@ def head_maps(capture: Capture) -> np.ndarray:
     return round_significant(weights / sums, DIGITS)
 
 
-def sinks_of_images(
-    grids: Mapping[str, np.ndarray], manifest: Mapping[str, Mapping[str, str]], threshold: float
-) -> dict[str, Sinks]:
+def sinks_of_images(grids: Mapping[str, np.ndarray], manifest: Mapping[str, SampleRow], threshold: float) -> dict[str, Sinks]:
     """image_id -> its sinks, from the rounded reference grids [16, 16] of the questions asked about it."""
     asked: dict[str, list[str]] = {}
     blank: dict[str, list[str]] = {}
@@ -128,7 +127,7 @@ def sinks_of_images(
         row = manifest[sample_id]
         if is_reference(row):
             asked.setdefault(row["image_id"], []).append(sample_id)
-        elif row["condition"] == "blank" and row["variant_index"] == "0":
+        elif row["condition"] == "blank" and row.is_baseline:
             blank.setdefault(row["image_id"], []).append(sample_id)
 
     def stacked(samples: Sequence[str]) -> np.ndarray:
@@ -145,7 +144,7 @@ def sinks_of_images(
     }
 
 
-def store_of(collected: Collected, manifest: Mapping[str, Mapping[str, str]], params: Aggregate, shared: dict) -> bytes:
+def store_of(collected: Collected, manifest: Mapping[str, SampleRow], params: Aggregate, shared: dict) -> bytes:
     """The bytes of results/grids.safetensors: one tensor per profile, everything else as JSON in its metadata."""
     samples = sorted(collected.made[REFERENCE])
 
@@ -182,7 +181,7 @@ def store_of(collected: Collected, manifest: Mapping[str, Mapping[str, str]], pa
 
 
 def _without_sinks(
-    sample_id: str, made: Mapping[str, Made], profile: Profile, manifest: Mapping[str, Mapping[str, str]], sinks: dict
+    sample_id: str, made: Mapping[str, Made], profile: Profile, manifest: Mapping[str, SampleRow], sinks: dict
 ) -> np.ndarray:
     row = manifest[sample_id]
     # A blank image has no content sinks, and in a rotated one they lie elsewhere: nothing is zeroed there.

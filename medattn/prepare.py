@@ -4,6 +4,7 @@ Everything that can be wrong with a study, its model's files or its settings is 
 and before any earlier result is touched.
 """
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import click
@@ -13,6 +14,7 @@ from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
 from medattn.base.params import Params
 from medattn.base.params import load as load_params
+from medattn.base.rows import QuestionRow, SampleRow
 from medattn.base.seeding import choose
 from medattn.base.tables import write_csv
 from medattn.checks.study_check import check
@@ -76,7 +78,7 @@ def check_pin(params: Params, found: str) -> None:
         )
 
 
-def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], str]:
+def manifest_rows(study: Study, params: Params) -> tuple[list[SampleRow], str]:
     """Rows of the manifest in order of sample_id, from a study that was checked; and a note of what cannot be asked and of
     strategy labels that are not known.
 
@@ -90,7 +92,7 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], s
     asked_of, rows, alone = limited(every, params.limit), [], set()
     for question in asked_of:
         for condition, asked in params.conditions.asked().items():
-            if condition != "clean" and (question["role"] != "study" or _left_out(question, asked.wordings)):
+            if condition != "clean" and (not question.is_study or _left_out(question, asked.wordings)):
                 continue
             if condition in REGIONAL and (question["image_id"], question["finding"]) not in regions:
                 continue
@@ -101,7 +103,7 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], s
                     if shown is None:
                         alone.add(question["question_id"])
                         continue
-                    row |= shown
+                    row.update(shown)
                 rows.append(row)
     note = f"; no other patient's image in that view to be shown: {', '.join(sorted(alone))}" if alone else ""
     note += said(unknown_labels(question["strategy"] for question in asked_of))
@@ -109,8 +111,8 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[dict[str, str]], s
 
 
 def without_large_regions(
-    rows: list[dict[str, str]], films: Films, unreadable: dict[str, str] | None = None
-) -> tuple[list[dict[str, str]], str]:
+    rows: list[SampleRow], films: Films, unreadable: dict[str, str] | None = None
+) -> tuple[list[SampleRow], str]:
     """The rows but for occlusions of regions as large as the rest of the body, and a note that says which.
 
     Looks for the body in every image that is shown. unreadable: image_id -> why its file cannot be read; it is not
@@ -138,7 +140,7 @@ def without_large_regions(
     return kept, note
 
 
-def said_of_unreadable(rows: list[dict[str, str]], unreadable: dict[str, str]) -> str:
+def said_of_unreadable(rows: Sequence[SampleRow], unreadable: dict[str, str]) -> str:
     """A line about the images that the rows show and that cannot be read. Raises InputError if all of them are."""
     shown = {row["shown_image_id"] for row in rows} - {""}
     failing = sorted(shown & unreadable.keys())
@@ -153,27 +155,27 @@ def said_of_unreadable(rows: list[dict[str, str]], unreadable: dict[str, str]) -
     )
 
 
-def limited(questions: list[dict[str, str]], limit: int | None) -> list[dict[str, str]]:
+def limited(questions: list[QuestionRow], limit: int | None) -> list[QuestionRow]:
     """The first `limit` baseline questions by question_id, their wordings, and their images' controls."""
     if limit is None:
         return questions
-    kept = set(sorted({row["question_id"] for row in questions if row["role"] == "study"})[:limit])
+    kept = set(sorted({row["question_id"] for row in questions if row.is_study})[:limit])
     shown = {row["image_id"] for row in questions if row["question_id"] in kept}
-    return [row for row in questions if (row["question_id"] in kept if row["role"] == "study" else row["image_id"] in shown)]
+    return [row for row in questions if (row["question_id"] in kept if row.is_study else row["image_id"] in shown)]
 
 
-def _left_out(question: dict[str, str], wordings: str) -> bool:
-    return wordings == "baseline" and question["variant_index"] != "0"
+def _left_out(question: QuestionRow, wordings: str) -> bool:
+    return wordings == "baseline" and not question.is_baseline
 
 
 class Donors:
     """Whose image is shown under shuffled_image: another patient's, same view, of the opposite truth where one is known."""
 
-    def __init__(self, images: dict[str, dict[str, str]], questions: list[dict[str, str]]) -> None:
+    def __init__(self, images: dict[str, dict[str, str]], questions: Sequence[QuestionRow]) -> None:
         self._images = images
         self._truth = {(row["image_id"], row["finding"]): row["answer"] for row in questions}
 
-    def of(self, question: dict[str, str]) -> dict[str, str] | None:
+    def of(self, question: QuestionRow) -> dict[str, str] | None:
         """The manifest's columns that say what is shown: the donor, and its truth ("" if nobody asked about it).
 
         All wordings of a question see the same donor. None if the study has no other patient in that view.
@@ -201,12 +203,12 @@ class Donors:
         }
 
 
-def manifest_row(question: dict[str, str], image: dict[str, str], condition: str, strength: str) -> dict[str, str]:
+def manifest_row(question: QuestionRow, image: dict[str, str], condition: str, strength: str) -> SampleRow:
     """One sample. Without an image the columns still say which image the question belongs to; shown_image_id is empty."""
     shared = {name: question[name] for name in sample_tables.MANIFEST if name in question}
     strategy = labels(question["strategy"])
     degree = f"-{strength.replace('-', 'm').replace('.', 'p')}" if strength else ""  # ids name files
-    return shared | {
+    changed = {
         "sample_id": f"{question['question_id']}-v{question['variant_index']}-{condition}{degree}",
         "condition": condition,
         "strength": strength,
@@ -217,6 +219,7 @@ def manifest_row(question: dict[str, str], image: dict[str, str], condition: str
         "image_sha256": image["sha256"],
         **{name: image[name] for name in ("width", "height", "view", "split")},
     }
+    return SampleRow(shared | changed)
 
 
 @click.command(name="prepare")

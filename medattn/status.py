@@ -54,7 +54,7 @@ def status(root: Path = Path(".")) -> Status:
     samples = sample_tables.read(root / paths.MANIFEST, sample_tables.MANIFEST, "prepare")
     answers = inputs.read_answers(root / paths.ANSWERS, samples)
     listed = sample_tables.read(root / paths.FAILURES, sample_tables.FAILURES, "extract")
-    failed = {sample_id for sample_id, row in answers.items() if row["status"] == "failed"}
+    failed = {sample_id for sample_id, row in answers.items() if not row.answered}
     if differing := sorted(failed ^ set(listed)):
         raise InputError(
             f"sample {differing[0]!r} failed according to {paths.ANSWERS} or {paths.FAILURES}, not to both: {AGAIN}"

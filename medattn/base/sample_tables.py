@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medattn.base.errors import InputError
+from medattn.base.rows import SampleRow
 
 MANIFEST = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "image_path", "image_sha256",
@@ -22,7 +23,7 @@ ANSWERS = (
 FAILURES = ("sample_id", "image_id", "condition", "reason")
 
 
-def read(path: Path, columns: Sequence[str], stage: str) -> dict[str, dict[str, str]]:
+def read(path: Path, columns: Sequence[str], stage: str) -> dict[str, SampleRow]:
     """sample_id -> its row, as text, in order of sample_id.
 
     Raises InputError, which says which stage makes the file, for one that is absent, has other columns, names a sample
@@ -37,11 +38,11 @@ def read(path: Path, columns: Sequence[str], stage: str) -> dict[str, dict[str, 
         raise InputError(f"{path} not found: run `dvc repro {stage}` first") from None
     if tuple(names or ()) != tuple(columns):
         raise InputError(f"{path}: columns are {names}, expected {', '.join(columns)}: {again}")
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, SampleRow] = {}
     for number, row in enumerate(rows, start=2):
         if row["sample_id"] in found:
             raise InputError(f"{path}, row {number}: sample_id {row['sample_id']!r} stands twice: {again}")
-        found[row["sample_id"]] = row
+        found[row["sample_id"]] = SampleRow(row)
     if not found and columns != FAILURES:
         raise InputError(f"{path} holds no row: {again}")
     return dict(sorted(found.items()))

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from medattn.language.strategy_labels import BASELINE, labels
 from medattn.measures.localisation import ZONES
@@ -26,7 +26,7 @@ def check_ids(file: str, number: int, row: dict[str, str], names: tuple[str, ...
             problem(file, number, f"{name} is {row[name]!r}: use letters, digits, - and _ only (at most 120; it names files)")
 
 
-def check_questions(questions: list[dict[str, str]], images: dict[str, dict[str, str]], problem: Problem) -> None:
+def check_questions(questions: Sequence[dict[str, str]], images: dict[str, dict[str, str]], problem: Problem) -> None:
     """Check questions.csv: each row, then the wordings of each question against each other."""
     groups: dict[str, list[tuple[int, dict[str, str]]]] = defaultdict(list)
     spelled: dict[str, str] = {}

@@ -5,7 +5,7 @@ header).
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from medattn.base.errors import InputError
 from medattn.base.params import OnError
+from medattn.base.rows import QuestionRow
 from medattn.checks.questions import Problem, check_ids, check_questions
 from medattn.radiographs.image_files import BadFile, Unreadable, open_image
 from medattn.study.schema import ModelChoice, Study, read_study, sha256_of
@@ -72,11 +73,11 @@ def check(directory: Path, model: ModelChoice | None = None, on_error: OnError =
         raise InputError("\n".join(problems[:SHOWN]) + (f"\n… and {more} more problems" if more > 0 else ""))
     if model is not None or (directory / "model.json").exists():
         study.check_model(model)
-    baselines = [row for row in questions if row["role"] == "study" and row["variant_index"] == "0"]
+    baselines = [row for row in questions if row.is_study and row.is_baseline]
     return Report(
         questions=len(baselines),
-        wordings=sum(row["role"] == "study" for row in questions),
-        controls=sum(row["role"] == "control" for row in questions),
+        wordings=sum(row.is_study for row in questions),
+        controls=sum(row.is_control for row in questions),
         images=len(images),
         patients=len({row["subject_id"] for row in images}),
         findings=dict(sorted(Counter(row["finding"] for row in baselines).items())),
@@ -144,7 +145,7 @@ def _check_regions(
     study: Study,
     regions: list[dict[str, str]],
     sizes: dict[str, tuple[int, int]],
-    questions: list[dict[str, str]],
+    questions: Sequence[QuestionRow],
     problem: Problem,
 ) -> None:
     """Check regions.csv: boxes inside their image, masks complete and equal to their box, none for an absent finding."""

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from medattn.base import sample_tables
 from medattn.base.errors import InputError
 from medattn.base.params import Profile
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 
 METADATA = "medattn"  # the one metadata key of the grids store
@@ -47,7 +48,7 @@ def profile_of(variant: str, profiles: Mapping[str, object]) -> str:
     return variant if variant in profiles else variant.removesuffix("_with_sinks")
 
 
-def read_answers(path: Path, sample_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+def read_answers(path: Path, sample_ids: Iterable[str]) -> dict[str, SampleRow]:
     """sample_id -> its row of answers.csv; exactly one for every sample of the manifest."""
     answers = sample_tables.read(path, sample_tables.ANSWERS, "extract")
     differing = sorted(set(sample_ids) ^ set(answers))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -51,7 +51,7 @@ class Table(Section):
     groups: tuple[Group, ...]
 
 
-def rows_of(study: Study) -> dict[str, list[dict[str, str]]]:
+def rows_of(study: Study) -> dict[str, Sequence[dict[str, str]]]:
     """The rows of each table, each with its subject_id."""
     questions, images = study.questions(), study.images()
     subjects = {row["image_id"]: row["subject_id"] for row in images}
@@ -62,16 +62,16 @@ def rows_of(study: Study) -> dict[str, list[dict[str, str]]]:
                 f"{study.directory / 'regions.csv'}, row {number}: the image is not in images.csv: run `medattn study check`"
             )
         regions.append({**row, "subject_id": subjects[row["image_id"]]})
-    wordings, controls = ([row for row in questions if (row["role"] == "control") is control] for control in (False, True))
+    wordings, controls = ([row for row in questions if row.is_control is control] for control in (False, True))
     return {"wordings": wordings, "controls": controls, "images": images, "regions": regions}
 
 
-def shown(rows: list[dict[str, str]]) -> int | None:
+def shown(rows: Sequence[dict[str, str]]) -> int | None:
     """How many rows, as it may be published: None where 1 to 4 patients have rows."""
     return len(rows) if not rows or len({row["subject_id"] for row in rows}) >= FEWEST else None
 
 
-def table(name: str, rows: list[dict[str, str]], number: int | None) -> Table:
+def table(name: str, rows: Sequence[dict[str, str]], number: int | None) -> Table:
     """The table in `number` groups, or as many as are safe to publish."""
     patients = {row["subject_id"] for row in rows}
     if not number and 0 < len(patients) < FEWEST:
@@ -100,7 +100,7 @@ def _group(subject_id: str, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"medattn attest {subject_id}".encode()).digest()[:8], "big") % number
 
 
-def _digests(name: str, rows: list[dict[str, str]]) -> Group:
+def _digests(name: str, rows: Sequence[dict[str, str]]) -> Group:
     return Group(
         rows=len(rows),
         keys=digest(f"{name} keys", ([row[column] for column in KEYS[name]] for row in rows)),

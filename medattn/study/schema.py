@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medattn.base.errors import InputError
 from medattn.base.params import Model, Params, Prompt
+from medattn.base.rows import QuestionRow
 from medattn.study.model_files import CONFIG, local_directory, snapshot
 
 QUESTION_COLUMNS = (
@@ -100,8 +101,8 @@ class Study:
         """Where the paths of images.csv start."""
         return self.directory / self.about.image_root
 
-    def questions(self) -> list[dict[str, str]]:
-        return read_table(self.directory / "questions.csv", QUESTION_COLUMNS)
+    def questions(self) -> list[QuestionRow]:
+        return [QuestionRow(row) for row in read_table(self.directory / "questions.csv", QUESTION_COLUMNS)]
 
     def images(self) -> list[dict[str, str]]:
         return read_table(self.directory / "images.csv", IMAGE_COLUMNS)
