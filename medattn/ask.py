@@ -90,14 +90,14 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
 
 def open_picture(path: Path) -> "Image":
     """The image at `path` as RGB, if it is a complete 8-bit grey or RGB file."""
-    from medattn.radiographs.image_files import BadFile, open_image
+    from medattn.radiographs.image_files import ImageFileError, open_image
     from medattn.study.schema import sha256_of
 
     if not path.is_file():
         raise InputError(f"{path} not found: give the path of an image")
     try:
         return open_image(path.parent, path.name, sha256_of(path)).convert("RGB")
-    except BadFile as error:
+    except ImageFileError as error:
         raise InputError(str(error)) from None
 
 

@@ -27,7 +27,7 @@ from medattn.language.wordings import BASELINE_TEMPLATES, wordings
 from medattn.model.allocator import give_back_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, end_tokens
-from medattn.model.load import Loaded, choose_device, prepare_model
+from medattn.model.load import LoadedModel, choose_device, prepare_model
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
 from medattn.phantom import medgemma
@@ -48,14 +48,14 @@ Answer = tuple[tuple[int, ...], np.ndarray]  # answer ids; rows P−1, g1 … on
 class Shape:
     """A model to measure: how it is made, and how much work is sensible by default."""
 
-    make: Callable[[torch.device], Loaded]  # as the library makes it
+    make: Callable[[torch.device], LoadedModel]  # as the library makes it
     dtype: str
     images: int  # six wordings each
     usual_wordings: int  # of an image's six wordings, how many the usual way is asked: its time per sample is the same
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """Wall time per sample of every batch after the first, and what came out."""
 
     seconds: list[float]
@@ -68,17 +68,17 @@ class Measured:
         return float(np.median(self.seconds))
 
 
-def phantom_shape(device: torch.device) -> Loaded:
+def phantom_shape(device: torch.device) -> LoadedModel:
     """An untrained float32 model of the phantom's shape. It never ends an answer: every sample has the same work."""
     tokenizer = learn_tokenizer()
     model = phantom.make_model(tokenizer).to(device)  # type: ignore[arg-type]  # the library's wrapper hides `self`
-    return Loaded(model, phantom.make_processor(tokenizer), device)
+    return LoadedModel(model, phantom.make_processor(tokenizer), device)
 
 
-def medgemma_shape(device: torch.device) -> Loaded:
+def medgemma_shape(device: torch.device) -> LoadedModel:
     """MedGemma-4b's shape, random weights in bfloat16 (8.6 GB). It all but never ends an answer, either."""
     processor = medgemma.make_processor(medgemma.make_tokenizer(learn_tokenizer()))
-    return Loaded(medgemma.make_model().to(device), processor, device)  # type: ignore[arg-type]  # likewise
+    return LoadedModel(medgemma.make_model().to(device), processor, device)  # type: ignore[arg-type]  # likewise
 
 
 SHAPES = {
@@ -110,7 +110,7 @@ def reset_peak(device: torch.device) -> None:
 
 
 @torch.inference_mode()
-def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
+def usual_way(loaded: LoadedModel, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
     """Eager attention (`attn_implementation="eager"`), one sample at a time, everything materialised."""
     model, processor = cast(Any, loaded.model), cast(Any, loaded.processor)  # their types leave out what they return
     model.set_attn_implementation("eager")
@@ -138,7 +138,7 @@ def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens:
         yield tuple(ids[0, length:].tolist()), rows[..., where].float().cpu().numpy()
 
 
-def our_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
+def our_way(loaded: LoadedModel, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
     """The product's own path."""
     use_capture(loaded.model)
     features = image_features(loaded, [image for image, _ in films])
@@ -149,8 +149,8 @@ def our_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: i
 
 
 def measure(
-    way: Callable, loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int, at_once: int, name: str
-) -> Measured:
+    way: Callable, loaded: LoadedModel, prompter: Prompter, films: list[Film], new_tokens: int, at_once: int, name: str
+) -> Measurement:
     """Run `way` over all films, `at_once` in a batch, after one question to warm up."""
     warm_up = [(films[0][0], films[0][1][:1])]
     list(way(loaded, prompter, warm_up, new_tokens))
@@ -167,7 +167,7 @@ def measure(
             if loaded.device.type == "cuda":
                 torch.cuda.synchronize()
             seconds.append((time.perf_counter() - start) / (len(answers) - before))
-    return Measured(seconds, answers, peak_memory(loaded.device))
+    return Measurement(seconds, answers, peak_memory(loaded.device))
 
 
 def films_of(images: int) -> list[Film]:
@@ -204,7 +204,7 @@ def run(shape: Shape, device: torch.device, images: int, new_tokens: int = NEW_T
     return [{"order": order} | compare(usual[order], ours[order], asked, ends) for order in ORDERS]
 
 
-def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[int]) -> Row:
+def compare(usual: Measurement, ours: Measurement, asked: Sequence[bool], ends: set[int]) -> Row:
     """Seconds, ratio, peak memory, and the largest difference between rows, over the samples that both were `asked`.
 
     Row k is compared while the answers agree up to token k: behind another token it is another text's.

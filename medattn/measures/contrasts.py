@@ -133,7 +133,7 @@ def within_patients(
     return np.array(names), np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
-class Pairing(NamedTuple):
+class HeadGroupTest(NamedTuple):
     """Do heads that share keys and values look more alike than heads that do not?"""
 
     statistic: float  # Σ over layers of mean divergence between groups − within; > 0: groups look alike
@@ -142,7 +142,7 @@ class Pairing(NamedTuple):
     p: float
 
 
-def head_groups(divergences: np.ndarray, groups: int, draws: int, rng: np.random.Generator) -> Pairing:
+def head_groups(divergences: np.ndarray, groups: int, draws: int, rng: np.random.Generator) -> HeadGroupTest:
     """Permutation test of key/value groups; divergences [layer, head, head], symmetric; heads of a group are neighbours.
 
     The null deals each layer's heads into groups at random, independently: p = (b + 1)/(draws + 1), b the deals whose
@@ -170,4 +170,4 @@ def head_groups(divergences: np.ndarray, groups: int, draws: int, rng: np.random
     extreme = np.count_nonzero(null >= observed - TIE * max(np.abs(divergences).max(), 1e-300))
     low, high = np.quantile(null, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     p = (int(extreme) + 1) / (draws + 1)
-    return Pairing(observed, observed - float(high), observed - float(low), p)
+    return HeadGroupTest(observed, observed - float(high), observed - float(low), p)

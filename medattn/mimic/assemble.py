@@ -16,13 +16,13 @@ from tqdm import tqdm
 from medattn.base.errors import InputError
 from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
-from medattn.language.question_forms import Asked
+from medattn.language.question_forms import ParsedQuestion
 from medattn.language.strategy_labels import unknown_labels
 from medattn.language.wordings import BASELINE, reword
 from medattn.measures.localisation import ZONES
 from medattn.mimic import questions as question_sets
 from medattn.mimic import regions
-from medattn.mimic.archive import Archive, Image, Pinned
+from medattn.mimic.archive import Archive, Image, PinnedImage
 from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.mimic.labels import near, read_labels
 from medattn.mimic.layout import LABELS
@@ -177,7 +177,7 @@ def _write(
 ) -> None:
     images = {question.image.dicom_id: question.image for question in chosen}
     # A question about an image that cannot be pinned was left out before.
-    pinned = {dicom_id: pin for dicom_id in images if isinstance(pin := archive.pin(dicom_id), Pinned)}
+    pinned = {dicom_id: pin for dicom_id in images if isinstance(pin := archive.pin(dicom_id), PinnedImage)}
     summary.images, summary.patients = len(images), len({image.subject_id for image in images.values()})
     summary.resized = sum(pinned[image.dicom_id][2:] != (image.width, image.height) for image in images.values())
     write_csv(part / "images.csv", IMAGE_COLUMNS, (_image_row(image, pinned[image.dicom_id]) for image in images.values()))
@@ -189,7 +189,7 @@ def _write(
     write_bytes(part / "study.yaml", study_yaml(options, summary, len(chosen)).encode())
 
 
-def _image_row(image: Image, pinned: Pinned) -> dict[str, object]:
+def _image_row(image: Image, pinned: PinnedImage) -> dict[str, object]:
     return pinned._asdict() | {
         "image_id": image.dicom_id, "subject_id": image.subject_id, "study_id": image.study_id, "view": image.view,
         "split": image.split,
@@ -237,7 +237,7 @@ def question_rows(
 def wordings_of(question: Question, variants: str) -> list[tuple[int, str, str]]:
     """(variant_index, text, strategy), the baseline first."""
     if variants == RULES:
-        made = reword(question.question_id, question.text, cast(Asked, question.asked))  # RULES keep no other question
+        made = reword(question.question_id, question.text, cast(ParsedQuestion, question.asked))  # RULES keep no other question
         return [(index, wording.text, wording.strategy) for index, wording in enumerate(made)]
     own = sorted((index, text, strategy or UNLABELLED) for index, (text, strategy) in question.wordings.items() if index)
     return [(0, question.text, BASELINE), *own]

@@ -16,14 +16,14 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from medattn.base.errors import InputError
 from medattn.model.cache import buffered_cache
 from medattn.model.capture import Recorder, recording
-from medattn.model.load import Loaded
+from medattn.model.load import LoadedModel
 from medattn.model.prompt import Prompt, answer_forms
 
 DECIMALS = 9  # logits are rounded to this before the largest is taken, so that the last bit decides nothing
 
 
 @dataclass(frozen=True)
-class Decoded:
+class Generation:
     """One wording's answer and attention. Rows: 0 = last prompt token, k = k-th answer token."""
 
     text: str
@@ -60,7 +60,12 @@ class _Batch:
     """
 
     def __init__(
-        self, loaded: Loaded, prompts: Sequence[Prompt], features: torch.Tensor | None, images: Sequence[int], new_tokens: int
+        self,
+        loaded: LoadedModel,
+        prompts: Sequence[Prompt],
+        features: torch.Tensor | None,
+        images: Sequence[int],
+        new_tokens: int,
     ) -> None:
         self.loaded, self.model = loaded, loaded.model
         self.prefix = shared_prefix(prompts)
@@ -148,13 +153,13 @@ def end_tokens(model: PreTrainedModel) -> set[int]:
 
 @torch.inference_mode()
 def decode(
-    loaded: Loaded,
+    loaded: LoadedModel,
     prompts: Sequence[Prompt],
     features: torch.Tensor | None,
     max_new_tokens: int,
     generated_rows: int,
     images: Sequence[int] | None = None,
-) -> list[Decoded]:
+) -> list[Generation]:
     """Answer all prompts greedily, and keep the rows P−1, g₁ … g_n.
 
     features [image, 256, width], None for text only; images: which of them each prompt is about (None: all the first).
@@ -203,9 +208,9 @@ def decode(
 
 
 def _assemble(
-    loaded: Loaded, batch: _Batch, index: int, prompt: Prompt, answer: list[int], rows: list[np.ndarray],
+    loaded: LoadedModel, batch: _Batch, index: int, prompt: Prompt, answer: list[int], rows: list[np.ndarray],
     first: torch.Tensor, forms: tuple[list[int], list[int]], generated_rows: int,
-) -> Decoded:  # fmt: skip
+) -> Generation:  # fmt: skip
     layers, heads, _ = rows[0].shape
     weights = np.zeros((layers, heads, generated_rows + 1, rows[-1].shape[-1]), rows[0].dtype)  # [layer, head, row, key]
     for number, row in enumerate(rows):
@@ -219,7 +224,7 @@ def _assemble(
     yes, no = forms
     values = first if first.dtype == torch.float64 else first.float()
     probability = values.softmax(dim=-1)[yes + no].sum().item()
-    return Decoded(
+    return Generation(
         text=loaded.processor.tokenizer.decode(answer, skip_special_tokens=False).strip(),
         ids=tuple(answer),
         yes_logits=tuple(values[yes].tolist()),

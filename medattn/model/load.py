@@ -29,7 +29,7 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A model in evaluation mode whose attention is captured, and its processor."""
 
     model: Gemma3ForConditionalGeneration
@@ -98,7 +98,9 @@ def redraw_language(model: Gemma3ForConditionalGeneration, seed: int) -> None:
             tensor.copy_(tensor.flatten()[order.to(tensor.device)].view_as(tensor))
 
 
-def load(location: str | Path, dtype: str, device: str, revision: str | None = None, redraw_seed: int | None = None) -> Loaded:
+def load(
+    location: str | Path, dtype: str, device: str, revision: str | None = None, redraw_seed: int | None = None
+) -> LoadedModel:
     """Load from a local directory or, by name, from the local Hugging Face cache; no network, no remote code.
 
     redraw_seed: see `redraw_language`; None keeps the weights. Raises InputError for a model that is not here, not
@@ -127,4 +129,4 @@ def load(location: str | Path, dtype: str, device: str, revision: str | None = N
     if redraw_seed is not None:
         redraw_language(model, redraw_seed)
     where = choose_device(device)
-    return Loaded(prepare_model(model, where), processor, where)
+    return LoadedModel(prepare_model(model, where), processor, where)

@@ -15,7 +15,7 @@ from medattn import prepare
 from medattn.base import paths
 from medattn.base.params import Params
 from medattn.extract import stage
-from medattn.extract.ranks import Ranks
+from medattn.extract.ranks import WorkerGroup
 from medattn.phantom import shape as phantom
 from medattn.phantom.study import write
 from medattn.phantom.training import learn_tokenizer
@@ -23,7 +23,7 @@ from medattn.study.schema import read_study
 from tests.clones import hears_interrupts
 from tests.import_closure import ROOT
 
-ALONE = Ranks(0, 1, None, {})
+ALONE = WorkerGroup(0, 1, None, {})
 IMAGES = 3
 CONDITIONS = {  # one of each kind, so that the files stay few
     "clean": {"wordings": "all"},

@@ -9,7 +9,7 @@ from medattn.attention.grids import combine, to_grid
 from medattn.base.params import Profile
 from medattn.extract.extractor import capture_of
 from medattn.model.decode import decode
-from medattn.model.load import Loaded, prepare_model
+from medattn.model.load import LoadedModel, prepare_model
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
 from medattn.phantom import shape as phantom
@@ -19,7 +19,7 @@ PROFILE = Profile(rows=[0], gating=False, layers=[0, 2, 5], layer_weights=None, 
 
 
 @pytest.fixture(scope="module")
-def brightness(tokenizer) -> Loaded:
+def brightness(tokenizer) -> LoadedModel:
     """Vision: a patch's mean brightness, as is. Language: the key of a token is that brightness, every query asks for it."""
     model = phantom.make_model(tokenizer, seed=1).double()
     with torch.no_grad():
@@ -45,10 +45,10 @@ def brightness(tokenizer) -> Loaded:
                 keys[16 * head + slow, 0] = 1.0
             for head in range(8):
                 queries[16 * head + slow] = newline
-    return Loaded(prepare_model(model, torch.device("cpu")), phantom.make_processor(tokenizer), torch.device("cpu"))
+    return LoadedModel(prepare_model(model, torch.device("cpu")), phantom.make_processor(tokenizer), torch.device("cpu"))
 
 
-def grid_of(loaded: Loaded, order: str, pixels: np.ndarray) -> np.ndarray:
+def grid_of(loaded: LoadedModel, order: str, pixels: np.ndarray) -> np.ndarray:
     settings = PromptSettings("", "{question}", order)
     prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, 256)
     prompt = prompter("Is there a nodule?")
