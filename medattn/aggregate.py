@@ -110,7 +110,10 @@ def failed_samples(path: Path, manifest: Mapping[str, Mapping[str, str]]) -> Col
 
 
 def head_maps(capture: Capture) -> np.ndarray:
-    """float32 [layer, head, 256], each summing to 1: where every head looks from the last prompt token."""
+    """float32 [layer, head, 256], each summing to 1: where every head looks from the last prompt token.
+
+    Raises InputError for a head that gives the image no attention.
+    """
     weights = capture.on_image[:, :, 0].astype(np.float64)
     sums = weights.sum(axis=-1, keepdims=True)
     if not np.all(sums > 0):

@@ -89,7 +89,7 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
 
 
 def open_picture(path: Path) -> "Image":
-    """The image at `path` as RGB, if it is a complete 8-bit grey or RGB file."""
+    """The image at `path` as RGB. Raises InputError unless it is a complete 8-bit grey or RGB file."""
     from medattn.radiographs.image_files import ImageFileError, open_image
     from medattn.study.schema import sha256_of
 

@@ -42,7 +42,7 @@ class Capture:
 
     @property
     def on_image(self) -> np.ndarray:
-        """image_weights. Raises ValueError where the prompt holds no image."""
+        """image_weights, float32 [layer, head, row, 256]. Raises ValueError where the prompt holds no image."""
         if self.image_weights is None:
             raise ValueError(f"the prompt of sample {self.sample_id!r} holds no image")
         return self.image_weights

@@ -34,7 +34,7 @@ def run(
 ) -> str:
     """This rank's share of extraction; rank 0 packs all of it into captures/, answers.csv and failures.csv of `results`.
 
-    Returns what was done, in one line.
+    Returns what was done, in one line. Raises InputError if no sample could be computed, or the disk takes no more.
     """
     units = read_units(manifest)
     work = {bucket: list(batches(dealt)) for bucket, dealt in by_bucket(units, params.extract.buckets).items()}

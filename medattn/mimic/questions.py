@@ -59,7 +59,10 @@ def format_of(path: Path) -> str:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files of a question set: itself, or below a directory {train,valid,test}.json, the dataset's own folder or not."""
+    """The files of a question set: itself, or below a directory {train,valid,test}.json, the dataset's own folder or not.
+
+    Raises InputError for a directory that holds none.
+    """
     if not path.is_dir():
         return [path]
     for folder in (path, path / "dataset"):

@@ -58,7 +58,10 @@ class LoadedModel:
 
 
 def choose_device(name: str) -> torch.device:
-    """cpu, cuda, or auto: a CUDA device where there is one; of several processes on a machine each takes another."""
+    """cpu, cuda, or auto: a CUDA device where there is one; of several processes on a machine each takes another.
+
+    Raises InputError where there is no CUDA device, but one is asked for.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
@@ -69,7 +72,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def prepare_model(model: Gemma3ForConditionalGeneration, device: torch.device) -> Gemma3ForConditionalGeneration:
-    """Evaluation mode, capture in place, float32 and float64 throughout their own dtype, on `device`."""
+    """Evaluation mode, capture in place, float32 and float64 throughout their own dtype, on `device`.
+
+    Raises InputError for a model that cannot be captured: of another type, or with other than 256 image tokens.
+    """
     if model.config.model_type != "gemma3":
         raise InputError(f"the model's type is {model.config.model_type!r}: only gemma3 models can be captured")
     if model.config.mm_tokens_per_image != IMAGE_TOKENS:

@@ -66,7 +66,7 @@ class Film:
 def design(images: int, seed: int) -> list[Film]:
     """Who is filmed how often, and what is asked: findings in turn, each as often present as absent, dealt by `seed`.
 
-    Sorted by patient and film. ValueError for fewer than one image.
+    Sorted by patient and film. Raises ValueError for fewer than one image.
     """
     if images < 1:
         raise ValueError(f"images is {images}, expected at least 1")

@@ -180,7 +180,7 @@ def finding_question(finding: str, rng: np.random.Generator) -> str:
 
 
 def example(labels: np.ndarray, device: bool, rng: np.random.Generator) -> tuple[str, str]:
-    """One training question and its taught answer for a film with noisy `labels` [5]."""
+    """One training question and its taught answer for a film with noisy `labels`, bool [finding]."""
     kind = rng.random()
     if kind < OTHER_SHARE:
         return DEVICE_TEMPLATES[rng.integers(len(DEVICE_TEMPLATES))], device_answer_text(device)
@@ -362,7 +362,7 @@ def train_language(
     features: torch.Tensor,
     plan: Schedule,
 ) -> None:
-    """Step 2: projector and language model, packed, then twice one by one."""
+    """Step 2: projector and language model on features [n, 256, width] of the films, packed, then twice one by one."""
     texts = PromptParts(processor)
     image_id = model.config.image_token_id
 

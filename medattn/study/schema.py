@@ -143,7 +143,10 @@ class Study:
         )
 
     def model_pins(self, model: ModelChoice | None = None) -> ModelPins | None:
-        """What model.json pins; None without one, or if `model` is not the model of study.yaml."""
+        """What model.json pins; None without one, or if `model` is not the model of study.yaml.
+
+        Raises InputError for a model.json that is none.
+        """
         path, default = self.directory / "model.json", self.about.defaults.model
         if not path.exists() or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
             return None
