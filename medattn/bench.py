@@ -55,6 +55,16 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Workload:
+    """What is asked of a way."""
+
+    prompter: Prompter
+    films: list[Film]
+    new_tokens: int
+    at_once: int  # films in a batch
+
+
+@dataclass(frozen=True)
 class Measurement:
     """Wall time per sample of every batch after the first, and what came out."""
 
@@ -148,20 +158,19 @@ def our_way(loaded: LoadedModel, prompter: Prompter, films: list[Film], new_toke
         yield decoded.ids, decoded.image_weights
 
 
-def measure(
-    way: Callable, loaded: LoadedModel, prompter: Prompter, films: list[Film], new_tokens: int, at_once: int, name: str
-) -> Measurement:
-    """Run `way` over all films, `at_once` in a batch, after one question to warm up."""
+def measure(way: Callable, loaded: LoadedModel, work: Workload, name: str) -> Measurement:
+    """Do all of `work` this `way`, after one question to warm up."""
+    films = work.films
     warm_up = [(films[0][0], films[0][1][:1])]
-    list(way(loaded, prompter, warm_up, new_tokens))
+    list(way(loaded, work.prompter, warm_up, work.new_tokens))
     reset_peak(loaded.device)
     seconds: list[float] = []
     answers: list[Answer] = []
     with tqdm(total=sum(len(questions) for _, questions in films), desc=name, unit="sample") as progress:
-        for first in range(0, len(films), at_once):
-            some = films[first : first + at_once]
+        for first in range(0, len(films), work.at_once):
+            some = films[first : first + work.at_once]
             start, before = time.perf_counter(), len(answers)
-            for answer in way(loaded, prompter, some, new_tokens):
+            for answer in way(loaded, work.prompter, some, work.new_tokens):
                 answers.append(answer)
                 progress.update()
             if loaded.device.type == "cuda":
@@ -192,12 +201,14 @@ def run(shape: Shape, device: torch.device, images: int, new_tokens: int = NEW_T
         for order in ORDERS
     }  # fmt: skip
     usual = {
-        o: measure(usual_way, loaded, prompter, fewer, new_tokens, 1, f"{o}: usual way") for o, prompter in prompters.items()
+        order: measure(usual_way, loaded, Workload(prompter, fewer, new_tokens, 1), f"{order}: usual way")
+        for order, prompter in prompters.items()
     }
     prepare_model(loaded.model, device)
+    at_once = SAMPLES_AT_ONCE // len(films[0][1])
     ours = {
-        o: measure(our_way, loaded, prompter, films, new_tokens, SAMPLES_AT_ONCE // len(films[0][1]), f"{o}: medattn")
-        for o, prompter in prompters.items()
+        order: measure(our_way, loaded, Workload(prompter, films, new_tokens, at_once), f"{order}: medattn")
+        for order, prompter in prompters.items()
     }
     asked = [number < shape.usual_wordings for _, questions in films for number in range(len(questions))]
     ends = end_tokens(loaded.model)

@@ -210,27 +210,25 @@ def question_rows(
     for asked in tqdm(by_image.values(), desc="wordings", unit="image", leave=False):
         for question in asked:
             summary.answers[question.finding][question.answer] += 1
+            base = question.asked.finding if question.asked else question.finding
+            shared = _image_cells(question.image) | {
+                "question_id": question.question_id, "role": "study", "finding": question.finding, "zone": _zone(base),
+                "baseline_question": question.text, "answer": question.answer,
+            }  # fmt: skip
             for index, text, strategy in wordings_of(question, options.variants):
                 summary.wordings += 1
                 strategies[strategy] += index > 0
-                yield _row(
-                    question,
-                    question.question_id,
-                    "study",
-                    question.finding,
-                    question.answer,
-                    question.text,
-                    index,
-                    text,
-                    strategy,
-                )
+                yield shared | _wording_cells(index, text, strategy)
         made = controls(asked, options)
         summary.controls += len(made)
         summary.without_controls += len(made) < options.controls
+        image = asked[0].image
         for finding, text in made:
-            answer = labels.get(asked[0].image.study_id, {}).get(finding, "")
-            question_id = f"{asked[0].image.dicom_id}-control-{slug(finding)}"
-            yield _row(asked[0], question_id, "control", finding, answer, text, 0, text, BASELINE)
+            yield _image_cells(image) | _wording_cells(0, text, BASELINE) | {
+                "question_id": f"{image.dicom_id}-control-{slug(finding)}", "role": "control", "finding": finding,
+                "zone": _zone(finding), "baseline_question": text,
+                "answer": labels.get(image.study_id, {}).get(finding, ""),
+            }  # fmt: skip
     summary.labels = unknown_labels(strategies.elements())
 
 
@@ -258,25 +256,17 @@ def controls(asked: Sequence[Question], options: Options) -> list[tuple[str, str
     return [(finding, form.ask(finding)) for finding in sorted(names[: options.controls])]
 
 
-def _row(
-    question: Question,
-    question_id: str,
-    role: str,
-    finding: str,
-    answer: str,
-    baseline: str,
-    index: int,
-    text: str,
-    strategy: str,
-) -> dict[str, object]:
-    base = question.asked.finding if role == "study" and question.asked else finding
-    return {
-        "question_id": question_id, "role": role, "image_id": question.image.dicom_id, "study_id": question.image.study_id,
-        "subject_id": question.image.subject_id, "finding": finding, "zone": base if base in ZONES else "",
-        "baseline_question": baseline, "question": text, "answer": answer,
-        "question_variant": f"hard_positive_strategy-{index}" if index else "original", "variant_index": index,
-        "strategy": strategy,
-    }  # fmt: skip
+def _image_cells(image: Image) -> dict[str, object]:
+    return {"image_id": image.dicom_id, "study_id": image.study_id, "subject_id": image.subject_id}
+
+
+def _wording_cells(index: int, text: str, strategy: str) -> dict[str, object]:
+    variant = f"hard_positive_strategy-{index}" if index else "original"
+    return {"question": text, "question_variant": variant, "variant_index": index, "strategy": strategy}
+
+
+def _zone(finding: str) -> str:
+    return finding if finding in ZONES else ""
 
 
 # --- regions and study.yaml -------------------------------------------------------------------------------------------

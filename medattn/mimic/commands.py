@@ -60,9 +60,8 @@ PATH = click.Path(path_type=Path)
     help="Open no image now: hashes from SHA256SUMS.txt, sizes from the metadata. Later stages check every image.",
 )
 def mimic_cxr(
-    out: Path, root: Path, questions: Path | None, variants: str | None, view: str, regions: tuple[str, ...],
-    model: str, revision: str | None, dtype: str, device: str, **more: Any,
-) -> None:  # fmt: skip
+    out: Path, questions: Path | None, variants: str | None, view: str, regions: tuple[str, ...], **more: Any
+) -> None:
     """Assemble a study from MIMIC-CXR; print what was used, what was not and why, and the digest to pin."""
     from medattn.mimic import questions as question_sets
     from medattn.mimic.assemble import Options, assemble
@@ -71,12 +70,12 @@ def mimic_cxr(
     if variants is None:
         own = questions is not None and question_sets.format_of(questions) == question_sets.HARD_POSITIVES
         variants = "keep" if own else "rules"
+    model = {name: more.pop(name) for name in ("model", "revision", "dtype", "device")}
     options = Options(
-        root=root,
         questions=questions,
         variants=variants,
-        model=model_choice(model, revision, dtype, device, out),
-        prompt=prompt_for(model),
+        model=model_choice(out, **model),
+        prompt=prompt_for(model["model"]),
         views=() if view.strip().lower() == "all" else tuple(part.strip().upper() for part in view.split(",")),
         regions=tuple(parse_option(text) for text in regions),
         **more,
@@ -84,17 +83,19 @@ def mimic_cxr(
     click.echo(assemble(out, options).text())
 
 
-def model_choice(name: str, revision: str | None, dtype: str, device: str, out: Path) -> dict[str, object]:
+def model_choice(out: Path, model: str, revision: str | None, dtype: str, device: str) -> dict[str, object]:
     """study.yaml's defaults.model. A directory is named relative to the study. Raises InputError if there is none."""
-    if Path(name).is_dir():
+    if Path(model).is_dir():
         if revision is not None:
-            raise InputError(f"--revision {revision} is given for a directory, {name}: leave it out, model.json pins its files")
-        name = Path(os.path.relpath(name, out)).as_posix()
-    elif name.startswith((".", "/")) or name.count("/") != 1:
-        raise InputError(f"--model {name}: no such directory, and no Hugging Face name (owner/name): mend it")
+            raise InputError(
+                f"--revision {revision} is given for a directory, {model}: leave it out, model.json pins its files"
+            )
+        model = Path(os.path.relpath(model, out)).as_posix()
+    elif model.startswith((".", "/")) or model.count("/") != 1:
+        raise InputError(f"--model {model}: no such directory, and no Hugging Face name (owner/name): mend it")
     elif revision is None:
-        revision = PUBLISHED[name].revision if name in PUBLISHED else None
-    return {"id": name, "revision": revision, "dtype": dtype, "device": device}
+        revision = PUBLISHED[model].revision if model in PUBLISHED else None
+    return {"id": model, "revision": revision, "dtype": dtype, "device": device}
 
 
 def prompt_for(name: str) -> dict[str, object]:

@@ -335,8 +335,8 @@ def _train(
     steps: int,
     rate: float,
     name: str,
-    image_id: int,
 ) -> None:
+    image_id = model.config.image_token_id
     parts = (model.model.multi_modal_projector, model.model.language_model)
     parameters = [p for part in parts for p in part.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
@@ -364,7 +364,6 @@ def train_language(
 ) -> None:
     """Step 2: projector and language model on features [n, 256, width] of the films, packed, then twice one by one."""
     texts = PromptParts(processor)
-    image_id = model.config.image_token_id
 
     def packed(rng: np.random.Generator) -> tuple[np.ndarray, list[TrainingSequence]]:
         chosen = rng.integers(len(films.pixels), size=plan.packed_images)
@@ -378,10 +377,10 @@ def train_language(
         chosen = rng.integers(len(films.pixels), size=plan.ordered_rows)
         return chosen, [ordered_row(texts, *example(films.labels[i], films.device[i], rng)) for i in chosen]
 
-    _train(model, features, packed, plan.packed_steps, 2e-3, "packed", image_id)
-    _train(model, features, ordered, plan.ordered_steps, 1e-3, "one by one", image_id)
+    _train(model, features, packed, plan.packed_steps, 2e-3, "packed")
+    _train(model, features, ordered, plan.ordered_steps, 1e-3, "one by one")
     # Fresh questions, and the learning rate warmed up again.
-    _train(model, features, ordered, plan.polish_steps, 1e-3, "polish", image_id)
+    _train(model, features, ordered, plan.polish_steps, 1e-3, "polish")
 
 
 def train(out: Path, plan: Schedule = Schedule(), seed: int = 0) -> None:
