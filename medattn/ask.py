@@ -69,18 +69,17 @@ def ask(query: Query, params: Params) -> Reply:
     from medattn.attention.grids import combine, to_grid
     from medattn.extract.extractor import capture_of
     from medattn.language.answers import answer_margin, parse_answer
-    from medattn.mimic.model_names import PUBLISHED
     from medattn.model.decode import decode
     from medattn.model.load import load
-    from medattn.model.prompt import Prompter, PromptSettings
+    from medattn.model.prompt import PromptSettings
+    from medattn.model.published import PUBLISHED
     from medattn.model.vision import image_features
 
     pinned = PUBLISHED.get(str(location))
     loaded = load(location, query.dtype, query.device, pinned.revision if pinned else None)
     given = params.prompt
     settings = PromptSettings(given.system or SYSTEM, given.template or TEMPLATE, given.order or ORDER)
-    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
-    prompt = prompter(query.question.strip())
+    prompt = loaded.prompter(settings)(query.question.strip())
     rows = params.extract.generated_rows
     layers = check_profiles({query.profile: profile}, loaded.shape, rows + 1)[query.profile]
     features = image_features(loaded, [picture])

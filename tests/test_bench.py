@@ -92,7 +92,7 @@ def test_both_ways_share_one_set_of_weights_and_the_usual_way_goes_first(monkeyp
     right_prepare, right_measure = bench.prepare_model, bench.measure
     monkeypatch.setattr(bench, "prepare_model", prepare)
     monkeypatch.setattr(bench, "measure", measure)
-    rows = bench.run(bench.Shape(make, "float32", 1, 2), torch.device("cpu"), 2, new_tokens=3)
+    rows = bench.run(bench.ModelShape(make, "float32", 1, 2), torch.device("cpu"), 2, new_tokens=3)
     assert order == ["usual_way"] * 2 + ["our_way"] * 2 and len(made) == 1 and prepared == [made[0].model]
     for row in rows:
         assert (row["samples"], row["usual_samples"], row["same_answers"]) == (12, 4, 4)

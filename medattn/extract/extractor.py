@@ -118,8 +118,7 @@ def extractor_for(study: Study, params: Params, films: Films) -> Extractor:
     model, prompt = settings(study, params)
     study.check_model(model)
     loaded = load(study.model_location(model), model.dtype, model.device, model.revision, model.redraw_language)
-    asked = PromptSettings(prompt.system, prompt.template, prompt.order)
-    prompter = Prompter(loaded.processor, asked, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    prompter = loaded.prompter(PromptSettings(prompt.system, prompt.template, prompt.order))
     rows = params.extract.generated_rows
     return Extractor(loaded, prompter, films, prompt.max_new_tokens, rows, BatchBudget(loaded, params.run.max_memory))
 

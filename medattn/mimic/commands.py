@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from medattn.base.errors import InputError
-from medattn.mimic.model_names import MEDGEMMA, PUBLISHED
+from medattn.model.published import DEFAULT, PUBLISHED
 
 VARIANTS = ("rules", "keep", "none")
 
@@ -50,10 +50,10 @@ PATH = click.Path(path_type=Path)
     metavar="KIND:PATH",
     help="True regions: ms-cxr, imagenome or reflacx, and where it lies; several times.",
 )
-@click.option("--model", default=MEDGEMMA.name, show_default=True, help="Hugging Face name, or a model's directory.")
+@click.option("--model", default=DEFAULT.name, show_default=True, help="Hugging Face name, or a model's directory.")
 @click.option("--revision", help="Of a Hugging Face model.  [default: the pinned one, where one is known]")
-@click.option("--dtype", type=click.Choice(["bfloat16", "float32", "float64"]), default=MEDGEMMA.dtype, show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default=MEDGEMMA.device, show_default=True)
+@click.option("--dtype", type=click.Choice(["bfloat16", "float32", "float64"]), default=DEFAULT.dtype, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default=DEFAULT.device, show_default=True)
 @click.option(
     "--trust-sums",
     is_flag=True,
@@ -99,8 +99,8 @@ def model_choice(out: Path, model: str, revision: str | None, dtype: str, device
 
 
 def prompt_for(name: str) -> dict[str, object]:
-    """study.yaml's defaults.prompt: the published model's, MedGemma's for any other."""
-    known = PUBLISHED.get(name, MEDGEMMA)
+    """study.yaml's defaults.prompt: the published model's, the default's for any other."""
+    known = PUBLISHED.get(name, DEFAULT)
     return {key: getattr(known, key) for key in ("system", "template", "order", "max_new_tokens")}
 
 

@@ -22,9 +22,9 @@ from medattn.model.allocator import keep_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.last_position import use_last_position
 from medattn.model.precision import use_full_precision
-from medattn.study.model_files import local_directory
+from medattn.model.prompt import Prompter, PromptSettings
+from medattn.study.model_files import IMAGE_TOKENS, local_directory
 
-IMAGE_TOKENS = 256
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -50,6 +50,10 @@ class LoadedModel:
             "key_value_heads": text.num_key_value_heads,
             "image_tokens": cast(int, self.model.config.mm_tokens_per_image),
         }
+
+    def prompter(self, settings: PromptSettings) -> Prompter:
+        """What makes this model's prompts."""
+        return Prompter(self.processor, settings, cast(int, self.model.config.image_token_id), self.shape["image_tokens"])
 
     @property
     def image_side(self) -> int:

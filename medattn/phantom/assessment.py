@@ -14,7 +14,7 @@ from medattn.language.answers import parse_answer
 from medattn.language.wordings import BASELINE, STRATEGIES, baseline_template, wordings
 from medattn.model.decode import decode
 from medattn.model.load import load
-from medattn.model.prompt import Prompter, PromptSettings
+from medattn.model.prompt import PromptSettings
 from medattn.model.vision import image_features
 from medattn.phantom.cases import make_case
 from medattn.phantom.study import design
@@ -52,8 +52,7 @@ class Band:
 def answer(directory: Path, images: int, seed: int) -> list[AssessedAnswer]:
     """Ask the model in `directory` every wording about `images` films of world `seed`, designed as a study's are."""
     loaded = load(directory, "float32", "cpu")
-    settings = PromptSettings("", "{question}", "question_first")
-    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    prompter = loaded.prompter(PromptSettings("", "{question}", "question_first"))
     answers = []
     for film in tqdm(design(images, seed), desc="asking", unit="image"):
         case = make_case(seed, film.subject, film.film, fixed={film.finding: film.present})

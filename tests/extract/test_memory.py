@@ -6,7 +6,7 @@ import torch
 
 from medattn import bench
 from medattn.base.errors import InputError
-from medattn.extract import extractor as extraction
+from medattn.extract import extractor
 from medattn.model.decode import decode
 from medattn.model.memory import BatchBudget, is_out_of_memory, row_bytes, weight_bytes
 from medattn.model.vision import image_features
@@ -23,7 +23,7 @@ def limited(monkeypatch, most: int, error: type[BaseException] = torch.OutOfMemo
             raise error("CUDA out of memory. Tried to allocate 2.00 GiB")
         return decode(loaded, prompts, *rest)
 
-    monkeypatch.setattr(extraction, "decode", decode_few)
+    monkeypatch.setattr(extractor, "decode", decode_few)
     return tried
 
 
@@ -74,10 +74,7 @@ def test_a_limit_decides_how_many_rows_fit(loaded):
 
 def test_a_row_takes_no_more_than_is_reckoned(loaded):
     """Against the resident peak while few and while many rows are decoded."""
-    prompter = bench.Prompter(
-        loaded.processor, bench.PromptSettings("", "{question}", "question_first"),
-        loaded.model.config.image_token_id, 256,
-    )  # fmt: skip
+    prompter = loaded.prompter(bench.PromptSettings("", "{question}", "question_first"))
     (image, questions), *_ = bench.films_of(1)
     features = image_features(loaded, [image])
     peaks = {}
@@ -100,14 +97,12 @@ def test_a_capped_run_gives_the_same_bytes(root, monkeypatch, undisturbed):
 @pytest.mark.parametrize("rows", [1, 3])
 def test_wordings_of_several_images_may_be_parted_anywhere(loaded, rows, monkeypatch):
     films = bench.films_of(2)
-    prompter = bench.Prompter(
-        loaded.processor, bench.PromptSettings("", "{question}", "image_first"), loaded.model.config.image_token_id, 256
-    )
+    prompter = loaded.prompter(bench.PromptSettings("", "{question}", "image_first"))
     features = image_features(loaded, [image for image, _ in films])
     prompts = [prompter(question) for _, questions in films for question in questions[:2]]
     owners = [0, 0, 1, 1]
     together = decode(loaded, prompts, features, 6, 5, owners)
-    work = extraction.Extractor(loaded, prompter, None, 6, 5, BatchBudget(loaded, None))
+    work = extractor.Extractor(loaded, prompter, None, 6, 5, BatchBudget(loaded, None))
     monkeypatch.setattr(work.budget, "_most", rows)
     for one, other in zip(together, work._decode(prompts, features, owners), strict=True):
         assert one.ids == other.ids

@@ -22,11 +22,11 @@ from medattn.base.params import Params
 from medattn.extract import stage
 from medattn.extract.extractor import extractor_for
 from medattn.extract.ranks import WorkerGroup
-from medattn.mimic.model_names import MEDGEMMA_1_5
 from medattn.model.decode import decode
 from medattn.model.eager_check import TOLERANCE
 from medattn.model.load import LoadedModel, prepare_model
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
+from medattn.model.published import MEDGEMMA_1_5
 from medattn.model.vision import image_features
 from medattn.phantom import medgemma
 from medattn.phantom.shape import save
