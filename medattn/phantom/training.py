@@ -27,7 +27,7 @@ from transformers import Gemma3ForConditionalGeneration, Gemma3Processor, GemmaT
 from medattn.base.seeding import generator
 from medattn.language.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
 from medattn.measures.body import cell_coverage
-from medattn.phantom import shape as phantom
+from medattn.phantom import shape
 from medattn.phantom.anatomy import FINDINGS
 from medattn.phantom.cases import EXPOSURE, make_case, thumbnail
 
@@ -90,7 +90,7 @@ def _film(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
     for lesion in case.radiograph.lesions:
         coverage[FINDINGS.index(lesion.finding)] = cell_coverage(lesion.mask)
     truth = np.array([case.present(finding) for finding in FINDINGS])
-    return thumbnail(case.radiograph.image, phantom.IMAGE_SIZE), coverage, truth, case.radiograph.device
+    return thumbnail(case.radiograph.image, shape.IMAGE_SIZE), coverage, truth, case.radiograph.device
 
 
 def draw_films(count: int) -> TrainingSet:
@@ -220,7 +220,7 @@ def corpus() -> Iterator[str]:
 
 def learn_tokenizer() -> GemmaTokenizer:
     """The phantom's tokenizer: few merges, so that medical terms are several sub-words."""
-    return phantom.train_tokenizer(corpus(), merges_until=200)
+    return shape.train_tokenizer(corpus(), merges_until=200)
 
 
 class PromptParts:
@@ -387,9 +387,9 @@ def train(out: Path, plan: Schedule = Schedule(), seed: int = 0) -> None:
     """Train the phantom model from nothing and save it to directory `out` (Hugging Face layout)."""
     torch.manual_seed(seed)
     tokenizer = learn_tokenizer()
-    processor = phantom.make_processor(tokenizer)
-    model = phantom.make_model(tokenizer, seed)
+    processor = shape.make_processor(tokenizer)
+    model = shape.make_model(tokenizer, seed)
     films = draw_films(plan.images)
     features = train_vision(model, films, plan.vision_epochs)
     train_language(model, processor, films, features, plan)
-    phantom.save(model, processor, out)
+    shape.save(model, processor, out)

@@ -21,9 +21,8 @@ from medattn.language.strategy_labels import labels as labels_of
 from medattn.measures.body import body_mask
 from medattn.mimic.fake import questions as fake_questions
 from medattn.mimic.fake import regions as fake_regions
-from medattn.mimic.fake import tree as fake
 from medattn.mimic.fake.patients import DRAWN, design
-from medattn.mimic.fake.tree import traps, write
+from medattn.mimic.fake.tree import LEAST, TRAPS, traps, write
 from medattn.phantom.anatomy import WIDTH
 from medattn.phantom.cases import make_case
 from medattn.radiographs.image_files import open_image
@@ -137,9 +136,9 @@ def test_nothing_stays_of_a_tree_that_cannot_be_finished(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(fake, "write_regions", broken)
+    monkeypatch.setattr("medattn.mimic.fake.tree.write_regions", broken)
     with pytest.raises(OSError, match="disk full"):
-        write(tmp_path / "out", fake.LEAST, SEED)
+        write(tmp_path / "out", LEAST, SEED)
     assert not list(tmp_path.iterdir())
 
 
@@ -151,9 +150,9 @@ def test_too_few_patients_are_refused(tmp_path):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_fewest_patients_hold_every_trap_and_every_view(tmp_path, seed):
-    said = write(tmp_path / "out", fake.LEAST, seed)
-    assert all(traps(tmp_path / "out")[name] for name in fake.TRAPS) and set(traps(tmp_path / "out")) == set(fake.TRAPS)
-    assert all(name in said for name in fake.TRAPS)
+    said = write(tmp_path / "out", LEAST, seed)
+    assert all(traps(tmp_path / "out")[name] for name in TRAPS) and set(traps(tmp_path / "out")) == set(TRAPS)
+    assert all(name in said for name in TRAPS)
     assert {row["ViewPosition"] for row in metadata(tmp_path / "out").values()} == {"PA", "AP", "LATERAL", "LL", ""}
 
 
@@ -513,6 +512,6 @@ def test_a_dicom_tree_needs_pydicom(tmp_path, monkeypatch):
     for name in ("pydicom", "pydicom.dataset"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(InputError) as caught:
-        write(tmp_path / "out", fake.LEAST, SEED, dicom=True)
+        write(tmp_path / "out", LEAST, SEED, dicom=True)
     assert str(caught.value) == "--dicom writes DICOM files with pydicom: `pip install 'medattn[dicom]'`"
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from medattn.model.load import LoadedModel, prepare_model
-from medattn.phantom import shape as phantom
+from medattn.phantom import shape
 from medattn.phantom.cases import make_case
 from medattn.phantom.training import learn_tokenizer
 
@@ -17,8 +17,8 @@ def tokenizer():
 
 def build(tokenizer, dtype, stock: bool = False) -> LoadedModel:
     """The model as we prepare it, or (stock) as the library makes it; always the same weights."""
-    processor = phantom.make_processor(tokenizer)
-    model = phantom.make_model(tokenizer, seed=5).to(dtype)
+    processor = shape.make_processor(tokenizer)
+    model = shape.make_model(tokenizer, seed=5).to(dtype)
     for name, parameter in model.named_parameters():  # sharper attention than at initialisation
         if "q_proj" in name or "k_proj" in name:
             parameter.data *= 6
