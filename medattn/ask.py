@@ -72,7 +72,7 @@ def ask(query: Query, params: Params) -> Reply:
     from medattn.model.decode import decode
     from medattn.model.load import load
     from medattn.model.prompt import PromptSettings
-    from medattn.model.published import PUBLISHED
+    from medattn.model.published_models import PUBLISHED
     from medattn.model.vision import image_features
 
     pinned = PUBLISHED.get(str(location))

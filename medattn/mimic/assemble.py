@@ -20,8 +20,7 @@ from medattn.language.question_forms import ParsedQuestion
 from medattn.language.strategy_labels import unknown_labels
 from medattn.language.wordings import BASELINE, reword
 from medattn.measures.localisation import ZONES
-from medattn.mimic import questions as question_sets
-from medattn.mimic import regions
+from medattn.mimic import question_sets, regions
 from medattn.mimic.archive import Archive, Image, PinnedImage
 from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.mimic.labels import near, read_labels

@@ -12,7 +12,7 @@ from medattn.base.seeding import choose, digest_of
 from medattn.checks.questions import ANSWERS, check_text
 from medattn.language.question_forms import ParsedQuestion, asked_name, finding_in, parse
 from medattn.mimic.archive import Archive, Image
-from medattn.mimic.questions import DISAGREE, QuestionRow
+from medattn.mimic.question_sets import DISAGREE, QuestionRow
 
 RULES, KEEP, NONE = "rules", "keep", "none"  # five wordings by rule, the file's own, the baseline only
 PRESENCE_FORMS = ("is there evidence of {} in this image?", "is there {} in this image?")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from medattn.base.errors import InputError
-from medattn.model.published import DEFAULT, PUBLISHED
+from medattn.model.published_models import DEFAULT, PUBLISHED
 
 VARIANTS = ("rules", "keep", "none")
 
@@ -63,7 +63,7 @@ def mimic_cxr(
     out: Path, questions: Path | None, variants: str | None, view: str, regions: tuple[str, ...], **more: Any
 ) -> None:
     """Assemble a study from MIMIC-CXR; print what was used, what was not and why, and the digest to pin."""
-    from medattn.mimic import questions as question_sets
+    from medattn.mimic import question_sets
     from medattn.mimic.assemble import Options, assemble
     from medattn.mimic.regions import parse_option
 

@@ -19,7 +19,7 @@ from PIL import Image
 from medattn.base.errors import InputError
 from medattn.language.strategy_labels import labels as labels_of
 from medattn.measures.body import body_mask
-from medattn.mimic.fake import questions as fake_questions
+from medattn.mimic.fake import question_sets
 from medattn.mimic.fake import regions as fake_regions
 from medattn.mimic.fake.patients import DRAWN, design
 from medattn.mimic.fake.tree import LEAST, TRAPS, traps, write
@@ -260,7 +260,7 @@ def test_no_finding_excludes_findings(tree):
 def test_answers_to_presence_questions_are_the_labels(tree):
     columns, said, planted = {finding: column for column, finding in DRAWN.items()}, labels(tree), traps(tree)
     odd, checked = {*planted["question_unknown_image"], *planted["question_contradicted"]}, 0
-    for row in table(tree / "questions" / fake_questions.CXR_VQA):
+    for row in table(tree / "questions" / question_sets.CXR_VQA):
         found = re.fullmatch(r"is there (?:evidence of )?([a-z ]+?)(?: in this image)?\?", row["question"])
         if row["question_type"] == "presence" and row["dicom_id"] not in odd and row["study_id"] in said:
             assert said[row["study_id"]][columns[found[1]]] == {"yes": "1.0", "no": "0.0"}[row["answer"]]
@@ -270,7 +270,7 @@ def test_answers_to_presence_questions_are_the_labels(tree):
 
 def test_answers_to_location_questions_are_the_phantoms_sides(tree):
     drawn, checked = truth(tree), Counter()
-    for row in table(tree / "questions" / fake_questions.CXR_VQA):
+    for row in table(tree / "questions" / question_sets.CXR_VQA):
         found = re.fullmatch(r"is there ([a-z ]+) in the (left|right) lung\?", row["question"])
         if found and row["dicom_id"] in drawn:
             _, _, masks = drawn[row["dicom_id"]]
@@ -281,7 +281,7 @@ def test_answers_to_location_questions_are_the_phantoms_sides(tree):
 
 
 def test_medical_cxr_vqa_has_its_columns_types_and_traps(tree):
-    rows, planted = table(tree / "questions" / fake_questions.CXR_VQA), traps(tree)
+    rows, planted = table(tree / "questions" / question_sets.CXR_VQA), traps(tree)
     assert list(rows[0]) == ["subject_id", "study_id", "dicom_id", "question_type", "question", "answer", "split"]
     assert {row["question_type"] for row in rows} == {"presence", "abnormality", "level", "location", "view", "type"}
     assert all(row["question"] == row["question"].lower() for row in rows)
@@ -312,7 +312,7 @@ def test_mimic_ext_vqa_has_lists_for_answers_and_paths_without_files(tree):
 
 
 def test_medical_diff_vqa_compares_studies_of_one_patient(tree):
-    rows = table(tree / "questions" / fake_questions.DIFF_VQA)
+    rows = table(tree / "questions" / question_sets.DIFF_VQA)
     assert list(rows[0]) == ["study_id", "subject_id", "ref_id", "question_type", "question", "answer", "split"]
     patient = {row["study_id"]: row["subject_id"] for row in metadata(tree).values()}
     assert all(patient[row["study_id"]] == patient[row["ref_id"]] == row["subject_id"] for row in rows)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from medattn.base.errors import InputError
 from medattn.model.load import load, prepare_model
-from medattn.model.published import MEDGEMMA, MEDGEMMA_1_5
+from medattn.model.published_models import MEDGEMMA, MEDGEMMA_1_5
 from medattn.phantom import shape
 from medattn.study.model_files import local_directory, missing_files
 from tests.import_closure import ROOT

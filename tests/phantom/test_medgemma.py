@@ -26,7 +26,7 @@ from medattn.model.decode import decode
 from medattn.model.eager_check import TOLERANCE
 from medattn.model.load import LoadedModel, prepare_model
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
-from medattn.model.published import MEDGEMMA_1_5
+from medattn.model.published_models import MEDGEMMA_1_5
 from medattn.model.vision import image_features
 from medattn.phantom import medgemma
 from medattn.phantom.shape import save

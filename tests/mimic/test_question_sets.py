@@ -5,8 +5,8 @@ import json
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.mimic import questions
-from medattn.mimic.questions import DISAGREE, QuestionRow, answer_of, files_of, format_of, read
+from medattn.mimic import question_sets
+from medattn.mimic.question_sets import DISAGREE, QuestionRow, answer_of, files_of, format_of, read
 
 from .conftest import PA, SECOND, write_table
 
@@ -25,7 +25,7 @@ def test_medical_cxr_vqa_is_read_by_column_names(tmp_path, name):
         "split": "val",
     }
     write_table(tmp_path / name, columns, [row])
-    assert format_of(tmp_path / name) == questions.CXR_VQA
+    assert format_of(tmp_path / name) == question_sets.CXR_VQA
     assert list(read(tmp_path / name)) == [QuestionRow(PA, "50000001", ASKED, "yes", "val", ASKED, 0, "")]
 
 
@@ -88,7 +88,7 @@ def test_hard_positives_are_read_with_their_oddities(tmp_path, column, written, 
         "strategy",
     ]
     write_table(tmp_path / "q.csv", columns, [row])
-    assert format_of(tmp_path / "q.csv") == questions.HARD_POSITIVES
+    assert format_of(tmp_path / "q.csv") == question_sets.HARD_POSITIVES
     assert list(read(tmp_path / "q.csv")) == [QuestionRow(SECOND, "", "any pneumothorax?", "yes", "", ASKED, 3, "Register")]
 
 
