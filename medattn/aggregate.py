@@ -13,7 +13,7 @@ from tqdm import tqdm
 from medattn.attention import captures
 from medattn.attention.captures import Capture
 from medattn.attention.gating import TermFinder
-from medattn.attention.grids import Made, combine, resolve_layers, to_grid, to_group_grids
+from medattn.attention.grids import ProfileMaps, combine, resolve_layers, to_grid, to_group_grids
 from medattn.attention.sinks import Sinks, find_sinks
 from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
@@ -34,7 +34,7 @@ REFERENCE = "decision"  # the profile whose grids sinks are looked for in
 class Collected:
     """What is kept of the captures while they stream by: small, per sample."""
 
-    made: dict[str, dict[str, Made]] = field(default_factory=dict)  # profile -> sample_id -> Made
+    made: dict[str, dict[str, ProfileMaps]] = field(default_factory=dict)  # profile -> sample_id -> Made
     heads: dict[str, np.ndarray] = field(default_factory=dict)  # sample_id -> float32 [layer, head, 256]
 
 
@@ -111,7 +111,10 @@ def failed_samples(path: Path, manifest: Mapping[str, SampleRow]) -> Collection[
 
 
 def head_maps(capture: Capture) -> np.ndarray:
-    """float32 [layer, head, 256], each summing to 1: where every head looks from the last prompt token."""
+    """float32 [layer, head, 256], each summing to 1: where every head looks from the last prompt token.
+
+    Raises InputError for a head that gives the image no attention.
+    """
     weights = capture.on_image[:, :, 0].astype(np.float64)
     sums = weights.sum(axis=-1, keepdims=True)
     if not np.all(sums > 0):
@@ -181,7 +184,7 @@ def store_of(collected: Collected, manifest: Mapping[str, SampleRow], params: Ag
 
 
 def _without_sinks(
-    sample_id: str, made: Mapping[str, Made], profile: Profile, manifest: Mapping[str, SampleRow], sinks: dict
+    sample_id: str, made: Mapping[str, ProfileMaps], profile: Profile, manifest: Mapping[str, SampleRow], sinks: dict
 ) -> np.ndarray:
     row = manifest[sample_id]
     # A blank image has no content sinks, and in a rotated one they lie elsewhere: nothing is zeroed there.
@@ -192,7 +195,7 @@ def _without_sinks(
         raise InputError(f"sample {sample_id!r}: without sinks, {error}: raise aggregate.sink_z") from None
 
 
-def _notes(samples: Sequence[str], made: Mapping[str, Made]) -> dict[str, dict]:
+def _notes(samples: Sequence[str], made: Mapping[str, ProfileMaps]) -> dict[str, dict]:
     return {
         sample_id: {
             "gate_count": made[sample_id].gate_count,

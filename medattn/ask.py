@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -23,6 +23,18 @@ SYSTEM, TEMPLATE, ORDER, MAX_NEW_TOKENS = "", "{question}", "question_first", 64
 
 
 @dataclass(frozen=True)
+class Query:
+    """One question about one image, and how it is to be answered."""
+
+    image: Path
+    question: str
+    model: str  # directory, or Hugging Face name
+    dtype: str
+    device: str
+    profile: str  # of aggregate.profiles
+
+
+@dataclass(frozen=True)
 class Reply:
     """What the model said and where it looked."""
 
@@ -35,40 +47,41 @@ class Reply:
     terms: tuple[str, ...]
 
 
-def ask(image: Path, question: str, model: str, dtype: str, device: str, profile_name: str, params: Params) -> Reply:
-    """Answer `question` about `image`. Raises InputError for a bad image, question, model or profile."""
-    if profile_name not in params.aggregate.profiles:
+def ask(query: Query, params: Params) -> Reply:
+    """The answer to `query`. Raises InputError for a bad image, question, model or profile."""
+    profile = params.aggregate.profiles.get(query.profile)
+    if profile is None:
         known = ", ".join(params.aggregate.profiles)
-        raise InputError(f"profile {profile_name!r} is not in params.yaml: aggregate.profiles has {known}")
-    if params.aggregate.profiles[profile_name].sinks == "zero":
-        raise InputError(f"profile {profile_name!r} zeroes sinks, which one question cannot find: choose one that keeps them")
-    if not question.strip():
+        raise InputError(f"profile {query.profile!r} is not in params.yaml: aggregate.profiles has {known}")
+    if profile.sinks == "zero":
+        raise InputError(f"profile {query.profile!r} zeroes sinks, which one question cannot find: choose one that keeps them")
+    if not query.question.strip():
         raise InputError("the question is empty")
-    picture = open_picture(image)
-    location = Path(model) if Path(model).is_dir() else model
+    picture = open_picture(query.image)
+    location = Path(query.model) if Path(query.model).is_dir() else query.model
     if isinstance(location, str) and location.startswith((".", "/", "data/")):
-        raise InputError(f"model {model} is no directory: restore it (embedded study: `dvc pull data.dvc`), or give --model")
+        raise InputError(
+            f"model {query.model} is no directory: restore it (embedded study: `dvc pull data.dvc`), or give --model"
+        )
 
     from medattn.aggregate import check_profiles
     from medattn.attention.gating import TermFinder
     from medattn.attention.grids import combine, to_grid
     from medattn.extract.extractor import capture_of
     from medattn.language.answers import answer_margin, parse_answer
-    from medattn.mimic.model_names import PUBLISHED
     from medattn.model.decode import decode
     from medattn.model.load import load
-    from medattn.model.prompt import Prompter, PromptSettings
+    from medattn.model.prompt import PromptSettings
+    from medattn.model.published_models import PUBLISHED
     from medattn.model.vision import image_features
 
     pinned = PUBLISHED.get(str(location))
-    loaded = load(location, dtype, device, pinned.revision if pinned else None)
+    loaded = load(location, query.dtype, query.device, pinned.revision if pinned else None)
     given = params.prompt
     settings = PromptSettings(given.system or SYSTEM, given.template or TEMPLATE, given.order or ORDER)
-    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
-    prompt = prompter(question.strip())
-    profile = params.aggregate.profiles[profile_name]
+    prompt = loaded.prompter(settings)(query.question.strip())
     rows = params.extract.generated_rows
-    layers = check_profiles({profile_name: profile}, loaded.shape, rows + 1)[profile_name]
+    layers = check_profiles({query.profile: profile}, loaded.shape, rows + 1)[query.profile]
     features = image_features(loaded, [picture])
     (decoded,) = decode(loaded, [prompt], features, given.max_new_tokens or MAX_NEW_TOKENS, rows)
     found = TermFinder(params.aggregate.terms)(prompt.question)
@@ -76,7 +89,7 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
         made = combine(capture_of("ask", prompt, decoded), profile, layers, loaded.shape["key_value_heads"], found)
         grid = to_grid(made.layers, profile)
     except ValueError as error:
-        raise InputError(f"profile {profile_name!r}: {error}") from None
+        raise InputError(f"profile {query.profile!r}: {error}") from None
     return Reply(
         answer=decoded.text,
         parsed=parse_answer(decoded.text),
@@ -89,31 +102,32 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
 
 
 def open_picture(path: Path) -> "Image":
-    """The image at `path` as RGB, if it is a complete 8-bit grey or RGB file."""
-    from medattn.radiographs.image_files import BadFile, open_image
+    """The image at `path` as RGB. Raises InputError unless it is a complete 8-bit grey or RGB file."""
+    from medattn.radiographs.image_files import ImageFileError, open_image
     from medattn.study.schema import sha256_of
 
     if not path.is_file():
         raise InputError(f"{path} not found: give the path of an image")
     try:
         return open_image(path.parent, path.name, sha256_of(path)).convert("RGB")
-    except BadFile as error:
+    except ImageFileError as error:
         raise InputError(str(error)) from None
 
 
-def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
+def write(reply: Reply, query: Query, out: Path) -> list[Path]:
     """Write {image}_overlay.png, _grid.npy and _answer.json into `out`; their paths."""
     from medattn.figures import style
     from medattn.figures.films import overlay
     from medattn.radiographs.films import Film
 
-    fig = overlay(f"“{question}”\nModel: {reply.answer}", Film("asked", open_picture(image), False, {}), reply.grid)
+    fig = overlay(f"“{query.question}”\nModel: {reply.answer}", Film("asked", open_picture(query.image), False, {}), reply.grid)
     picture, grid = io.BytesIO(), io.BytesIO()
     fig.savefig(picture, format="png", dpi=150, metadata={"Software": None})
     style.plt.close(fig)
     np.save(grid, reply.grid.astype(np.float32), allow_pickle=False)
     about = {
-        "image": str(image), "question": question, "answer": reply.answer, "parsed": reply.parsed, "margin": reply.margin,
+        "image": str(query.image), "question": query.question, "answer": reply.answer, "parsed": reply.parsed,
+        "margin": reply.margin,
         "forms_probability": reply.forms_probability, "image_mass": reply.image_mass, "terms": list(reply.terms),
     }  # fmt: skip
     contents = {
@@ -123,7 +137,7 @@ def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
     }
     written = []
     for name, content in contents.items():
-        written.append(out / f"{image.stem}_{name}")
+        written.append(out / f"{query.image.stem}_{name}")
         write_bytes(written[-1], content)
     return written
 
@@ -143,13 +157,14 @@ def write(reply: Reply, image: Path, question: str, out: Path) -> list[Path]:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=paths.RUN / "ask", show_default=True, help="Directory for the files."
 )
-def command(image: Path, question: str, model: str, dtype: str, device: str, profile: str, out: Path) -> None:
+def command(out: Path, **asked: Any) -> None:
     """Answer QUESTION about IMAGE, and show where the model looked."""
-    reply = ask(image, question, model, dtype, device, profile, load_params())
+    query = Query(**asked)
+    reply = ask(query, load_params())
     valid = "" if reply.forms_probability >= 0.5 else " — not valid: the model was about to say something else than yes or no"
     click.echo(f"answer:  {reply.answer}  ({reply.parsed})")
     click.echo(f"margin:  {reply.margin:+.2f} (log odds of yes against no){valid}")
     peak = np.unravel_index(reply.grid.argmax(), reply.grid.shape)
     click.echo(f"looked:  most at row {peak[0]}, column {peak[1]} of 16 × 16 ({256 * reply.grid.max():.1f} × uniform)")
-    for path in write(reply, image, question, out):
+    for path in write(reply, query, out):
         click.echo(f"wrote:   {path}")

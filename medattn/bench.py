@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import click
 import numpy as np
@@ -27,11 +26,11 @@ from medattn.language.wordings import BASELINE_TEMPLATES, wordings
 from medattn.model.allocator import give_back_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, end_tokens
-from medattn.model.load import Loaded, choose_device, prepare_model
+from medattn.model.eager_generation import eager_answer
+from medattn.model.load import LoadedModel, choose_device, prepare_model
 from medattn.model.prompt import Prompter, PromptSettings
 from medattn.model.vision import image_features
-from medattn.phantom import medgemma
-from medattn.phantom import shape as phantom
+from medattn.phantom import medgemma, shape
 from medattn.phantom.cases import make_case
 from medattn.phantom.training import learn_tokenizer
 
@@ -45,17 +44,27 @@ Answer = tuple[tuple[int, ...], np.ndarray]  # answer ids; rows P−1, g1 … on
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """A model to measure: how it is made, and how much work is sensible by default."""
 
-    make: Callable[[torch.device], Loaded]  # as the library makes it
+    make: Callable[[torch.device], LoadedModel]  # as the library makes it
     dtype: str
     images: int  # six wordings each
     usual_wordings: int  # of an image's six wordings, how many the usual way is asked: its time per sample is the same
 
 
 @dataclass(frozen=True)
-class Measured:
+class Workload:
+    """What is asked of a way."""
+
+    prompter: Prompter
+    films: list[Film]
+    new_tokens: int
+    at_once: int  # films in a batch
+
+
+@dataclass(frozen=True)
+class Measurement:
     """Wall time per sample of every batch after the first, and what came out."""
 
     seconds: list[float]
@@ -68,22 +77,22 @@ class Measured:
         return float(np.median(self.seconds))
 
 
-def phantom_shape(device: torch.device) -> Loaded:
+def phantom_shape(device: torch.device) -> LoadedModel:
     """An untrained float32 model of the phantom's shape. It never ends an answer: every sample has the same work."""
     tokenizer = learn_tokenizer()
-    model = phantom.make_model(tokenizer).to(device)  # type: ignore[arg-type]  # the library's wrapper hides `self`
-    return Loaded(model, phantom.make_processor(tokenizer), device)
+    model = shape.make_model(tokenizer).to(device)  # type: ignore[arg-type]  # the library's wrapper hides `self`
+    return LoadedModel(model, shape.make_processor(tokenizer), device)
 
 
-def medgemma_shape(device: torch.device) -> Loaded:
+def medgemma_shape(device: torch.device) -> LoadedModel:
     """MedGemma-4b's shape, random weights in bfloat16 (8.6 GB). It all but never ends an answer, either."""
     processor = medgemma.make_processor(medgemma.make_tokenizer(learn_tokenizer()))
-    return Loaded(medgemma.make_model().to(device), processor, device)  # type: ignore[arg-type]  # likewise
+    return LoadedModel(medgemma.make_model().to(device), processor, device)  # type: ignore[arg-type]  # likewise
 
 
 SHAPES = {
-    "phantom": Shape(phantom_shape, "float32", images=32, usual_wordings=6),
-    "medgemma-4b": Shape(medgemma_shape, "bfloat16", images=1, usual_wordings=2),
+    "phantom": ModelShape(phantom_shape, "float32", images=32, usual_wordings=6),
+    "medgemma-4b": ModelShape(medgemma_shape, "bfloat16", images=1, usual_wordings=2),
 }
 
 
@@ -109,36 +118,14 @@ def reset_peak(device: torch.device) -> None:
         CLEAR.write_text("5")  # resets VmHWM (proc(5))
 
 
-@torch.inference_mode()
-def usual_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
+def usual_way(loaded: LoadedModel, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
     """Eager attention (`attn_implementation="eager"`), one sample at a time, everything materialised."""
-    model, processor = cast(Any, loaded.model), cast(Any, loaded.processor)  # their types leave out what they return
-    model.set_attn_implementation("eager")
-    for image, question in ((image, question) for image, questions in films for question in questions):
-        messages = prompter.messages(question, True)
-        for item in messages[-1]["content"]:
-            if item["type"] == "image":
-                item["image"] = image
-        inputs = processor.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
-        ).to(loaded.device)
-        inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
-        length = inputs["input_ids"].shape[1]
-        out = model.generate(
-            **inputs, do_sample=False, max_new_tokens=new_tokens, output_attentions=True, return_dict_in_generate=True
-        )
-        ids = out.sequences
-        types = torch.cat([inputs["token_type_ids"], ids.new_zeros(1, ids.shape[1] - length)], dim=1)
-        second = model(
-            input_ids=ids, attention_mask=torch.ones_like(ids), token_type_ids=types,
-            pixel_values=inputs["pixel_values"], output_attentions=True, use_cache=False,
-        )  # fmt: skip
-        where = (ids[0] == model.config.image_token_id).nonzero().flatten()
-        rows = torch.stack([layer[0, :, length - 1 : length + ROWS] for layer in second.attentions])
-        yield tuple(ids[0, length:].tolist()), rows[..., where].float().cpu().numpy()
+    for image, questions in films:
+        for question in questions:
+            yield eager_answer(loaded, prompter, image, question, new_tokens, ROWS)
 
 
-def our_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
+def our_way(loaded: LoadedModel, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
     """The product's own path."""
     use_capture(loaded.model)
     features = image_features(loaded, [image for image, _ in films])
@@ -148,26 +135,25 @@ def our_way(loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: i
         yield decoded.ids, decoded.image_weights
 
 
-def measure(
-    way: Callable, loaded: Loaded, prompter: Prompter, films: list[Film], new_tokens: int, at_once: int, name: str
-) -> Measured:
-    """Run `way` over all films, `at_once` in a batch, after one question to warm up."""
+def measure(way: Callable, loaded: LoadedModel, work: Workload, name: str) -> Measurement:
+    """Do all of `work` this `way`, after one question to warm up."""
+    films = work.films
     warm_up = [(films[0][0], films[0][1][:1])]
-    list(way(loaded, prompter, warm_up, new_tokens))
+    list(way(loaded, work.prompter, warm_up, work.new_tokens))
     reset_peak(loaded.device)
     seconds: list[float] = []
     answers: list[Answer] = []
     with tqdm(total=sum(len(questions) for _, questions in films), desc=name, unit="sample") as progress:
-        for first in range(0, len(films), at_once):
-            some = films[first : first + at_once]
+        for first in range(0, len(films), work.at_once):
+            some = films[first : first + work.at_once]
             start, before = time.perf_counter(), len(answers)
-            for answer in way(loaded, prompter, some, new_tokens):
+            for answer in way(loaded, work.prompter, some, work.new_tokens):
                 answers.append(answer)
                 progress.update()
             if loaded.device.type == "cuda":
                 torch.cuda.synchronize()
             seconds.append((time.perf_counter() - start) / (len(answers) - before))
-    return Measured(seconds, answers, peak_memory(loaded.device))
+    return Measurement(seconds, answers, peak_memory(loaded.device))
 
 
 def films_of(images: int) -> list[Film]:
@@ -179,32 +165,28 @@ def films_of(images: int) -> list[Film]:
     return films
 
 
-def run(shape: Shape, device: torch.device, images: int, new_tokens: int = NEW_TOKENS) -> list[Row]:
+def run(model_shape: ModelShape, device: torch.device, images: int, new_tokens: int = NEW_TOKENS) -> list[Row]:
     """Both ways over the same films, in both orders of question and image; a row of the table per order."""
-    loaded = shape.make(device)
+    loaded = model_shape.make(device)
     films = films_of(images)
-    fewer = [(image, questions[: shape.usual_wordings]) for image, questions in films]
-    prompters = {
-        order: Prompter(
-            loaded.processor, PromptSettings("", "{question}", order), loaded.model.config.image_token_id,
-            loaded.shape["image_tokens"],
-        )
-        for order in ORDERS
-    }  # fmt: skip
+    fewer = [(image, questions[: model_shape.usual_wordings]) for image, questions in films]
+    prompters = {order: loaded.prompter(PromptSettings("", "{question}", order)) for order in ORDERS}
     usual = {
-        o: measure(usual_way, loaded, prompter, fewer, new_tokens, 1, f"{o}: usual way") for o, prompter in prompters.items()
+        order: measure(usual_way, loaded, Workload(prompter, fewer, new_tokens, 1), f"{order}: usual way")
+        for order, prompter in prompters.items()
     }
     prepare_model(loaded.model, device)
+    at_once = SAMPLES_AT_ONCE // len(films[0][1])
     ours = {
-        o: measure(our_way, loaded, prompter, films, new_tokens, SAMPLES_AT_ONCE // len(films[0][1]), f"{o}: medattn")
-        for o, prompter in prompters.items()
+        order: measure(our_way, loaded, Workload(prompter, films, new_tokens, at_once), f"{order}: medattn")
+        for order, prompter in prompters.items()
     }
-    asked = [number < shape.usual_wordings for _, questions in films for number in range(len(questions))]
+    asked = [number < model_shape.usual_wordings for _, questions in films for number in range(len(questions))]
     ends = end_tokens(loaded.model)
     return [{"order": order} | compare(usual[order], ours[order], asked, ends) for order in ORDERS]
 
 
-def compare(usual: Measured, ours: Measured, asked: Sequence[bool], ends: set[int]) -> Row:
+def compare(usual: Measurement, ours: Measurement, asked: Sequence[bool], ends: set[int]) -> Row:
     """Seconds, ratio, peak memory, and the largest difference between rows, over the samples that both were `asked`.
 
     Row k is compared while the answers agree up to token k: behind another token it is another text's.
@@ -249,10 +231,10 @@ def command(name: str, images: int | None, new_tokens: int, device: str, json_pa
     phantom: float32. medgemma-4b: MedGemma-4b's full shape with random weights in bfloat16, about 12 GB of memory; on a
     CPU a sample takes the usual way minutes, so that it is asked two of the six wordings only.
     """
-    shape = SHAPES[name]
-    results = run(shape, choose_device(device), images or shape.images, new_tokens)
+    model_shape = SHAPES[name]
+    results = run(model_shape, choose_device(device), images or model_shape.images, new_tokens)
     first = results[0]
-    click.echo(f"{name} shape, {shape.dtype}, {device}, {torch.get_num_threads()} threads, {new_tokens} new tokens")
+    click.echo(f"{name} shape, {model_shape.dtype}, {device}, {torch.get_num_threads()} threads, {new_tokens} new tokens")
     click.echo(f"{first['samples']} samples an order; the usual way was asked {first['usual_samples']} of them")
     click.echo(
         f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'same':>8}{'peak MB':>16}"

@@ -46,7 +46,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
 
 
 def check_layers(params: Params, count: int | None) -> None:
-    """Every profile's layers must be among the model's `count` (None: not known here; aggregate checks again)."""
+    """Raise InputError unless every profile's layers are among the model's `count` (None: not known here; aggregate checks)."""
     if count is None:
         return
     for name, profile in params.aggregate.profiles.items():
@@ -59,7 +59,7 @@ def check_layers(params: Params, count: int | None) -> None:
 
 
 def check_pin(params: Params, found: str) -> None:
-    """The study's digest must be the one params.yaml pins; without a pin, allow_unpinned must say so.
+    """Raise InputError unless the study's digest is the one params.yaml pins or, without a pin, allow_unpinned says so.
 
     DVC rewrites data.dvc before a stage starts, so only this notices a study that has changed.
     """

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.phantom import shape as phantom
+from medattn.phantom import shape
 from medattn.phantom.cases import make_case
 from medattn.phantom.training import learn_tokenizer
 from tests.import_closure import ROOT
@@ -18,7 +18,7 @@ from tests.import_closure import ROOT
 def model(tmp_path_factory):
     directory = tmp_path_factory.mktemp("model")
     tokenizer = learn_tokenizer()
-    phantom.save(phantom.make_model(tokenizer), phantom.make_processor(tokenizer), directory)
+    shape.save(shape.make_model(tokenizer), shape.make_processor(tokenizer), directory)
     return directory
 
 

@@ -46,12 +46,12 @@ def test_rows_behind_another_token_are_not_compared():
     mine = theirs.copy()
     mine[1, 3, 2, 7] = 0.25  # the row of g2, which both gave
     mine[0, 0, 3:] = 1.0  # of g3 …, where the answers differ
-    usual = bench.Measured([3.0], [answer((5, 6, 7, 8, 1), theirs)], 20)
-    ours = bench.Measured([0.5], [answer((5, 6, 9), mine), answer((), 9.0)], 10)
+    usual = bench.Measurement([3.0], [answer((5, 6, 7, 8, 1), theirs)], 20)
+    ours = bench.Measurement([0.5], [answer((5, 6, 9), mine), answer((), 9.0)], 10)
     row = bench.compare(usual, ours, [True, False], {1, 106})
     assert (row["max_abs_diff"], row["same_tokens"], row["same_answers"]) == (0.25, False, 0)
     assert (row["samples"], row["usual_samples"], row["ratio"]) == (2, 1, 6.0)
-    agreed = bench.compare(usual, bench.Measured([0.5], [answer((5, 6, 7, 8), theirs)], 10), [True], {1, 106})
+    agreed = bench.compare(usual, bench.Measurement([0.5], [answer((5, 6, 7, 8), theirs)], 10), [True], {1, 106})
     assert (agreed["max_abs_diff"], agreed["same_tokens"], agreed["same_answers"]) == (0.0, True, 1)
 
 
@@ -92,7 +92,7 @@ def test_both_ways_share_one_set_of_weights_and_the_usual_way_goes_first(monkeyp
     right_prepare, right_measure = bench.prepare_model, bench.measure
     monkeypatch.setattr(bench, "prepare_model", prepare)
     monkeypatch.setattr(bench, "measure", measure)
-    rows = bench.run(bench.Shape(make, "float32", 1, 2), torch.device("cpu"), 2, new_tokens=3)
+    rows = bench.run(bench.ModelShape(make, "float32", 1, 2), torch.device("cpu"), 2, new_tokens=3)
     assert order == ["usual_way"] * 2 + ["our_way"] * 2 and len(made) == 1 and prepared == [made[0].model]
     for row in rows:
         assert (row["samples"], row["usual_samples"], row["same_answers"]) == (12, 4, 4)

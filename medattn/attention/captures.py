@@ -42,7 +42,7 @@ class Capture:
 
     @property
     def on_image(self) -> np.ndarray:
-        """image_weights. Raises ValueError where the prompt holds no image."""
+        """image_weights, float32 [layer, head, row, 256]. Raises ValueError where the prompt holds no image."""
         if self.image_weights is None:
             raise ValueError(f"the prompt of sample {self.sample_id!r} holds no image")
         return self.image_weights
@@ -77,12 +77,12 @@ def encode(captures: Sequence[Capture], shared: dict) -> bytes:
 
 def decode(content: bytes) -> tuple[list[Capture], dict]:
     """The captures that `encode` made `content` of, and what they share."""
-    head, tensors = read_head(io.BytesIO(content)), load(content)
+    head, tensors = read_header(io.BytesIO(content)), load(content)
     return [_capture(key, entry, tensors) for key, entry in head.samples.items()], head.shared
 
 
 @dataclass(frozen=True)
-class Head:
+class CaptureHeader:
     """What stands before the arrays in the bytes that `encode` makes."""
 
     size: int  # bytes before the arrays
@@ -91,15 +91,15 @@ class Head:
     shared: dict
 
 
-def read_head(file: BinaryIO) -> Head:
+def read_header(file: BinaryIO) -> CaptureHeader:
     """The head of what `encode` made; reads no further."""
     size = int.from_bytes(file.read(8), "little")
     tensors = json.loads(file.read(size))
     about = json.loads(tensors.pop("__metadata__")[METADATA])
-    return Head(8 + size, tensors, about["samples"], about["shared"])
+    return CaptureHeader(8 + size, tensors, about["samples"], about["shared"])
 
 
-def write_bucket(path: Path, shared: dict, heads: Iterable[Head], contents: Iterable[bytes]) -> None:
+def write_bucket(path: Path, shared: dict, heads: Iterable[CaptureHeader], contents: Iterable[bytes]) -> None:
     """One bucket of the results of `encode` whose `heads` and whole `contents` come in the same order.
 
     Both stream by, so that a bucket may be larger than the memory; the arrays are copied as they are. The metadata is in

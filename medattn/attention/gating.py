@@ -12,7 +12,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Found:
+class TermMatch:
     """A term of the list, and the characters [start, end) of the question that it is found at."""
 
     term: str
@@ -41,17 +41,17 @@ class TermFinder:
             pattern = r"\s+".join([*map(re.escape, before), _with_plural(last)])
             self._patterns.append((term, re.compile(rf"(?<!\w){pattern}(?!\w)", re.IGNORECASE)))
 
-    def __call__(self, question: str) -> list[Found]:
+    def __call__(self, question: str) -> list[TermMatch]:
         """The terms in `question`, in order, none overlapping another."""
-        found: list[Found] = []
+        found: list[TermMatch] = []
         for term, pattern in self._patterns:
             for match in pattern.finditer(question):
                 if all(match.end() <= other.start or other.end <= match.start() for other in found):
-                    found.append(Found(term, *match.span()))
+                    found.append(TermMatch(term, *match.span()))
         return sorted(found, key=lambda one: one.start)
 
 
-def term_tokens(offsets: Sequence[tuple[int, int]], found: Sequence[Found]) -> np.ndarray:
+def term_tokens(offsets: Sequence[tuple[int, int]], found: Sequence[TermMatch]) -> np.ndarray:
     """bool [question token]: those whose characters [start, end) overlap a found term."""
     return np.array([any(start < one.end and one.start < end for one in found) for start, end in offsets], dtype=bool)
 

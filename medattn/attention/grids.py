@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn.attention.captures import TOTALS, Capture
-from medattn.attention.gating import Found, equal_gates, gates, term_tokens
+from medattn.attention.gating import TermMatch, equal_gates, gates, term_tokens
 from medattn.attention.gqa import group_maps
 from medattn.base.params import Profile
 
@@ -16,8 +16,8 @@ IMAGE = TOTALS.index("image")
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a profile makes of a sample."""
+class ProfileMaps:
+    """The maps that a profile makes of a sample's attention."""
 
     layers: np.ndarray  # float64 [layer, 256]: row-weighted maps, unnormalised, of the profile's layers
     groups: np.ndarray  # float64 [layer, group, 256]: their key/value groups'; the mean over groups is `layers`
@@ -39,7 +39,9 @@ def resolve_layers(layers: Sequence[int], count: int) -> list[int]:
     return resolved
 
 
-def combine(capture: Capture, profile: Profile, layers: Sequence[int], key_value_heads: int, found: Sequence[Found]) -> Made:
+def combine(
+    capture: Capture, profile: Profile, layers: Sequence[int], key_value_heads: int, found: Sequence[TermMatch]
+) -> ProfileMaps:
     """Reduce heads, gate rows: the layers' maps of one sample. Raises ValueError if none of the rows is valid."""
     rows = [row for row in profile.rows if capture.valid[row]]
     if not rows:
@@ -58,7 +60,7 @@ def combine(capture: Capture, profile: Profile, layers: Sequence[int], key_value
     groups = group_maps(capture.on_image[take].astype(np.float64), key_value_heads, profile.gqa)
     weighted = np.einsum("lgrt,lr->lgt", groups, gate)
     image_share = np.einsum("lr,lr->l", totals[..., IMAGE].mean(axis=1), gate)
-    return Made(
+    return ProfileMaps(
         layers=weighted.mean(axis=1),
         groups=weighted,
         rows=tuple(rows),
@@ -81,7 +83,7 @@ def to_grid(maps: np.ndarray, profile: Profile, without: Sequence[int] = ()) -> 
     return _mean_of_layers(maps, _norms(maps, without), profile, without).reshape(SIDE, SIDE)
 
 
-def to_group_grids(made: Made, profile: Profile) -> np.ndarray:
+def to_group_grids(made: ProfileMaps, profile: Profile) -> np.ndarray:
     """float64 [group, 16, 16]: the groups' maps on the scale of the grid, so that their mean is the grid."""
     norms = _norms(made.layers, ())
     return np.stack(

@@ -49,7 +49,7 @@ if _nearest:
 
 
 def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
-    """float64 values rounded to `digits` significant decimal digits (half to even on the decimal), as float32."""
+    """float64 values [...] rounded to `digits` significant decimal digits (half to even on the decimal), as float32 [...]."""
     values = np.asarray(values, dtype=np.float64)
     size = np.abs(values, out=np.empty_like(values))
     size[size == 0] = 1.0  # zero has no magnitude; any will do
@@ -65,7 +65,7 @@ def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
 
 
 def round_number(value: float, digits: int = DIGITS) -> float:
-    """`value` to `digits` significant digits; below FLOOR 0, never −0. NaN is an error: empty is None."""
+    """`value` to `digits` significant digits; below FLOOR 0, never −0. Raises ValueError for NaN: empty is None."""
     value = float(value)
     if not math.isfinite(value):
         raise ValueError(f"value is {value!r}, expected a finite number (write None where there is none)")

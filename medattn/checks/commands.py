@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from medattn.base.paths import PARAMS
-from medattn.checks.study_check import Report
+from medattn.checks.study_check import StudySummary
 from medattn.checks.study_check import check as check_study
 from medattn.checks.study_check import digest as digest_of
 from medattn.study import pins
 
 
-def describe(directory: Path, report: Report) -> str:
+def describe(directory: Path, report: StudySummary) -> str:
     """A report in four lines."""
     findings = ", ".join(f"{finding} {count}" for finding, count in report.findings.items())
     return (

@@ -11,7 +11,7 @@ from medattn.measures.localisation import ZONES
 ROLES = ("study", "control")
 ANSWERS = ("yes", "no")
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
-# What Gemma's tokenizers read as one control token, and whatever looks like one.
+# What the models' tokenizers read as one control token, and whatever looks like one.
 TOKEN = re.compile(r"<[/|]?[A-Za-z_][\w|]*>|<0x[0-9A-Fa-f]{2}>|\[multimodal\]|\[@BOS@\]", re.IGNORECASE)
 # What the wordings of one question share.
 SHARED = ("role", "image_id", "study_id", "subject_id", "finding", "zone", "baseline_question", "answer")

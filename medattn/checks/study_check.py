@@ -17,17 +17,15 @@ from medattn.base.errors import InputError
 from medattn.base.params import OnError
 from medattn.base.rows import QuestionRow
 from medattn.checks.questions import Problem, check_ids, check_questions
-from medattn.radiographs.image_files import BadFile, Unreadable, open_image
-from medattn.study.schema import ModelChoice, Study, read_study, sha256_of
-
-__all__ = ["Report", "check", "digest", "sha256_of"]
+from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, open_image
+from medattn.study.schema import ModelChoice, Study, read_study
 
 SHOWN = 20  # problems reported in full
 SIDES = ("", "left", "right", "bilateral")  # the patient's
 
 
 @dataclass(frozen=True)
-class Report:
+class StudySummary:
     """What a study holds."""
 
     questions: int  # baseline questions, controls left out
@@ -51,7 +49,7 @@ def digest(directory: Path) -> str:
     return study.digest()
 
 
-def check(directory: Path, model: ModelChoice | None = None, on_error: OnError = "raise") -> Report:
+def check(directory: Path, model: ModelChoice | None = None, on_error: OnError = "raise") -> StudySummary:
     """Check the study in `directory`, and the model it is run with (default: the one it pins, if any).
 
     Raises InputError with the first SHOWN problems and the number of the others. Under `record` an image file that
@@ -74,7 +72,7 @@ def check(directory: Path, model: ModelChoice | None = None, on_error: OnError =
     if model is not None or (directory / "model.json").exists():
         study.check_model(model)
     baselines = [row for row in questions if row.is_study and row.is_baseline]
-    return Report(
+    return StudySummary(
         questions=len(baselines),
         wordings=sum(row.is_study for row in questions),
         controls=sum(row.is_control for row in questions),
@@ -113,8 +111,8 @@ def _check_images(
                 problem(file, number, f"{name} {row[name]!r} stands in row {earlier} already: remove one of the rows")
         try:
             sizes[row["image_id"]] = open_image(study.image_root, row["path"], row["sha256"]).size
-        except BadFile as error:
-            if unreadable is None or not isinstance(error, Unreadable):
+        except ImageFileError as error:
+            if unreadable is None or not isinstance(error, UnreadableFileError):
                 problem(file, number, f"image {row['image_id']!r}: {error}")
             elif (size := _stated_size(row)) is None:
                 problem(file, number, f"width x height is {row['width']!r} x {row['height']!r}, expected pixels: mend the row")
@@ -204,7 +202,7 @@ def _check_mask(
 ) -> None:
     try:
         image = open_image(study.directory, row["mask"], row["mask_sha256"], modes=("L",))
-    except BadFile as error:
+    except ImageFileError as error:
         wrong(f"mask: {error}")
         return
     name, mask = study.directory / row["mask"], np.asarray(image)

@@ -255,7 +255,7 @@ def nice_step(value: float) -> float:
 
 
 def steady_edges(values: np.ndarray, bins: int) -> np.ndarray:
-    """Edges of about `bins` equal bins at round numbers over the middle nine tenths of the values and half as much beyond.
+    """Edges [edge] of about `bins` equal bins at round numbers over the middle nine tenths of values [n], half as much beyond.
 
     Neither position nor number depends on the least or the largest value, which belong to single patients.
     """
@@ -267,7 +267,7 @@ def steady_edges(values: np.ndarray, bins: int) -> np.ndarray:
 
 
 def divergence_edges(wording: np.ndarray, finding: np.ndarray, bins: int = 24) -> np.ndarray:
-    """Edges for the divergences of js_contrast, logarithmic where none is 0.
+    """Edges [edge] for the divergences of js_contrast, [image] each, logarithmic where none is 0.
 
     The table and the chart take the same: two histograms of the same images at different edges would give away how many
     lie between.
@@ -277,7 +277,7 @@ def divergence_edges(wording: np.ndarray, finding: np.ndarray, bins: int = 24) -
 
 
 def merged_bins(edges: np.ndarray, samples: Sequence[tuple[np.ndarray, Sequence[str]]], least: int = LEAST) -> list[Bin]:
-    """Bars between some of `edges` whose every count, in each sample (values, patients), is nobody or `least` patients or more.
+    """Bars between some of edges [edge] whose every count, in each sample (values [n], patients), is nobody or `least` or more.
 
     Neighbours are merged until that holds. Values beyond the edges count in the outermost bars, which are drawn one
     step wide however far their values reach. Fewer than two bars are no distribution: [].

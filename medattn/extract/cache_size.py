@@ -19,7 +19,7 @@ from medattn.study.schema import Study, read_study
 
 
 @dataclass(frozen=True)
-class Held:
+class CacheContents:
     """Entries of a unit cache."""
 
     needed: list[Path]  # the units of the manifest, as params.yaml, code and libraries are now
@@ -27,7 +27,7 @@ class Held:
     units: int  # of the manifest
 
 
-def held(study: Study, params: Params, manifest: Path, directory: Path) -> Held:
+def cache_contents(study: Study, params: Params, manifest: Path, directory: Path) -> CacheContents:
     """What `directory` holds. Raises InputError if the manifest is not there."""
     if not manifest.exists():
         raise InputError(f"{manifest} not found, which says what is needed: run `dvc repro prepare` first")
@@ -36,7 +36,7 @@ def held(study: Study, params: Params, manifest: Path, directory: Path) -> Held:
     found = sorted(directory.iterdir()) if directory.is_dir() else []
     needed = [path for path in found if path.name.removesuffix(FAILED) in wanted and not path.name.endswith(PART)]
     kept = set(needed)
-    return Held(needed, [path for path in found if path not in kept], len(wanted))
+    return CacheContents(needed, [path for path in found if path not in kept], len(wanted))
 
 
 def _size(files: list[Path]) -> str:
@@ -60,7 +60,7 @@ def command(prune: bool, everything: bool) -> None:
         click.echo(f"{directory}: removing {_size(files)}")
         shutil.rmtree(directory, ignore_errors=True)
         return
-    found = held(study, params, paths.MANIFEST, directory)
+    found = cache_contents(study, params, paths.MANIFEST, directory)
     off = "" if is_on(params) else f" (off: run.cache or {SWITCH})"
     click.echo(f"{directory}{off}")
     click.echo(f"needed now   {_size(found.needed)}, of {found.units} units")

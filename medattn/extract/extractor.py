@@ -13,17 +13,17 @@ from medattn.base.params import Params
 from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.extract.pictures import Square, picture
 from medattn.extract.units import Unit
-from medattn.model.decode import Decoded, decode
+from medattn.model.decode import Generation, decode
 from medattn.model.eager_check import agrees_with_eager, cross_attention
-from medattn.model.load import Loaded, load
-from medattn.model.memory import Room, is_out_of_memory
+from medattn.model.load import LoadedModel, load
+from medattn.model.memory import BatchBudget, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings
 from medattn.model.vision import square_features
 from medattn.radiographs.films import Films
 from medattn.study.schema import Study, settings
 
 NOT_FINITE = "the model gave numbers that are not finite (NaN or infinite)"
-Failed = dict[str, str]  # sample_id -> reason
+Failures = dict[str, str]  # sample_id -> reason
 
 
 @dataclass
@@ -31,20 +31,20 @@ class Result:
     """What was computed of one unit, not yet rounded."""
 
     unit: Unit
-    decoded: list[tuple[str, Prompt, Decoded]] = field(default_factory=list)  # sample_id, …
-    failed: Failed = field(default_factory=dict)
+    decoded: list[tuple[str, Prompt, Generation]] = field(default_factory=list)  # sample_id, …
+    failed: Failures = field(default_factory=dict)
 
 
 @dataclass
 class Extractor:
     """A loaded model with everything that decides what a unit's result is."""
 
-    loaded: Loaded
+    loaded: LoadedModel
     prompter: Prompter
     films: Films
     max_new_tokens: int
     generated_rows: int
-    room: Room
+    budget: BatchBudget
 
     def compute(self, batch: Sequence[Unit], squares: Sequence[Square]) -> list[Result]:
         """Results of units that all show an image, with a square or an error for each, or all none.
@@ -55,14 +55,14 @@ class Extractor:
         results = [Result(unit) for unit in batch]
         for result, error in zip(results, errors, strict=True):
             if error is not None:
-                result.failed = {one.sample_id: str(error) for one in result.unit.asked}
+                result.failed = {one.sample_id: str(error) for one in result.unit.samples}
         if all(error is not None for error in errors):
             return results
         features = None
         if squares:
             empty = np.zeros((self.loaded.image_side, self.loaded.image_side, 3), np.uint8)
             features = square_features(self.loaded, [empty if isinstance(one, InputError) else one for one in squares])
-        asked = [(owner, one) for owner, unit in enumerate(batch) for one in unit.asked]
+        asked = [(owner, one) for owner, unit in enumerate(batch) for one in unit.samples]
         prompts = [self.prompter(one.question, features is not None) for _, one in asked]
         decoded = self._decode(prompts, features, [owner for owner, _ in asked])
         for (owner, one), prompt, answer in zip(asked, prompts, decoded, strict=True):
@@ -75,12 +75,12 @@ class Extractor:
                 result.failed[one.sample_id] = NOT_FINITE
         return results
 
-    def _decode(self, prompts: Sequence[Prompt], features: torch.Tensor | None, owners: Sequence[int]) -> list[Decoded]:
+    def _decode(self, prompts: Sequence[Prompt], features: torch.Tensor | None, owners: Sequence[int]) -> list[Generation]:
         """All answers, as many rows at once as there is room for."""
         tokens = max(map(len, prompts)) + self.max_new_tokens
-        done: list[Decoded] = []
+        done: list[Generation] = []
         while len(done) < len(prompts):
-            rows = self.room.rows(len(prompts) - len(done), tokens, self.generated_rows)
+            rows = self.budget.rows(len(prompts) - len(done), tokens, self.generated_rows)
             part = slice(len(done), len(done) + rows)
             images = sorted(set(owners[part]))
             some = None if features is None else features[images]
@@ -91,7 +91,7 @@ class Extractor:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                self.room.halve(rows, error)
+                self.budget.halve(rows, error)
         return done
 
     def about_model(self, units: Sequence[Unit]) -> dict:
@@ -104,7 +104,7 @@ class Extractor:
                 shown = Image.fromarray(picture(self.films, unit, self.loaded.image_side))
             except InputError:  # fill says so, or records it
                 continue
-            agrees = agrees_with_eager(self.loaded, self.prompter(unit.asked[0].question), shown)
+            agrees = agrees_with_eager(self.loaded, self.prompter(unit.samples[0].question), shown)
             break
         return self.loaded.shape | {
             "image_side": self.loaded.image_side,
@@ -118,13 +118,12 @@ def extractor_for(study: Study, params: Params, films: Films) -> Extractor:
     model, prompt = settings(study, params)
     study.check_model(model)
     loaded = load(study.model_location(model), model.dtype, model.device, model.revision, model.redraw_language)
-    asked = PromptSettings(prompt.system, prompt.template, prompt.order)
-    prompter = Prompter(loaded.processor, asked, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    prompter = loaded.prompter(PromptSettings(prompt.system, prompt.template, prompt.order))
     rows = params.extract.generated_rows
-    return Extractor(loaded, prompter, films, prompt.max_new_tokens, rows, Room(loaded, params.run.max_memory))
+    return Extractor(loaded, prompter, films, prompt.max_new_tokens, rows, BatchBudget(loaded, params.run.max_memory))
 
 
-def capture_of(sample_id: str, prompt: Prompt, decoded: Decoded) -> Capture:
+def capture_of(sample_id: str, prompt: Prompt, decoded: Generation) -> Capture:
     """What is stored of a sample's attention: rounded to rounding.CAPTURE_DIGITS digits."""
     image = decoded.image_weights
     return Capture(
@@ -138,7 +137,7 @@ def capture_of(sample_id: str, prompt: Prompt, decoded: Decoded) -> Capture:
     )
 
 
-def answer_row(sample_id: str, prompt: Prompt, decoded: Decoded) -> dict[str, object]:
+def answer_row(sample_id: str, prompt: Prompt, decoded: Generation) -> dict[str, object]:
     """What is stored of a sample's answer: a row of answers.csv."""
 
     def rounded(logits: tuple[float, ...]) -> str:

@@ -12,8 +12,8 @@ from medattn.attention import captures
 from medattn.base.errors import InputError
 from medattn.extract.extractor import Extractor, Result, answer_row, capture_of
 from medattn.extract.keys import Keys
-from medattn.extract.pictures import Maker, ahead
-from medattn.extract.ranks import Ranks
+from medattn.extract.pictures import InputRenderer, prefetch
+from medattn.extract.ranks import WorkerGroup
 from medattn.extract.unit_cache import UnitCache
 from medattn.extract.units import Unit
 from medattn.study.schema import Study
@@ -23,64 +23,64 @@ BEHIND = 2  # results that may wait to be rounded and written while the next are
 
 
 @dataclass(frozen=True)
-class Filling:
+class UnitRunner:
     """Where units come from and where finished ones go."""
 
     study: Study
     keys: Keys
     cache: UnitCache
-    ranks: Ranks
+    group: WorkerGroup
     record: bool  # whether a sample that cannot be computed is recorded; else it ends the run
     image_workers: int
 
     def missing(self, batch: Sequence[Unit]) -> tuple[Unit, ...]:
         """What of a batch must be computed: the units that are not there; where a batch counts, all or none."""
         absent = tuple(unit for unit, key in zip(batch, self.keys(batch), strict=True) if self.cache.read(key) is None)
-        return absent if self.keys.alone or not absent else tuple(batch)
+        return absent if self.keys.batch_invariant or not absent else tuple(batch)
 
-    def fill(self, extractor: Extractor, work: Sequence[Sequence[Unit]]) -> None:
+    def run(self, extractor: Extractor, work: Sequence[Sequence[Unit]]) -> None:
         """Finish this rank's share of `work`; rank 0 returns when all of it is finished.
 
         Raises InputError naming the sample that cannot be computed, unless that is to be recorded. What was computed
         before an error or an interruption is kept.
         """
         try:
-            self._fill(extractor, work)
+            self._run(extractor, work)
         except KeyboardInterrupt:
-            if self.ranks.rank == 0:
+            if self.group.rank == 0:
                 kept = "are kept: run again to go on" if self.cache.durable else "are lost, as the unit cache is off"
-                click.echo(f"extract: interrupted; the {self.ranks.finished()} samples that are finished {kept}", err=True)
+                click.echo(f"extract: interrupted; the {self.group.finished()} samples that are finished {kept}", err=True)
             raise
 
-    def _fill(self, extractor: Extractor, work: Sequence[Sequence[Unit]]) -> None:
-        samples = sum(len(unit.asked) for batch in work for unit in batch)
-        maker = Maker(extractor.films, extractor.loaded.image_side, self.record)
+    def _run(self, extractor: Extractor, work: Sequence[Sequence[Unit]]) -> None:
+        samples = sum(len(unit.samples) for batch in work for unit in batch)
+        renderer = InputRenderer(extractor.films, extractor.loaded.image_side, self.record)
         waiting: list[Future] = []
-        quiet = self.ranks.rank > 0
+        quiet = self.group.rank > 0
         with (
             tqdm(total=samples, desc="extract", unit="sample", smoothing=0.05, disable=quiet) as progress,
             ThreadPoolExecutor(1, "finish") as writer,
             ExitStack() as stack,
         ):
-            made = ahead(self._open(work), self.study.directory, maker, self.image_workers)
+            made = prefetch(self._open(work), self.study.directory, renderer, self.image_workers)
             for batch, squares in stack.enter_context(closing(made)):
                 results = extractor.compute(batch, squares)
                 self._refuse(results)
                 waiting.append(writer.submit(self._finish, results))
                 while len(waiting) > BEHIND:
                     waiting.pop(0).result()
-                progress.update(self.ranks.finished() - progress.n)
+                progress.update(self.group.finished() - progress.n)
             for future in waiting:
                 future.result()
-            if self.ranks.rank == 0:
-                for done in self.ranks.until_finished(samples):
+            if self.group.rank == 0:
+                for done in self.group.until_finished(samples):
                     progress.update(done - progress.n)
 
     def _open(self, work: Sequence[Sequence[Unit]]) -> Iterator[tuple[Unit, ...]]:
         """The parts of this rank's batches that are not finished."""
-        for batch in self.ranks.mine(work):
+        for batch in self.group.mine(work):
             missing = self.missing(batch)
-            self.ranks.add(sum(len(unit.asked) for unit in batch) - sum(len(unit.asked) for unit in missing))
+            self.group.add(sum(len(unit.samples) for unit in batch) - sum(len(unit.samples) for unit in missing))
             if missing:
                 yield missing
 
@@ -97,7 +97,7 @@ class Filling:
             failed = {sample_id: self._anywhere(reason) for sample_id, reason in result.failed.items()}
             about = {"answers": [answer_row(*one) for one in result.decoded], "failed": failed}
             self.cache.write(key + FAILED * bool(result.failed), captures.encode(stored, about))
-        self.ranks.add(sum(len(result.unit.asked) for result in results))
+        self.group.add(sum(len(result.unit.samples) for result in results))
 
     def _anywhere(self, reason: str) -> str:
         """A reason without the place of the images on this machine, so that a list of failures is the same on every one."""

@@ -28,12 +28,12 @@ class Keys:
             }
         )
         # In float64 rounding hides what a batch does to the last bits. In a short dtype they may decide a word of an answer.
-        self.alone = model.dtype == "float64"  # a unit's result does not depend on what shares its batch
+        self.batch_invariant = model.dtype == "float64"  # a unit's result does not depend on what shares its batch
 
     def __call__(self, batch: Sequence[Unit]) -> list[str]:
         """The key of every unit of a batch."""
         digests = [self._digest(unit) for unit in batch]
-        beside = [] if self.alone else digests
+        beside = [] if self.batch_invariant else digests
         return [digest_of([self._shared, own, beside]) for own in digests]
 
     def _digest(self, unit: Unit) -> str:
@@ -43,6 +43,6 @@ class Keys:
                 "condition": [unit.condition, unit.strength],
                 "image": [unit.shown, unit.image_sha256] if unit.shown else None,
                 "occluded": self._films.region_hashes(unit.shown, unit.occluded) if unit.occluded else None,
-                "asked": [[one.sample_id, one.question] for one in unit.asked],
+                "asked": [[one.sample_id, one.question] for one in unit.samples],
             }
         )

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from medattn.base.errors import InputError
-from medattn.extract.interrupts import deaf_to_interrupts
+from medattn.extract.interrupts import block_sigint
 from medattn.extract.units import Unit
 from medattn.radiographs.conditions import shown, square
 from medattn.radiographs.films import Films
 from medattn.study.schema import read_study
 
-AHEAD = 2  # batches that each worker may be ahead
+PREFETCHED = 2  # batches that each worker may be ahead
 Square = np.ndarray | InputError  # uint8 [side, side, 3], or why there is none
 
 
@@ -36,7 +36,7 @@ def picture(films: Films, unit: Unit, side: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Maker:
+class InputRenderer:
     """Makes pictures of a study's films at a `side`."""
 
     films: Films
@@ -56,23 +56,23 @@ class Maker:
             return error
 
 
-def ahead(
-    batches: Iterable[Sequence[Unit]], study: Path, maker: Maker, workers: int
+def prefetch(
+    batches: Iterable[Sequence[Unit]], study: Path, renderer: InputRenderer, workers: int
 ) -> Generator[tuple[Sequence[Unit], list[Square]]]:
     """Every batch with its pictures, in order: made by `workers` processes ahead of need, or here if there are none."""
     if workers == 0:
-        yield from ((batch, maker(batch)) for batch in batches)
+        yield from ((batch, renderer(batch)) for batch in batches)
         return
     # Forking a process that runs threads, and perhaps CUDA, is not safe.
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(study, maker.side, maker.needs_body)
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(study, renderer.side, renderer.needs_body)
     )
     waiting: deque[tuple[Sequence[Unit], Future]] = deque()
     try:
         for batch in batches:
-            with deaf_to_interrupts():  # the pool starts its processes when it gets work
+            with block_sigint():  # the pool starts its processes when it gets work
                 waiting.append((batch, pool.submit(_work, batch)))
-            if len(waiting) > AHEAD * workers:
+            if len(waiting) > PREFETCHED * workers:
                 first, future = waiting.popleft()
                 yield first, future.result()
         while waiting:
@@ -82,13 +82,13 @@ def ahead(
         pool.shutdown(cancel_futures=True)
 
 
-_own: Maker | None = None  # of a worker process
+_own: InputRenderer | None = None  # of a worker process
 
 
 def _begin(study: Path, side: int, needs_body: bool) -> None:
     global _own
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _own = Maker(Films(read_study(study)), side, needs_body)
+    _own = InputRenderer(Films(read_study(study)), side, needs_body)
 
 
 def _end_with_parent() -> None:

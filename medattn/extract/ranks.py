@@ -18,7 +18,7 @@ import torch
 from torch import distributed
 
 from medattn.base.errors import InputError
-from medattn.extract.interrupts import deaf_to_interrupts
+from medattn.extract.interrupts import block_sigint
 
 CONNECT = timedelta(minutes=10)  # within which the first process must be there
 LONG = timedelta(days=30)  # ranks wait for each other as long as it takes: a launcher ends them all when one dies
@@ -27,7 +27,7 @@ PAUSE = 0.2  # seconds between two looks at how far the others are
 One = TypeVar("One")
 
 
-class Ranks:
+class WorkerGroup:
     """This process's place among all of them. Rank 0 prepares the place, shows progress and packs the results."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Ranks:
 
 
 @contextmanager
-def together(processes: int) -> Iterator[Ranks]:
+def worker_group(processes: int) -> Iterator[WorkerGroup]:
     """The ranks that a launcher has made this process one of; else `processes` of them, of which this is the first.
 
     Those started here end when this process does.
@@ -93,10 +93,10 @@ def together(processes: int) -> Iterator[Ranks]:
         if STARTED_BY in os.environ:
             threading.Thread(target=_end_with, args=(int(os.environ[STARTED_BY]),), daemon=True).start()
         store = next(iter(distributed.rendezvous("env://", rank, count, timeout=CONNECT)))[0] if count > 1 else None
-        yield Ranks(rank, count, store, {})
+        yield WorkerGroup(rank, count, store, {})
         return
     if processes == 1:
-        yield Ranks(0, 1, None, {})
+        yield WorkerGroup(0, 1, None, {})
         return
     store = distributed.TCPStore("127.0.0.1", 0, processes, is_master=True, wait_for_workers=False)
     children: dict[int, subprocess.Popen] = {}
@@ -104,7 +104,7 @@ def together(processes: int) -> Iterator[Ranks]:
         for rank in range(1, processes):
             children[rank] = _start(rank, processes, store.port)
         torch.set_num_threads(_threads(processes))
-        yield Ranks(0, processes, store, children)
+        yield WorkerGroup(0, processes, store, children)
     finally:
         for child in children.values():
             child.terminate()
@@ -117,7 +117,7 @@ def _start(rank: int, count: int, port: int) -> subprocess.Popen:
     place |= {STARTED_BY: os.getpid()}
     threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": _threads(count)}
     surroundings = {name: str(value) for name, value in (place | threads).items()}
-    with deaf_to_interrupts():
+    with block_sigint():
         return subprocess.Popen([sys.executable, "-m", "medattn", "extract"], env=os.environ | surroundings)
 
 

@@ -61,7 +61,7 @@ def _entry(cache: UnitCache, key: str, patience: float) -> str:
 
 def _heads(
     found: Iterable[tuple[Unit, str]], cache: UnitCache, answers: list[Row], failed: list[Row]
-) -> Iterator[captures.Head]:
+) -> Iterator[captures.CaptureHeader]:
     """Every unit's head; its rows of answers.csv and failures.csv go to the lists."""
     for unit, key in found:
         head = cache.head(key)

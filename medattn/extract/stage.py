@@ -16,9 +16,9 @@ from medattn.base.params import Params
 from medattn.base.params import load as load_params
 from medattn.disclosure.private_files import protect
 from medattn.extract.extractor import extractor_for
-from medattn.extract.fill import Filling
+from medattn.extract.fill import UnitRunner
 from medattn.extract.keys import Keys
-from medattn.extract.ranks import Ranks, together
+from medattn.extract.ranks import WorkerGroup, worker_group
 from medattn.extract.shards import pack, put_in_place
 from medattn.extract.unit_cache import UnitCache, directory_of, is_on
 from medattn.extract.units import batches, by_bucket, read_units
@@ -29,34 +29,36 @@ PATIENCE = 120.0  # network file systems may show a new file a minute late
 MOST_WORKERS = 8  # image workers that are started unless run.image_workers says how many
 
 
-def run(study: Study, params: Params, ranks: Ranks, manifest: Path = paths.MANIFEST, results: Path = Path("results")) -> str:
+def run(
+    study: Study, params: Params, group: WorkerGroup, manifest: Path = paths.MANIFEST, results: Path = Path("results")
+) -> str:
     """This rank's share of extraction; rank 0 packs all of it into captures/, answers.csv and failures.csv of `results`.
 
-    Returns what was done, in one line.
+    Returns what was done, in one line. Raises InputError if no sample could be computed, or the disk takes no more.
     """
     units = read_units(manifest)
     work = {bucket: list(batches(dealt)) for bucket, dealt in by_bucket(units, params.extract.buckets).items()}
     films = Films(study)
     keys = Keys(study, params, films)
     part = results / ".extract.part"
-    if ranks.rank == 0:
+    if group.rank == 0:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-    ranks.begin()
+    group.begin()
     cache = UnitCache(directory_of(study)) if is_on(params) else UnitCache(part / "units", durable=False)
     extractor = extractor_for(study, params, films)
     workers = _image_workers(params, extractor.loaded.device.type)
-    filling = Filling(study, keys, cache, ranks, params.run.on_error == "record", workers)
-    about_model = extractor.about_model(units) if ranks.rank == 0 else {}
-    filling.fill(extractor, [batch for dealt in work.values() for batch in dealt])
-    if ranks.rank > 0:
+    runner = UnitRunner(study, keys, cache, group, params.run.on_error == "record", workers)
+    about_model = extractor.about_model(units) if group.rank == 0 else {}
+    runner.run(extractor, [batch for dealt in work.values() for batch in dealt])
+    if group.rank > 0:
         return ""
     try:
-        failures = pack(work, keys, cache, about_model, part, 0 if ranks.count == 1 else PATIENCE)
+        failures = pack(work, keys, cache, about_model, part, 0 if group.count == 1 else PATIENCE)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         raise cache.cannot_write(results / "captures", error) from error
-    samples = sum(len(unit.asked) for unit in units)
+    samples = sum(len(unit.samples) for unit in units)
     if len(failures) == samples:
         raise InputError(f"none of the {samples} samples could be computed; the first: {failures[0]['reason']}")
     put_in_place(part, results / "captures", results / "answers.csv", results / paths.FAILURES.name)
@@ -81,6 +83,6 @@ def command() -> None:
     params = load_params()
     study = read_study(Path(params.study))
     protect(study)
-    with together(params.run.processes) as ranks:
-        if said := run(study, params, ranks):
+    with worker_group(params.run.processes) as group:
+        if said := run(study, params, group):
             click.echo(said)

@@ -10,7 +10,7 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-from medattn.attention.captures import Head, read_head
+from medattn.attention.captures import CaptureHeader, read_header
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import Params
@@ -77,11 +77,11 @@ class UnitCache:
             return None
         return raw[SUM:]
 
-    def head(self, key: str) -> Head:
+    def head(self, key: str) -> CaptureHeader:
         """The head of an entry that `read` has found whole."""
         with (self.directory / key).open("rb") as file:
             file.seek(SUM)
-            return read_head(file)
+            return read_header(file)
 
     def write(self, key: str, content: bytes) -> None:
         """Store an entry: written aside, flushed to disk, renamed. Raises InputError if the disk takes no more."""

@@ -17,7 +17,7 @@ SAMPLES_AT_ONCE = 48  # samples in one batch: a step costs little more for all o
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class UnitSample:
     """One wording, as it is asked about the unit's image."""
 
     sample_id: str
@@ -34,20 +34,20 @@ class Unit:
     shown: str  # image_id of the film that is shown, changed as the condition says; "" for none
     occluded: str  # the finding whose region decides what is shown; "" under any other condition
     image_sha256: str  # of the film that is shown
-    asked: tuple[Asked, ...]
+    samples: tuple[UnitSample, ...]
 
 
 def units_of(manifest: Iterable[Mapping[str, str]]) -> list[Unit]:
     """Manifest rows grouped into units, sorted. What repeats from row to row is held once."""
-    groups: dict[tuple[str, ...], list[Asked]] = {}
+    groups: dict[tuple[str, ...], list[UnitSample]] = {}
     for row in manifest:
         occluded = row["finding"] if row["condition"] in REGIONAL else ""
         named = (row["image_id"], row["condition"], row["strength"], row["shown_image_id"], occluded, row["image_sha256"])
-        asked = Asked(row["sample_id"], intern(row["question"]))
+        asked = UnitSample(row["sample_id"], intern(row["question"]))
         groups.setdefault(tuple(map(intern, named)), []).append(asked)
     made = []
-    for (image_id, condition, strength, shown, occluded, sha256), together in sorted(groups.items()):
-        in_order = tuple(sorted(together, key=lambda one: one.sample_id))
+    for (image_id, condition, strength, shown, occluded, sha256), samples in sorted(groups.items()):
+        in_order = tuple(sorted(samples, key=lambda one: one.sample_id))
         made.append(Unit(image_id, condition, strength, shown, occluded, sha256, in_order))
     return made
 
@@ -79,7 +79,7 @@ def batches(units: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:
         for unit in units:
             if (unit.shown != "") != shows_image:
                 continue
-            if batch and sum(len(one.asked) for one in batch) + len(unit.asked) > SAMPLES_AT_ONCE:
+            if batch and sum(len(one.samples) for one in batch) + len(unit.samples) > SAMPLES_AT_ONCE:
                 yield tuple(batch)
                 batch = []
             batch.append(unit)

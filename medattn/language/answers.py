@@ -212,7 +212,8 @@ def parse_answer(text: str, finding: str | None = None) -> str:
 
     The first clause that decides about the finding counts; a hedge ("cannot be excluded", "possible") is uncertain.
     A thought before the answer is dropped, also one that the token limit cut. An empty text, or one that says nothing
-    about the finding, is unparsed. Without a finding, the first clause that decides about any counts.
+    about the finding, is unparsed. Without a finding, the first clause that decides about any counts. Raises ValueError for
+    a text that is no str, or an empty finding.
     """
     if not isinstance(text, str):
         raise ValueError(f"text is {text!r}, expected a str")
@@ -235,7 +236,10 @@ def parse_answer(text: str, finding: str | None = None) -> str:
 
 
 def answer_margin(logits_yes: Sequence[float], logits_no: Sequence[float]) -> float:
-    """logsumexp of the yes forms' logits − that of the no forms', at the first answer position; > 0 leans to yes."""
+    """logsumexp of the yes forms' logits − that of the no forms', at the first answer position; > 0 leans to yes.
+
+    logits [form], in nats. Raises ValueError for none, or one that is not finite.
+    """
     sums = []
     for name, given in (("yes", logits_yes), ("no", logits_no)):
         logits = np.asarray(given, dtype=np.float64)
@@ -246,7 +250,10 @@ def answer_margin(logits_yes: Sequence[float], logits_no: Sequence[float]) -> fl
 
 
 def margin_valid(probability_of_forms: float) -> bool:
-    """True where the yes and no forms together have at least half of the first token's probability."""
+    """True where the yes and no forms together have at least half of the first token's probability.
+
+    Raises ValueError for a probability outside 0 to 1.
+    """
     if not (math.isfinite(probability_of_forms) and 0 <= probability_of_forms <= 1 + 1e-4):
         raise ValueError(f"probability of the forms is {probability_of_forms!r}, expected a value between 0 and 1")
     return bool(round(float(probability_of_forms), 9) >= LEAST_PROBABILITY)

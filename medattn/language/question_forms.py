@@ -108,7 +108,7 @@ _PRESENCE = re.compile(
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedQuestion:
     """What a question asks.
 
     finding: as the lexicon names it, else the question's own words, in lower case. place: a name of `PLACES`, or "".
@@ -146,7 +146,7 @@ def styled(text: str, case: str) -> str:
     return text.lower() if case == "lower" else text.upper() if case == "upper" else text
 
 
-def asked_name(asked: Asked) -> str:
+def asked_name(asked: ParsedQuestion) -> str:
     """What the questions table calls it: the finding, after the place if there is one ("left lower lobe pneumonia").
 
     A lung lesion in the left lung is a "left lung lesion", one on the left a "left-sided lung lesion".
@@ -160,13 +160,13 @@ def asked_name(asked: Asked) -> str:
     return f"{asked.place} {asked.finding}".strip()
 
 
-def about(finding: str, template: str) -> Asked:
+def about(finding: str, template: str) -> ParsedQuestion:
     """What `template` asks about a finding of the lexicon, by its name. Raises ValueError for an unknown one."""
     term = entry(finding).name
-    return Asked(finding, "", True, template, template, case_of(fill(template, term)), term.text)
+    return ParsedQuestion(finding, "", True, template, template, case_of(fill(template, term)), term.text)
 
 
-def parse(question: str) -> Asked | None:
+def parse(question: str) -> ParsedQuestion | None:
     """What `question` asks, or None if it is not in a form known here."""
     text = " ".join(question.split())
     if "{" in text or "}" in text or _COMPARISON.search(without_findings(text)):
@@ -205,7 +205,7 @@ def _cut_front(pattern: re.Pattern, text: str) -> tuple[str, str]:
     return (found[0], text[found.end() :]) if found else ("", text)
 
 
-def _reading(front: str, core: str, tail: str, at: str, case: str) -> Asked | None:
+def _reading(front: str, core: str, tail: str, at: str, case: str) -> ParsedQuestion | None:
     """A question taken apart so, or None if its core is in no known form."""
     forms = ((pattern.fullmatch(core), slot, located) for pattern, slot, located in _FORMS)
     fitting = (
@@ -238,7 +238,7 @@ def _reading(front: str, core: str, tail: str, at: str, case: str) -> Asked | No
     finding, name = (NAMES[term][0], NAMES[term][1].text) if term in NAMES else (term, term)
     known = term in NAMES and (not before or stands_alone(before, term))
     known = known and (not place or can_be_at(finding, place)) and bool(synonyms(finding, name, before))
-    return Asked(finding, place, known, template, bare, case, name, before, at)
+    return ParsedQuestion(finding, place, known, template, bare, case, name, before, at)
 
 
 def _singular(be: re.Match) -> str:

@@ -43,7 +43,7 @@ _KNOWN = {name: re.compile(rf"\b(?:{pattern})") for name, pattern in KEYWORDS.it
 
 
 @dataclass(frozen=True)
-class Labels:
+class StrategyLabels:
     """What a label names.
 
     primary: the first named strategy, OTHER if none is known; every: all known ones, in the order named, each once;
@@ -62,7 +62,7 @@ class Labels:
 
 
 @lru_cache(maxsize=10_000)
-def labels(text: str) -> Labels:
+def labels(text: str) -> StrategyLabels:
     """The canonical strategies that a label names, and what in it names none."""
     detail = " ".join(_DETAIL.findall(text))
     rest = text
@@ -76,7 +76,7 @@ def labels(text: str) -> Labels:
         found = [_strategies(part) for part in parts]
     every = tuple(dict.fromkeys(name for names in found for name in names))
     unknown = tuple(dict.fromkeys(part for part, names in zip(parts, found, strict=True) if not names))
-    return Labels(every[0] if every else OTHER, every, unknown, detail)
+    return StrategyLabels(every[0] if every else OTHER, every, unknown, detail)
 
 
 def unknown_labels(texts: Iterable[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from medattn.base.seeding import choose
 from medattn.language.findings import LEXICON, NAMES, Term, entry, fill
 from medattn.language.invariants import INVARIANTS, UNIQUE, plain, repeated, violations
 from medattn.language.places import PLACES
-from medattn.language.question_forms import Asked, about, placed, styled, synonyms
+from medattn.language.question_forms import ParsedQuestion, about, placed, styled, synonyms
 from medattn.language.strategy_labels import BASELINE, STRATEGIES
 
 __all__ = [
@@ -84,7 +84,7 @@ def wordings(question_id: str, finding: str, baseline: str) -> list[Wording]:
     return reword(question_id, fill(baseline, entry(finding).name), about(finding, baseline))
 
 
-def reword(question_id: str, baseline: str, asked: Asked) -> list[Wording]:
+def reword(question_id: str, baseline: str, asked: ParsedQuestion) -> list[Wording]:
     """The baseline as it stands, then one hard positive per strategy, decided by `question_id` alone.
 
     `asked` is what `parse` read in `baseline`. Raises ValueError where the rules cannot reword it, or for a wording that
@@ -98,7 +98,7 @@ def reword(question_id: str, baseline: str, asked: Asked) -> list[Wording]:
 
 
 @lru_cache(maxsize=100_000)
-def options(asked: Asked, baseline: str) -> dict[str, tuple[Wording, ...]]:
+def options(asked: ParsedQuestion, baseline: str) -> dict[str, tuple[Wording, ...]]:
     """Strategy -> the hard positives that `baseline` can get, every one held to the invariants.
 
     No two are alike, so any choice of one per strategy is a group without repetition. Raises ValueError as `reword`.
@@ -130,7 +130,7 @@ def options(asked: Asked, baseline: str) -> dict[str, tuple[Wording, ...]]:
     return made
 
 
-def _term(asked: Asked) -> tuple[Term, str]:
+def _term(asked: ParsedQuestion) -> tuple[Term, str]:
     """The finding's name as the question has it, with its side in front, and the phrase that says where."""
     term = NAMES[asked.term][1]
     if not asked.place:

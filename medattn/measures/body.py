@@ -134,7 +134,10 @@ def cell_coverage(mask: np.ndarray, cells: int = 16) -> np.ndarray:
 
 
 def bounding_box(mask: np.ndarray) -> tuple[float, float, float, float]:
-    """Smallest box (x0, y0, x1, y1) around a mask bool [H, W], in fractions of width and height; ValueError if empty."""
+    """Smallest box (x0, y0, x1, y1) around a mask bool [H, W], in fractions of width and height.
+
+    Raises ValueError if it is empty.
+    """
     mask = _check_mask(mask)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if rows.size == 0:

@@ -1,7 +1,8 @@
 """How alike the grids and the answers of one question's wordings are.
 
 Grids are float [N, N], non-negative, sum 1 (see ``spatial.check_grid``). Answers are "yes", "no", "uncertain" or
-"unparsed" (see ``answers.parse_answer``).
+"unparsed" (see ``answers.parse_answer``). Every function raises ValueError for a grid or an answer that is none of these,
+and for two grids of different shapes.
 """
 
 import itertools
@@ -31,17 +32,18 @@ def _js(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 def js_divergence(p: np.ndarray, q: np.ndarray) -> float:
-    """Jensen–Shannon divergence ½KL(p‖m) + ½KL(q‖m), m = (p + q)/2, base 2: 0 (equal) to 1 (disjoint). Lin 1991."""
+    """Jensen–Shannon divergence of grids [N, N], ½KL(p‖m) + ½KL(q‖m), m = (p + q)/2, in bits: 0 (equal) to 1 (disjoint).
+
+    Lin 1991.
+    """
     return float(_js(*_pair(p, q)))
 
 
-def js_distance(p: np.ndarray, q: np.ndarray) -> float:
-    """Root of the Jensen–Shannon divergence, in [0, 1]; a metric (Endres and Schindelin 2003)."""
-    return math.sqrt(js_divergence(p, q))
-
-
 def pairwise_js(grids: np.ndarray) -> np.ndarray:
-    """Jensen–Shannon divergences between grids [n, N, N]: symmetric float [n, n], zero diagonal, base 2, in [0, 1]."""
+    """Jensen–Shannon divergences between grids [n, N, N]: symmetric float [n, n], zero diagonal, in bits, 0 to 1.
+
+    Raises ValueError if there is no grid, or naming the one that is none.
+    """
     grids = np.asarray(grids, dtype=np.float64)
     if grids.ndim != 3 or len(grids) == 0:
         raise ValueError(f"grids have shape {grids.shape}, expected [n, N, N] with n >= 1")
@@ -63,24 +65,27 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def pearson(p: np.ndarray, q: np.ndarray) -> float:
-    """Pearson correlation over cells, in [−1, 1]; ValueError if either grid is constant."""
+    """Pearson correlation of grids [N, N] over cells, in [−1, 1]. Raises ValueError if one is constant."""
     return _correlation(*_pair(p, q))
 
 
 def spearman(p: np.ndarray, q: np.ndarray) -> float:
-    """Spearman rank correlation over cells (ties share their mean rank), in [−1, 1]; ValueError if one is constant."""
+    """Spearman rank correlation of grids [N, N] over cells (ties share their mean rank), in [−1, 1].
+
+    Raises ValueError if one is constant.
+    """
     p, q = _pair(p, q)
     return _correlation(stats.rankdata(p), stats.rankdata(q))
 
 
 def cosine(p: np.ndarray, q: np.ndarray) -> float:
-    """Cosine similarity over cells: 0 (disjoint) to 1 (equal)."""
+    """Cosine similarity of grids [N, N] over cells: 0 (disjoint) to 1 (equal)."""
     p, q = _pair(p, q)
     return min(1.0, math.fsum(p * q) / math.sqrt(math.fsum(p * p) * math.fsum(q * q)))
 
 
 def l2(p: np.ndarray, q: np.ndarray) -> float:
-    """Euclidean distance over cells: 0 (equal) to √2 (two different single cells)."""
+    """Euclidean distance of grids [N, N] over cells: 0 (equal) to √2 (two different single cells)."""
     p, q = _pair(p, q)
     return math.sqrt(math.fsum((p - q) ** 2))
 
@@ -99,7 +104,7 @@ def consistency(answers: Sequence[str]) -> float:
     """Share of a question's wordings (baseline included) that give its majority answer, in [0, 1].
 
     Unparsed answers count as wordings but never agree. A tie for the majority counts half of the parsed wordings:
-    0.5 when every answer was parsed.
+    0.5 when every answer was parsed. Raises ValueError without an answer.
     """
     answers = _check_answers(answers)
     if not answers:
@@ -117,6 +122,7 @@ def expected_consistency(counts: Mapping[str, int], n: int) -> float:
     """Mean consistency of n wordings that each give an answer with the share that it has in `counts`, independently.
 
     What consistency is worth if wordings were unrelated: multinomial, in [0, 1]; at least 0.5 if every answer is parsed.
+    Raises ValueError if nothing was counted, or for n < 1.
     """
     total = sum(counts.values())
     if total < 1 or min(counts.values()) < 0 or not set(counts) <= set(ANSWERS):
@@ -139,7 +145,10 @@ def flip(a: str, b: str) -> bool:
 
 
 def flip_to_baseline(baseline: str, variants: Sequence[str]) -> float:
-    """Share of the variants whose answer is the opposite of the baseline's, in [0, 1]; all variants count below."""
+    """Share of the variants whose answer is the opposite of the baseline's, in [0, 1]; all variants count below.
+
+    Raises ValueError without a variant.
+    """
     variants = _check_answers(variants)
     if not variants:
         raise ValueError("variants is empty, expected the answers of at least one other wording")
@@ -147,7 +156,7 @@ def flip_to_baseline(baseline: str, variants: Sequence[str]) -> float:
 
 
 def flip_all_pairs(answers: Sequence[str]) -> float:
-    """Share of all unordered pairs of wordings that flip, in [0, 1]; ValueError for fewer than two wordings."""
+    """Share of all unordered pairs of wordings that flip, in [0, 1]. Raises ValueError for fewer than two."""
     answers = _check_answers(answers)
     if len(answers) < 2:
         raise ValueError(f"answers holds {len(answers)} wordings, expected at least two to compare")

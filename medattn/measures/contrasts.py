@@ -31,7 +31,8 @@ def bca(patients: np.ndarray, statistic: Statistic, draws: int, rng: np.random.G
     """Bias-corrected and accelerated bootstrap interval of `statistic` over patients [patient, column].
 
     Efron 1987; the acceleration from the jackknife. None where the patients cannot give an interval of a width above
-    zero: fewer than three, all draws alike, or a draw without a finite value.
+    zero: fewer than three, all draws alike, or a draw without a finite value. Raises ValueError for numbers that are not
+    finite, or not [patient, column].
     """
     patients = np.asarray(patients, dtype=np.float64)
     if patients.ndim != 2 or not np.isfinite(patients).all():
@@ -75,7 +76,7 @@ def studentised(patients: np.ndarray, draws: int, rng: np.random.Generator) -> B
 
 
 def mean_or_ratio(patients: np.ndarray) -> Statistic:
-    """The statistic that `studentised` is about: by the number of columns."""
+    """The statistic that `studentised` is about, of patients [patient, 1] or [patient, 2]."""
     return mean if patients.shape[1] == 1 else ratio_of_means
 
 
@@ -133,7 +134,7 @@ def within_patients(
     return np.array(names), np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
-class Pairing(NamedTuple):
+class HeadGroupTest(NamedTuple):
     """Do heads that share keys and values look more alike than heads that do not?"""
 
     statistic: float  # Σ over layers of mean divergence between groups − within; > 0: groups look alike
@@ -142,12 +143,12 @@ class Pairing(NamedTuple):
     p: float
 
 
-def head_groups(divergences: np.ndarray, groups: int, draws: int, rng: np.random.Generator) -> Pairing:
+def head_groups(divergences: np.ndarray, groups: int, draws: int, rng: np.random.Generator) -> HeadGroupTest:
     """Permutation test of key/value groups; divergences [layer, head, head], symmetric; heads of a group are neighbours.
 
     The null deals each layer's heads into groups at random, independently: p = (b + 1)/(draws + 1), b the deals whose
-    statistic is at least the observed one. The interval inverts the deals' spread about their centre. ValueError if
-    the heads do not divide into groups of at least two, or into a single group.
+    statistic is at least the observed one. The interval inverts the deals' spread about their centre. Raises
+    ValueError if the heads do not divide into groups of at least two, or into a single group.
     """
     layers, heads, _ = divergences.shape
     size = heads // groups
@@ -170,4 +171,4 @@ def head_groups(divergences: np.ndarray, groups: int, draws: int, rng: np.random
     extreme = np.count_nonzero(null >= observed - TIE * max(np.abs(divergences).max(), 1e-300))
     low, high = np.quantile(null, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     p = (int(extreme) + 1) / (draws + 1)
-    return Pairing(observed, observed - float(high), observed - float(low), p)
+    return HeadGroupTest(observed, observed - float(high), observed - float(low), p)

@@ -1,7 +1,8 @@
 """How well the attention of one grid falls on a region, and what it must be compared with.
 
 p is a grid float [N, N] (see ``spatial.check_grid``), coverage float [N, N] the region's area fraction of each cell.
-The region's cells are bool [N, N]. Baseline maps are grids themselves: give them to the same measures.
+The region's cells are bool [N, N]. Baseline maps are grids themselves: give them to the same measures. Every measure raises
+ValueError for what is no grid, no coverage or no region of that shape.
 """
 
 import math
@@ -35,7 +36,7 @@ ZONES: dict[str, tuple[float, float, float, float]] = {
 
 
 def zone_box(finding: str) -> tuple[float, float, float, float]:
-    """The finding's zone, (x0, y0, x1, y1) in fractions of the body box; ValueError for a finding not in ``ZONES``."""
+    """The finding's zone, (x0, y0, x1, y1) in fractions of the body box. Raises ValueError for a finding not in ``ZONES``."""
     key = " ".join(str(finding).lower().replace("_", " ").split())
     if key not in ZONES:
         raise ValueError(f"finding {finding!r} has no zone, expected one of {', '.join(sorted(ZONES))}")
@@ -75,7 +76,7 @@ def _check_cells(p: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def pointing_game(p: np.ndarray, cells: np.ndarray) -> float:
-    """1 if the largest cell of p lies in the region, else 0; of tied largest cells, the share inside.
+    """1 if the largest cell of p [N, N] lies in the region, bool [N, N], else 0; of tied largest cells, the share inside.
 
     Zhang et al. 2018.
     """
@@ -84,20 +85,20 @@ def pointing_game(p: np.ndarray, cells: np.ndarray) -> float:
 
 
 def region_mass(p: np.ndarray, coverage: np.ndarray) -> float:
-    """Share of the mass that falls on the region, Σ p · coverage, in [0, 1]."""
+    """Share of the mass of p [N, N] that falls on the region, Σ p · coverage [N, N], in [0, 1]."""
     p = check_grid(p)
     return min(1.0, math.fsum((p * check_coverage(coverage, p.shape)).ravel()))
 
 
 def region_enrichment(p: np.ndarray, coverage: np.ndarray) -> float:
-    """region_mass ÷ the region's share of the image; 1 = chance."""
+    """region_mass of p and coverage, [N, N] each, ÷ the region's share of the image: from 0, 1 = chance."""
     p = check_grid(p)
     coverage = check_coverage(coverage, p.shape)
     return math.fsum((p * coverage).ravel()) * p.size / math.fsum(coverage.ravel())
 
 
 def rank_accuracy(p: np.ndarray, cells: np.ndarray) -> float:
-    """Share of the |R| largest cells of p that lie in the region R, in [0, 1].
+    """Share of the |R| largest cells of p [N, N] that lie in the region R, bool [N, N]: in [0, 1].
 
     Cells tied at the cut count with their expected value under a random order. Arras et al. 2022 (relevance rank
     accuracy).
@@ -112,9 +113,9 @@ def rank_accuracy(p: np.ndarray, cells: np.ndarray) -> float:
 
 
 def region_auroc(p: np.ndarray, cells: np.ndarray) -> float:
-    """Area under the ROC curve of p as a score for the region's cells: 0 to 1, ½ = chance, ties count ½.
+    """Area under the ROC curve of p [N, N] as a score for the region's cells, bool [N, N]: 0 to 1, ½ = chance, ties count ½.
 
-    The Mann–Whitney statistic ÷ its largest value. ValueError if the region is the whole grid.
+    The Mann–Whitney statistic ÷ its largest value. Raises ValueError if the region is the whole grid.
     """
     p, cells = _check_cells(p, cells)
     inside, outside = np.count_nonzero(cells), np.count_nonzero(~cells)
@@ -125,7 +126,7 @@ def region_auroc(p: np.ndarray, cells: np.ndarray) -> float:
 
 
 def iou_top10(p: np.ndarray, cells: np.ndarray) -> float:
-    """Intersection over union of the region and the top 10 % of cells (26 of 256), in [0, 1].
+    """Intersection over union of the region, bool [N, N], and the top 10 % of cells of p [N, N] (26 of 256): in [0, 1].
 
     Cells tied at the cut count with their expected value under a random order.
     """
@@ -148,7 +149,7 @@ def uniform_map(cells: int = CELLS) -> np.ndarray:
 
 
 def centre_gaussian(sigma_cells: float = 4, cells: int = CELLS) -> np.ndarray:
-    """Gaussian about the middle of the image, σ in cells: float [cells, cells], sum 1."""
+    """Gaussian about the middle of the image, σ in cells: float [cells, cells], sum 1. Raises ValueError unless σ > 0."""
     if not sigma_cells > 0 or not math.isfinite(sigma_cells):
         raise ValueError(f"sigma_cells is {sigma_cells!r}, expected a finite value > 0")
     squared = (np.arange(cells) - (cells - 1) / 2) ** 2  # quarters of whole numbers: sums of them are exact

@@ -20,7 +20,10 @@ def _matrix(degrees: float) -> np.ndarray:
 
 
 def rotate_image(image: np.ndarray, degrees: float) -> np.ndarray:
-    """uint8 [H, W] or [H, W, channel] of the same shape: bilinear, the edge's values continued outwards."""
+    """uint8 [H, W] or [H, W, channel] of the same shape: bilinear, the edge's values continued outwards.
+
+    Raises ValueError for an array of another type or shape.
+    """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise ValueError(
@@ -32,7 +35,10 @@ def rotate_image(image: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def rotate_mask(mask: np.ndarray, degrees: float) -> np.ndarray:
-    """bool [H, W] of the same shape: pixels whose rotated mask value is at least ½; the edge's values continue."""
+    """bool [H, W] of the same shape: pixels whose rotated mask value is at least ½; the edge's values continue.
+
+    Raises ValueError for an array of another type or shape.
+    """
     mask = np.asarray(mask)
     if mask.dtype != bool or mask.ndim != 2:
         raise ValueError(f"mask is {mask.dtype} {list(mask.shape)}, expected bool [height, width]")
@@ -72,7 +78,7 @@ def comparable_pair(
     """Grids of a rotated and of the clean image on one footing, each float [N, N], sum 1 over the common support.
 
     The rotated image's grid is turned back; the clean one is turned forward and back, so that both have been
-    interpolated alike. Cells outside the common support are 0.
+    interpolated alike. Cells outside the common support are 0. Raises ValueError if a grid has no mass there.
     """
     support = common_support(len(clean), width, height, degrees)
     forward = rotate_grid(clean, width, height, degrees)

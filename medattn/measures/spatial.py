@@ -1,9 +1,9 @@
 """Where the attention mass of one grid lies, and how concentrated it is.
 
 A grid ``p`` is float [N, N] (16 x 16 here): row 0 is the top of the image, column 0 its left edge, values are
-non-negative and sum to 1. Every function checks that and works on the float64 grid divided by its own sum. Coverage
-is float [N, N]: the area fraction of each cell that a region covers. A box is (x0, y0, x1, y1) in fractions of the
-image's width and height.
+non-negative and sum to 1. Every function raises ValueError where that does not hold, and works on the float64 grid
+divided by its own sum. Coverage is float [N, N]: the area fraction of each cell that a region covers. A box is
+(x0, y0, x1, y1) in fractions of the image's width and height.
 """
 
 import math
@@ -34,7 +34,10 @@ def check_grid(p: np.ndarray, name: str = "grid") -> np.ndarray:
 
 
 def check_coverage(coverage: np.ndarray, shape: tuple[int, ...] | None = None, name: str = "coverage") -> np.ndarray:
-    """Return coverage as float64 [N, N] in [0, 1]; ValueError if out of range, of another shape, or zero everywhere."""
+    """Return coverage as float64 [N, N] in [0, 1].
+
+    Raises ValueError if out of range, of another shape, or zero everywhere.
+    """
     coverage = np.asarray(coverage, dtype=np.float64)
     if coverage.ndim != 2 or coverage.shape[0] != coverage.shape[1] or coverage.size == 0:
         raise ValueError(f"{name} has shape {coverage.shape}, expected a square [N, N] array")
@@ -48,7 +51,7 @@ def check_coverage(coverage: np.ndarray, shape: tuple[int, ...] | None = None, n
 
 
 def check_box(box: tuple[float, float, float, float], name: str = "body box") -> tuple[float, float, float, float]:
-    """Return box as four floats; ValueError unless 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1."""
+    """Return box as four floats. Raises ValueError unless 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1."""
     try:
         x0, y0, x1, y1 = (float(value) for value in box)
     except (TypeError, ValueError):
@@ -76,7 +79,7 @@ def entropy(p: np.ndarray) -> float:
 
 
 def entropy_normalised(p: np.ndarray) -> float:
-    """Entropy ÷ ln of the number of cells, in [0, 1]."""
+    """Entropy of p [N, N] ÷ ln of the number of cells, in [0, 1]. Raises ValueError for a single cell."""
     p = check_grid(p)
     if p.size == 1:
         raise ValueError("grid has one cell, expected at least four: its entropy cannot be normalised")
@@ -84,7 +87,7 @@ def entropy_normalised(p: np.ndarray) -> float:
 
 
 def entropy_body(p: np.ndarray, body_coverage: np.ndarray) -> float:
-    """Entropy in nats of p · coverage renormalised to 1; ValueError if no mass lies inside the body."""
+    """Entropy in nats of p · coverage, [N, N] each, renormalised to 1. Raises ValueError if no mass lies inside the body."""
     p = check_grid(p)
     inside = p * check_coverage(body_coverage, p.shape, "body coverage")
     total = math.fsum(inside.ravel())
@@ -94,7 +97,10 @@ def entropy_body(p: np.ndarray, body_coverage: np.ndarray) -> float:
 
 
 def focus(p: np.ndarray, body_coverage: np.ndarray) -> float:
-    """Largest cell of p among the cells at least half inside the body, in [0, 1]; a uniform grid gives 1/N²."""
+    """Largest cell of p [N, N] among those at least half inside the body, in [0, 1]; a uniform grid gives 1/N².
+
+    Raises ValueError if no cell is.
+    """
     p = check_grid(p)
     coverage = check_coverage(body_coverage, p.shape, "body coverage")
     inside = np.round(coverage, DECISION_DIGITS) >= INSIDE
@@ -104,20 +110,20 @@ def focus(p: np.ndarray, body_coverage: np.ndarray) -> float:
 
 
 def inside_body_ratio(p: np.ndarray, body_coverage: np.ndarray) -> float:
-    """Share of the mass inside the body, Σ p · coverage, in [0, 1]."""
+    """Share of the mass inside the body, Σ p · coverage, [N, N] each: in [0, 1]."""
     p = check_grid(p)
     return min(1.0, math.fsum((p * check_coverage(body_coverage, p.shape, "body coverage")).ravel()))
 
 
 def inside_body_enrichment(p: np.ndarray, body_coverage: np.ndarray) -> float:
-    """inside_body_ratio ÷ the body's share of the image; 1 = chance."""
+    """inside_body_ratio of p and coverage, [N, N] each, ÷ the body's share of the image: from 0, 1 = chance."""
     p = check_grid(p)
     coverage = check_coverage(body_coverage, p.shape, "body coverage")
     return math.fsum((p * coverage).ravel()) * p.size / math.fsum(coverage.ravel())
 
 
 def border_fraction(p: np.ndarray) -> float:
-    """Mass on the outer ring of cells, each counted once, in [0, 1]; a uniform 16 x 16 grid gives 60/256."""
+    """Mass of p [N, N] on the outer ring of cells, each counted once, in [0, 1]; a uniform 16 x 16 grid gives 60/256."""
     p = check_grid(p)
     ring = np.ones(p.shape, dtype=bool)
     ring[1:-1, 1:-1] = False
@@ -135,10 +141,10 @@ def _shares(p: np.ndarray, boxes: list[tuple[float, float, float, float]]) -> li
 
 
 def left_right(p: np.ndarray, body_box: tuple[float, float, float, float]) -> tuple[float, float]:
-    """(patient_left, patient_right): shares of the mass inside the body box, in [0, 1], sum 1.
+    """(patient_left, patient_right): shares of the mass of p [N, N] inside the body box, in [0, 1], sum 1.
 
     For frontal views as radiographs are hung: the patient's left is the image's right half.
-    A cell on the midline is split by area.
+    A cell on the midline is split by area. Raises ValueError if no mass lies in the box.
     """
     p = check_grid(p)
     x0, y0, x1, y1 = check_box(body_box)
@@ -148,7 +154,10 @@ def left_right(p: np.ndarray, body_box: tuple[float, float, float, float]) -> tu
 
 
 def apical_basal(p: np.ndarray, body_box: tuple[float, float, float, float]) -> tuple[float, float, float]:
-    """(apical, middle, basal): shares of the mass in the upper, middle and lower third of the body box, sum 1."""
+    """(apical, middle, basal): shares of the mass of p [N, N] in the upper, middle and lower third of the body box, sum 1.
+
+    Raises ValueError if no mass lies in the box.
+    """
     p = check_grid(p)
     x0, y0, x1, y1 = check_box(body_box)
     upper, lower = y0 + (y1 - y0) / 3, y0 + 2 * (y1 - y0) / 3
@@ -157,7 +166,7 @@ def apical_basal(p: np.ndarray, body_box: tuple[float, float, float, float]) -> 
 
 
 def gini(p: np.ndarray) -> float:
-    """Sparseness: Gini index Σ(2i − N − 1)·p₍ᵢ₎ / N over p ascending, N the number of cells.
+    """Sparseness of p [N, N]: Gini index Σ(2i − N − 1)·p₍ᵢ₎ / N over p ascending, N the number of cells.
 
     0 (uniform) to 1 − 1/N (one cell). Hurley and Rickard 2009.
     """

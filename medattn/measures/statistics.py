@@ -28,13 +28,13 @@ class Interval(NamedTuple):
     high: float
     patients: int
     method: str  # "bootstrap-t" or "clopper-pearson"
-    few_patients: bool  # fewer than 20: report with care
 
 
 def clopper_pearson(k: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Exact interval (low, high) for a proportion with k events in n, both possibly fractional.
 
-    Beta quantiles; Clopper and Pearson 1934, fractional as in Korn and Graubard 1998. In [0, 1].
+    Beta quantiles; Clopper and Pearson 1934, fractional as in Korn and Graubard 1998. In [0, 1]. Raises
+    ValueError unless 0 <= k <= n, n > 0 and 0 < confidence < 1.
     """
     if not (math.isfinite(n) and n > 0 and 0 <= k <= n):
         raise ValueError(f"k is {k!r} and n is {n!r}, expected 0 <= k <= n and n > 0")
@@ -137,12 +137,13 @@ def _check_draws(draws: int, least: int) -> int:
 
 
 def proportion_interval(correct: np.ndarray, patients: np.ndarray, draws: int, rng: np.random.Generator) -> Interval:
-    """Interval for the share of true entries in correct [n] (0 or 1) when rows of one patient are not independent.
+    """Interval for the share of true entries in correct [n] (0 or 1) when rows of one of the patients [n] are not independent.
 
     Studentised bootstrap by patient, cut to [0, 1]. With fewer than 10 events or non-events, counted as independent
     ones (÷ design effect), fewer than two patients, or where the bootstrap has no finite quantile: Clopper–Pearson
     with n ÷ design effect. Twenty wrong answers of three patients are three events: draws without these patients
-    have next to no standard error, and the studentised interval of them would be nearly all of [0, 1].
+    have next to no standard error, and the studentised interval of them would be nearly all of [0, 1]. Raises ValueError
+    for other numbers than 0 and 1, or none.
     """
     draws = _check_draws(draws, 200)
     correct, patients = _checked(correct, patients)
@@ -150,20 +151,20 @@ def proportion_interval(correct: np.ndarray, patients: np.ndarray, draws: int, r
         raise ValueError(f"correct holds {np.setdiff1d(correct, (0, 1))[0]!r}, expected only 0 and 1")
     by = _by_cluster(correct, patients)
     events, n, count = int(correct.sum()), correct.size, by.sizes.size
-    estimate, few = events / n, count < FEW_PATIENTS
+    estimate = events / n
     effect = design_effect(correct, patients)
     if count >= 2 and min(events, n - events) / effect >= FEW_EVENTS:
         bounds = _bootstrap_t(by, draws, rng)
         if bounds is not None:
             low, high = max(0.0, bounds[0]), min(1.0, bounds[1])
-            return Interval(estimate, low, high, count, "bootstrap-t", few)
+            return Interval(estimate, low, high, count, "bootstrap-t")
     effective = n / effect
     low, high = clopper_pearson(estimate * effective, effective)
-    return Interval(estimate, low, high, count, "clopper-pearson", few)
+    return Interval(estimate, low, high, count, "clopper-pearson")
 
 
 def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, rng: np.random.Generator) -> Interval:
-    """Interval for the mean of values [n] when rows of one patient are not independent: studentised bootstrap.
+    """Interval for the mean of values [n] when rows of one of the patients [n] are not independent: studentised bootstrap.
 
     Raises ValueError where the data cannot give an interval of a width above zero: fewer than two patients, all
     patients alike, or so few that the bootstrap has no finite quantile.
@@ -178,14 +179,15 @@ def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, rng: np.
             f"{values.size} values between {values.min()!r} and {values.max()!r} of {count} patients give no interval, "
             "expected more patients whose means differ"
         )
-    return Interval(math.fsum(values) / values.size, *bounds, count, "bootstrap-t", count < FEW_PATIENTS)
+    return Interval(math.fsum(values) / values.size, *bounds, count, "bootstrap-t")
 
 
 def ratio_interval(patients: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[float, float] | None:
     """95 % interval for mean of column 0 ÷ mean of column 1 over patients [patient, 2]: studentised bootstrap.
 
     Column 1 is not negative and not 0 everywhere; all ones give the interval of a mean. None for fewer than two
-    patients, patients all alike, or where the bootstrap has no finite quantile.
+    patients, patients all alike, or where the bootstrap has no finite quantile. Raises ValueError for numbers that are
+    not finite, or a negative one in column 1.
     """
     patients = np.asarray(patients, dtype=np.float64)
     if patients.ndim != 2 or patients.shape[1] != 2 or not np.isfinite(patients).all() or (patients[:, 1] < 0).any():
@@ -204,7 +206,7 @@ def sign_flip(sums: np.ndarray, rng: np.random.Generator, draws: int = 10_000) -
 
     Under the null the sign of each patient's sum is a coin flip (Fisher 1935). All 2^k sign patterns of the k
     non-zero patients are counted if k <= 20; otherwise p = (b + 1)/(draws + 1), b the random patterns at least as
-    extreme (Phipson and Smyth 2010). 1 when every sum is zero.
+    extreme (Phipson and Smyth 2010). 1 when every sum is zero. Raises ValueError for sums that are not finite, or none.
     """
     draws = _check_draws(draws, 1)
     sums = np.asarray(sums, dtype=np.float64)
@@ -229,7 +231,10 @@ def sign_flip(sums: np.ndarray, rng: np.random.Generator, draws: int = 10_000) -
 
 
 def holm(pvalues: ArrayLike) -> np.ndarray:
-    """Holm-adjusted p-values of one family, float [n] in the order given. Holm 1979."""
+    """Holm-adjusted p-values of one family, float [n] in the order given. Holm 1979.
+
+    Raises ValueError for one outside [0, 1].
+    """
     pvalues = np.asarray(pvalues, dtype=np.float64)
     if pvalues.ndim != 1 or not ((pvalues >= 0) & (pvalues <= 1)).all():
         raise ValueError(f"pvalues are {pvalues!r}, expected [n] values between 0 and 1")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from medattn.base.errors import InputError
 from medattn.mimic import layout
 from medattn.mimic.csv_files import rows_of
-from medattn.radiographs.image_files import BadFile, open_image
+from medattn.radiographs.image_files import ImageFileError, open_image
 from medattn.study.schema import sha256_of
 
 SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
@@ -29,7 +29,7 @@ class Image(NamedTuple):
     height: int
 
 
-class Pinned(NamedTuple):
+class PinnedImage(NamedTuple):
     """An image as images.csv pins it: path below the root, SHA-256 of the file, pixels."""
 
     path: str
@@ -56,7 +56,7 @@ class Archive:
         splits = {row["dicom_id"]: row["split"] for _, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split")}
         self.images = dict(self._metadata(splits))
         self._sums: dict[str, str] = {}  # path -> SHA-256, of the images that were asked for
-        self._pinned: dict[str, Pinned | str] = {}
+        self._pinned: dict[str, PinnedImage | str] = {}
         self._by_study: dict[str, list[Image]] = {}
 
     def table(self, name: str, columns: Collection[str], desc: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -108,17 +108,17 @@ class Archive:
                 if found and (name := found[2].removeprefix("./")) in paths:
                     self._sums[name] = found[1]
 
-    def pin(self, dicom_id: str) -> Pinned | str:
+    def pin(self, dicom_id: str) -> PinnedImage | str:
         """The image as images.csv pins it, or why it cannot be used."""
         if dicom_id not in self._pinned:
             self._pinned[dicom_id] = self._pin(self.images[dicom_id])
         return self._pinned[dicom_id]
 
-    def _pin(self, image: Image) -> Pinned | str:
+    def _pin(self, image: Image) -> PinnedImage | str:
         published = layout.image_path(image.subject_id, image.study_id, image.dicom_id, self.suffix)
         known = self._sums.get(published)
         if self.trust_sums:
-            return Pinned(published, known, image.width, image.height) if known else f"not listed in {layout.SHA256SUMS}"
+            return PinnedImage(published, known, image.width, image.height) if known else f"not listed in {layout.SHA256SUMS}"
         flat = published.rpartition("/")[2]
         subject = f"p{image.subject_id}"
         places = (
@@ -138,9 +138,9 @@ class Archive:
             return f"image file differs from {layout.SHA256SUMS}"
         try:
             opened = open_image(self.root, path, found)
-        except BadFile:
+        except ImageFileError:
             return "image file cannot be decoded as 8-bit grey or RGB"
-        return Pinned(path, found, opened.width, opened.height)
+        return PinnedImage(path, found, opened.width, opened.height)
 
     def _suffix(self) -> str:
         """.jpg or .dcm, as IMAGE_FILENAMES says; .jpg without one."""

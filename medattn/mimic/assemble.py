@@ -16,13 +16,12 @@ from tqdm import tqdm
 from medattn.base.errors import InputError
 from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
-from medattn.language.question_forms import Asked
+from medattn.language.question_forms import ParsedQuestion
 from medattn.language.strategy_labels import unknown_labels
 from medattn.language.wordings import BASELINE, reword
 from medattn.measures.localisation import ZONES
-from medattn.mimic import questions as question_sets
-from medattn.mimic import regions
-from medattn.mimic.archive import Archive, Image, Pinned
+from medattn.mimic import question_sets, regions
+from medattn.mimic.archive import Archive, Image, PinnedImage
 from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.mimic.labels import near, read_labels
 from medattn.mimic.layout import LABELS
@@ -177,7 +176,7 @@ def _write(
 ) -> None:
     images = {question.image.dicom_id: question.image for question in chosen}
     # A question about an image that cannot be pinned was left out before.
-    pinned = {dicom_id: pin for dicom_id in images if isinstance(pin := archive.pin(dicom_id), Pinned)}
+    pinned = {dicom_id: pin for dicom_id in images if isinstance(pin := archive.pin(dicom_id), PinnedImage)}
     summary.images, summary.patients = len(images), len({image.subject_id for image in images.values()})
     summary.resized = sum(pinned[image.dicom_id][2:] != (image.width, image.height) for image in images.values())
     write_csv(part / "images.csv", IMAGE_COLUMNS, (_image_row(image, pinned[image.dicom_id]) for image in images.values()))
@@ -189,7 +188,7 @@ def _write(
     write_bytes(part / "study.yaml", study_yaml(options, summary, len(chosen)).encode())
 
 
-def _image_row(image: Image, pinned: Pinned) -> dict[str, object]:
+def _image_row(image: Image, pinned: PinnedImage) -> dict[str, object]:
     return pinned._asdict() | {
         "image_id": image.dicom_id, "subject_id": image.subject_id, "study_id": image.study_id, "view": image.view,
         "split": image.split,
@@ -210,34 +209,32 @@ def question_rows(
     for asked in tqdm(by_image.values(), desc="wordings", unit="image", leave=False):
         for question in asked:
             summary.answers[question.finding][question.answer] += 1
+            base = question.asked.finding if question.asked else question.finding
+            shared = _image_cells(question.image) | {
+                "question_id": question.question_id, "role": "study", "finding": question.finding, "zone": _zone(base),
+                "baseline_question": question.text, "answer": question.answer,
+            }  # fmt: skip
             for index, text, strategy in wordings_of(question, options.variants):
                 summary.wordings += 1
                 strategies[strategy] += index > 0
-                yield _row(
-                    question,
-                    question.question_id,
-                    "study",
-                    question.finding,
-                    question.answer,
-                    question.text,
-                    index,
-                    text,
-                    strategy,
-                )
+                yield shared | _wording_cells(index, text, strategy)
         made = controls(asked, options)
         summary.controls += len(made)
         summary.without_controls += len(made) < options.controls
+        image = asked[0].image
         for finding, text in made:
-            answer = labels.get(asked[0].image.study_id, {}).get(finding, "")
-            question_id = f"{asked[0].image.dicom_id}-control-{slug(finding)}"
-            yield _row(asked[0], question_id, "control", finding, answer, text, 0, text, BASELINE)
+            yield _image_cells(image) | _wording_cells(0, text, BASELINE) | {
+                "question_id": f"{image.dicom_id}-control-{slug(finding)}", "role": "control", "finding": finding,
+                "zone": _zone(finding), "baseline_question": text,
+                "answer": labels.get(image.study_id, {}).get(finding, ""),
+            }  # fmt: skip
     summary.labels = unknown_labels(strategies.elements())
 
 
 def wordings_of(question: Question, variants: str) -> list[tuple[int, str, str]]:
     """(variant_index, text, strategy), the baseline first."""
     if variants == RULES:
-        made = reword(question.question_id, question.text, cast(Asked, question.asked))  # RULES keep no other question
+        made = reword(question.question_id, question.text, cast(ParsedQuestion, question.asked))  # RULES keep no other question
         return [(index, wording.text, wording.strategy) for index, wording in enumerate(made)]
     own = sorted((index, text, strategy or UNLABELLED) for index, (text, strategy) in question.wordings.items() if index)
     return [(0, question.text, BASELINE), *own]
@@ -258,25 +255,17 @@ def controls(asked: Sequence[Question], options: Options) -> list[tuple[str, str
     return [(finding, form.ask(finding)) for finding in sorted(names[: options.controls])]
 
 
-def _row(
-    question: Question,
-    question_id: str,
-    role: str,
-    finding: str,
-    answer: str,
-    baseline: str,
-    index: int,
-    text: str,
-    strategy: str,
-) -> dict[str, object]:
-    base = question.asked.finding if role == "study" and question.asked else finding
-    return {
-        "question_id": question_id, "role": role, "image_id": question.image.dicom_id, "study_id": question.image.study_id,
-        "subject_id": question.image.subject_id, "finding": finding, "zone": base if base in ZONES else "",
-        "baseline_question": baseline, "question": text, "answer": answer,
-        "question_variant": f"hard_positive_strategy-{index}" if index else "original", "variant_index": index,
-        "strategy": strategy,
-    }  # fmt: skip
+def _image_cells(image: Image) -> dict[str, object]:
+    return {"image_id": image.dicom_id, "study_id": image.study_id, "subject_id": image.subject_id}
+
+
+def _wording_cells(index: int, text: str, strategy: str) -> dict[str, object]:
+    variant = f"hard_positive_strategy-{index}" if index else "original"
+    return {"question": text, "question_variant": variant, "variant_index": index, "strategy": strategy}
+
+
+def _zone(finding: str) -> str:
+    return finding if finding in ZONES else ""
 
 
 # --- regions and study.yaml -------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from typing import cast
 
 from medattn.base.seeding import choose, digest_of
 from medattn.checks.questions import ANSWERS, check_text
-from medattn.language.question_forms import Asked, asked_name, finding_in, parse
+from medattn.language.question_forms import ParsedQuestion, asked_name, finding_in, parse
 from medattn.mimic.archive import Archive, Image
-from medattn.mimic.questions import DISAGREE, Raw
+from medattn.mimic.question_sets import DISAGREE, QuestionRow
 
 RULES, KEEP, NONE = "rules", "keep", "none"  # five wordings by rule, the file's own, the baseline only
 PRESENCE_FORMS = ("is there evidence of {} in this image?", "is there {} in this image?")
@@ -27,7 +27,7 @@ class Question:
     finding: str  # as questions.csv names it: with its place, where the question names one
     answer: str
     text: str
-    asked: Asked | None
+    asked: ParsedQuestion | None
     wordings: dict[int, tuple[str, str]] = field(default_factory=dict)
     rows: int = 1  # of the question set
 
@@ -46,7 +46,7 @@ def slug(finding: str) -> str:
 
 
 @lru_cache(maxsize=100_000)
-def _form(text: str) -> Asked | None:
+def _form(text: str) -> ParsedQuestion | None:
     return parse(text)
 
 
@@ -60,7 +60,7 @@ class Collector:
     variants: str
     skipped: Counter
 
-    def collect(self, rows: Iterable[Raw]) -> list[Question]:
+    def collect(self, rows: Iterable[QuestionRow]) -> list[Question]:
         """The questions of a question set, in its order, each finding of an image once."""
         found: dict[tuple[str, str], Question] = {}
         broken: dict[tuple[str, str], str] = {}  # what must not be asked, and why
@@ -72,7 +72,7 @@ class Collector:
             self.skipped[reason] += found.pop(key).rows
         return list(found.values())
 
-    def _add(self, row: Raw, found: dict[tuple[str, str], Question], broken: dict[tuple[str, str], str]) -> str | None:
+    def _add(self, row: QuestionRow, found: dict[tuple[str, str], Question], broken: dict[tuple[str, str], str]) -> str | None:
         """Add a row to the questions; the reason if it is not used."""
         image = self.image_of(row)
         if isinstance(image, str):
@@ -106,7 +106,7 @@ class Collector:
             return _keep(question, row)
         return None
 
-    def image_of(self, row: Raw) -> Image | str:
+    def image_of(self, row: QuestionRow) -> Image | str:
         """The image that a row is about, or why there is none."""
         image = self.archive.images.get(row.dicom_id)
         if image is None and row.dicom_id:
@@ -125,7 +125,7 @@ class Collector:
         """Is the finding there? For every label that is decided, about the image that stands for the study."""
         questions = []
         for study_id, findings in labels.items():
-            image = self.image_of(Raw("", study_id, "", "", "", "", 0, ""))
+            image = self.image_of(QuestionRow("", study_id, "", "", "", "", 0, ""))
             if isinstance(image, str):
                 self.skipped[image] += len(findings)
                 continue
@@ -138,7 +138,7 @@ class Collector:
 def presence_question(finding: str, image_id: str) -> str:
     """Is the finding there? In one of PRESENCE_FORMS, the same for all findings of an image."""
     form = _form(choose(PRESENCE_FORMS, "presence form", image_id).format("cardiomegaly"))
-    return cast(Asked, form).ask(finding)  # the rules know all of PRESENCE_FORMS
+    return cast(ParsedQuestion, form).ask(finding)  # the rules know all of PRESENCE_FORMS
 
 
 @lru_cache(maxsize=100_000)
@@ -149,7 +149,7 @@ def wrong_with(text: str) -> bool:
     return bool(wrong)
 
 
-def _keep(question: Question, row: Raw) -> str | None:
+def _keep(question: Question, row: QuestionRow) -> str | None:
     """Add one of the file's own wordings; the reason if it is not used."""
     index = row.variant
     if index is None:

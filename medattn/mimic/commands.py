@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from medattn.base.errors import InputError
-from medattn.mimic.model_names import MEDGEMMA, PUBLISHED
+from medattn.model.published_models import DEFAULT, PUBLISHED
 
 VARIANTS = ("rules", "keep", "none")
 
@@ -50,33 +50,32 @@ PATH = click.Path(path_type=Path)
     metavar="KIND:PATH",
     help="True regions: ms-cxr, imagenome or reflacx, and where it lies; several times.",
 )
-@click.option("--model", default=MEDGEMMA.name, show_default=True, help="Hugging Face name, or a model's directory.")
+@click.option("--model", default=DEFAULT.name, show_default=True, help="Hugging Face name, or a model's directory.")
 @click.option("--revision", help="Of a Hugging Face model.  [default: the pinned one, where one is known]")
-@click.option("--dtype", type=click.Choice(["bfloat16", "float32", "float64"]), default=MEDGEMMA.dtype, show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default=MEDGEMMA.device, show_default=True)
+@click.option("--dtype", type=click.Choice(["bfloat16", "float32", "float64"]), default=DEFAULT.dtype, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default=DEFAULT.device, show_default=True)
 @click.option(
     "--trust-sums",
     is_flag=True,
     help="Open no image now: hashes from SHA256SUMS.txt, sizes from the metadata. Later stages check every image.",
 )
 def mimic_cxr(
-    out: Path, root: Path, questions: Path | None, variants: str | None, view: str, regions: tuple[str, ...],
-    model: str, revision: str | None, dtype: str, device: str, **more: Any,
-) -> None:  # fmt: skip
+    out: Path, questions: Path | None, variants: str | None, view: str, regions: tuple[str, ...], **more: Any
+) -> None:
     """Assemble a study from MIMIC-CXR; print what was used, what was not and why, and the digest to pin."""
-    from medattn.mimic import questions as question_sets
+    from medattn.mimic import question_sets
     from medattn.mimic.assemble import Options, assemble
     from medattn.mimic.regions import parse_option
 
     if variants is None:
         own = questions is not None and question_sets.format_of(questions) == question_sets.HARD_POSITIVES
         variants = "keep" if own else "rules"
+    model = {name: more.pop(name) for name in ("model", "revision", "dtype", "device")}
     options = Options(
-        root=root,
         questions=questions,
         variants=variants,
-        model=model_choice(model, revision, dtype, device, out),
-        prompt=prompt_for(model),
+        model=model_choice(out, **model),
+        prompt=prompt_for(model["model"]),
         views=() if view.strip().lower() == "all" else tuple(part.strip().upper() for part in view.split(",")),
         regions=tuple(parse_option(text) for text in regions),
         **more,
@@ -84,22 +83,24 @@ def mimic_cxr(
     click.echo(assemble(out, options).text())
 
 
-def model_choice(name: str, revision: str | None, dtype: str, device: str, out: Path) -> dict[str, object]:
+def model_choice(out: Path, model: str, revision: str | None, dtype: str, device: str) -> dict[str, object]:
     """study.yaml's defaults.model. A directory is named relative to the study. Raises InputError if there is none."""
-    if Path(name).is_dir():
+    if Path(model).is_dir():
         if revision is not None:
-            raise InputError(f"--revision {revision} is given for a directory, {name}: leave it out, model.json pins its files")
-        name = Path(os.path.relpath(name, out)).as_posix()
-    elif name.startswith((".", "/")) or name.count("/") != 1:
-        raise InputError(f"--model {name}: no such directory, and no Hugging Face name (owner/name): mend it")
+            raise InputError(
+                f"--revision {revision} is given for a directory, {model}: leave it out, model.json pins its files"
+            )
+        model = Path(os.path.relpath(model, out)).as_posix()
+    elif model.startswith((".", "/")) or model.count("/") != 1:
+        raise InputError(f"--model {model}: no such directory, and no Hugging Face name (owner/name): mend it")
     elif revision is None:
-        revision = PUBLISHED[name].revision if name in PUBLISHED else None
-    return {"id": name, "revision": revision, "dtype": dtype, "device": device}
+        revision = PUBLISHED[model].revision if model in PUBLISHED else None
+    return {"id": model, "revision": revision, "dtype": dtype, "device": device}
 
 
 def prompt_for(name: str) -> dict[str, object]:
-    """study.yaml's defaults.prompt: the published model's, MedGemma's for any other."""
-    known = PUBLISHED.get(name, MEDGEMMA)
+    """study.yaml's defaults.prompt: the published model's, the default's for any other."""
+    known = PUBLISHED.get(name, DEFAULT)
     return {key: getattr(known, key) for key in ("system", "template", "order", "max_new_tokens")}
 
 

@@ -16,7 +16,7 @@ from medattn.base.errors import InputError
 from medattn.base.tables import write_bytes
 from medattn.checks.study_check import box_of
 from medattn.mimic import regions_imagenome, regions_ms_cxr, regions_reflacx
-from medattn.mimic.region import ABSENT, TWICE, Region, Sizes, mask_of
+from medattn.mimic.region_geometry import ABSENT, TWICE, Region, Sizes, mask_of
 from medattn.phantom.study import png
 
 __all__ = ["KINDS", "Region", "drop_absent", "mask_of", "parse_option", "read", "write_regions"]

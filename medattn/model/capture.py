@@ -106,7 +106,10 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 def use_capture(model: PreTrainedModel) -> None:
-    """Route the language model's attention through this module; the vision tower takes the fastest that is exact."""
+    """Route the language model's attention through this module; the vision tower takes the fastest that is exact.
+
+    Raises InputError for a model that caps its attention logits.
+    """
     if getattr(model.config.text_config, "attn_logit_softcapping", None) is not None:
         raise InputError(
             "the model caps its attention logits, which capture does not reproduce: set model.id to a Gemma 3 model"

@@ -5,7 +5,7 @@ share up to the image's end is prefilled once per image; finished wordings leave
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -16,14 +16,14 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from medattn.base.errors import InputError
 from medattn.model.cache import buffered_cache
 from medattn.model.capture import Recorder, recording
-from medattn.model.load import Loaded
+from medattn.model.load import LoadedModel
 from medattn.model.prompt import Prompt, answer_forms
 
 DECIMALS = 9  # logits are rounded to this before the largest is taken, so that the last bit decides nothing
 
 
 @dataclass(frozen=True)
-class Decoded:
+class Generation:
     """One wording's answer and attention. Rows: 0 = last prompt token, k = k-th answer token."""
 
     text: str
@@ -43,6 +43,14 @@ class Decoded:
         return bool(np.isfinite(numbers).all() and np.isfinite(self.totals).all())
 
 
+@dataclass
+class _Answer:
+    """What is collected of one prompt while it is answered."""
+
+    ids: list[int] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)  # [row] -> [layer, head, key]
+
+
 def shared_prefix(prompts: Sequence[Prompt]) -> int:
     """Number of leading tokens that all prompts share, if the whole image lies among them; else 0."""
     shortest = min(len(prompt) for prompt in prompts) - 1  # the last token is always computed per wording
@@ -60,9 +68,14 @@ class _Batch:
     """
 
     def __init__(
-        self, loaded: Loaded, prompts: Sequence[Prompt], features: torch.Tensor | None, images: Sequence[int], new_tokens: int
+        self,
+        loaded: LoadedModel,
+        prompts: Sequence[Prompt],
+        features: torch.Tensor | None,
+        images: Sequence[int],
+        new_tokens: int,
     ) -> None:
-        self.loaded, self.model = loaded, loaded.model
+        self.loaded, self.model, self.prompts = loaded, loaded.model, prompts
         self.prefix = shared_prefix(prompts)
         self.width = max(len(prompt) for prompt in prompts)
         self.padding = np.array([self.width - len(prompt) for prompt in prompts])
@@ -148,13 +161,13 @@ def end_tokens(model: PreTrainedModel) -> set[int]:
 
 @torch.inference_mode()
 def decode(
-    loaded: Loaded,
+    loaded: LoadedModel,
     prompts: Sequence[Prompt],
     features: torch.Tensor | None,
     max_new_tokens: int,
     generated_rows: int,
     images: Sequence[int] | None = None,
-) -> list[Decoded]:
+) -> list[Generation]:
     """Answer all prompts greedily, and keep the rows P−1, g₁ … g_n.
 
     features [image, 256, width], None for text only; images: which of them each prompt is about (None: all the first).
@@ -167,7 +180,7 @@ def decode(
             "shorten prompt.system, prompt.template or prompt.max_new_tokens"
         )
     ends = end_tokens(loaded.model)
-    answers: list[list[int]] = [[] for _ in prompts]
+    answers = [_Answer() for _ in prompts]
     taken: list[tuple[list[int], torch.Tensor]] = []  # the samples of each row, and it: [sample, layer, head, key]
     alive = list(range(len(prompts)))
     with recording() as recorder:
@@ -179,7 +192,7 @@ def decode(
             chosen = tokens.tolist()
             going = [i for i, token in enumerate(chosen) if token not in ends]
             for i in going:
-                answers[alive[i]].append(chosen[i])
+                answers[alive[i]].ids.append(chosen[i])
             wants_row = number <= generated_rows
             if not going or not (wants_row or number < max_new_tokens):
                 break
@@ -191,21 +204,18 @@ def decode(
             logits = batch.step(tokens, number)
             if wants_row:
                 taken.append((alive, recorder.take()))
-    rows: list[list[np.ndarray]] = [[] for _ in prompts]  # [sample][row] -> [layer, head, key]
     for samples, row in taken:  # not before: a copy would make the device wait for the host at every token
         for sample, values in zip(samples, row.cpu().numpy(), strict=True):
-            rows[sample].append(values)
+            answers[sample].rows.append(values)
     forms = answer_forms(loaded.processor.tokenizer)
-    return [
-        _assemble(loaded, batch, index, prompt, answers[index], rows[index], first[index], forms, generated_rows)
-        for index, prompt in enumerate(prompts)
-    ]
+    return [_assemble(batch, index, answer, first[index], forms, generated_rows) for index, answer in enumerate(answers)]
 
 
 def _assemble(
-    loaded: Loaded, batch: _Batch, index: int, prompt: Prompt, answer: list[int], rows: list[np.ndarray],
-    first: torch.Tensor, forms: tuple[list[int], list[int]], generated_rows: int,
-) -> Decoded:  # fmt: skip
+    batch: _Batch, index: int, answer: _Answer, first: torch.Tensor, forms: tuple[list[int], list[int]], generated_rows: int
+) -> Generation:
+    """Of prompt `index`; first [vocabulary]: the logits behind it."""
+    prompt, rows = batch.prompts[index], answer.rows
     layers, heads, _ = rows[0].shape
     weights = np.zeros((layers, heads, generated_rows + 1, rows[-1].shape[-1]), rows[0].dtype)  # [layer, head, row, key]
     for number, row in enumerate(rows):
@@ -219,9 +229,9 @@ def _assemble(
     yes, no = forms
     values = first if first.dtype == torch.float64 else first.float()
     probability = values.softmax(dim=-1)[yes + no].sum().item()
-    return Decoded(
-        text=loaded.processor.tokenizer.decode(answer, skip_special_tokens=False).strip(),
-        ids=tuple(answer),
+    return Generation(
+        text=batch.loaded.processor.tokenizer.decode(answer.ids, skip_special_tokens=False).strip(),
+        ids=tuple(answer.ids),
         yes_logits=tuple(values[yes].tolist()),
         no_logits=tuple(values[no].tolist()),
         forms_probability=min(1.0, probability),

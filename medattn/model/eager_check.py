@@ -7,7 +7,7 @@ from PIL import Image
 from medattn.attention.gqa import group_maps
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode
-from medattn.model.load import Loaded
+from medattn.model.load import LoadedModel
 from medattn.model.prompt import Prompt
 from medattn.model.vision import image_features
 from medattn.model.vision_attention import vision_attention
@@ -28,7 +28,7 @@ def cross_attention(model: torch.nn.Module) -> list[str]:
 
 
 @torch.inference_mode()
-def agrees_with_eager(loaded: Loaded, prompt: Prompt, image: Image.Image) -> bool:
+def agrees_with_eager(loaded: LoadedModel, prompt: Prompt, image: Image.Image) -> bool:
     """True if the row of the last prompt token equals the library's eager attention, per head and per key/value group.
 
     Compared on the image's tokens in every layer, within TOLERANCE. Groups: the mean over the heads that share keys

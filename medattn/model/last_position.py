@@ -32,6 +32,7 @@ class LastPositionLayer(nn.Module):
         past_key_values: Cache | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
+        """hidden_states [batch, position, width] -> the same shape, or [batch, 1, width] where a cache is being filled."""
         if past_key_values is not None and hidden_states.shape[1] > 1:
             attention = self.layer.self_attn
             earlier = self.layer.input_layernorm(hidden_states[:, :-1])

@@ -22,14 +22,14 @@ from medattn.model.allocator import keep_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.last_position import use_last_position
 from medattn.model.precision import use_full_precision
-from medattn.study.model_files import local_directory
+from medattn.model.prompt import Prompter, PromptSettings
+from medattn.study.model_files import IMAGE_TOKENS, local_directory
 
-IMAGE_TOKENS = 256
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A model in evaluation mode whose attention is captured, and its processor."""
 
     model: Gemma3ForConditionalGeneration
@@ -51,6 +51,10 @@ class Loaded:
             "image_tokens": cast(int, self.model.config.mm_tokens_per_image),
         }
 
+    def prompter(self, settings: PromptSettings) -> Prompter:
+        """What makes this model's prompts."""
+        return Prompter(self.processor, settings, cast(int, self.model.config.image_token_id), self.shape["image_tokens"])
+
     @property
     def image_side(self) -> int:
         """Pixels along each side of the square that the vision tower sees."""
@@ -58,7 +62,10 @@ class Loaded:
 
 
 def choose_device(name: str) -> torch.device:
-    """cpu, cuda, or auto: a CUDA device where there is one; of several processes on a machine each takes another."""
+    """cpu, cuda, or auto: a CUDA device where there is one; of several processes on a machine each takes another.
+
+    Raises InputError where there is no CUDA device, but one is asked for.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
@@ -69,7 +76,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def prepare_model(model: Gemma3ForConditionalGeneration, device: torch.device) -> Gemma3ForConditionalGeneration:
-    """Evaluation mode, capture in place, float32 and float64 throughout their own dtype, on `device`."""
+    """Evaluation mode, capture in place, float32 and float64 throughout their own dtype, on `device`.
+
+    Raises InputError for a model that cannot be captured: of another type, or with other than 256 image tokens.
+    """
     if model.config.model_type != "gemma3":
         raise InputError(f"the model's type is {model.config.model_type!r}: only gemma3 models can be captured")
     if model.config.mm_tokens_per_image != IMAGE_TOKENS:
@@ -98,7 +108,9 @@ def redraw_language(model: Gemma3ForConditionalGeneration, seed: int) -> None:
             tensor.copy_(tensor.flatten()[order.to(tensor.device)].view_as(tensor))
 
 
-def load(location: str | Path, dtype: str, device: str, revision: str | None = None, redraw_seed: int | None = None) -> Loaded:
+def load(
+    location: str | Path, dtype: str, device: str, revision: str | None = None, redraw_seed: int | None = None
+) -> LoadedModel:
     """Load from a local directory or, by name, from the local Hugging Face cache; no network, no remote code.
 
     redraw_seed: see `redraw_language`; None keeps the weights. Raises InputError for a model that is not here, not
@@ -127,4 +139,4 @@ def load(location: str | Path, dtype: str, device: str, revision: str | None = N
     if redraw_seed is not None:
         redraw_language(model, redraw_seed)
     where = choose_device(device)
-    return Loaded(prepare_model(model, where), processor, where)
+    return LoadedModel(prepare_model(model, where), processor, where)

@@ -4,16 +4,16 @@ import click
 import torch
 
 from medattn.base.errors import InputError
-from medattn.model.load import Loaded
+from medattn.model.load import LoadedModel
 
 
-def weight_bytes(loaded: Loaded) -> int:
+def weight_bytes(loaded: LoadedModel) -> int:
     """Bytes of the model's parameters and buffers."""
     tensors = [*loaded.model.parameters(), *loaded.model.buffers()]
     return sum(tensor.nbytes for tensor in {tensor.data_ptr(): tensor for tensor in tensors}.values())
 
 
-def row_bytes(loaded: Loaded, tokens: int, captured: int) -> int:
+def row_bytes(loaded: LoadedModel, tokens: int, captured: int) -> int:
     """Bytes that decoding one row of `tokens` tokens (prompt and answer) takes at its peak, `captured` rows kept.
 
     Keys and values of every layer; one layer's activations during prefill, its mask twice; logits; the captured rows.
@@ -28,10 +28,10 @@ def row_bytes(loaded: Loaded, tokens: int, captured: int) -> int:
     return tokens * (cache + activations + mask + kept) + vocabulary * (item + 12)
 
 
-class Room:
+class BatchBudget:
     """Decides the number of rows that are decoded together."""
 
-    def __init__(self, loaded: Loaded, limit: float | None) -> None:
+    def __init__(self, loaded: LoadedModel, limit: float | None) -> None:
         """limit: GB (10⁹ bytes) of the device's memory that the process may use; None: all there is."""
         self._loaded, self._limit = loaded, limit
         self._most: int | None = None  # once memory has run out

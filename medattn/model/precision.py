@@ -29,6 +29,7 @@ class FullPrecisionRMSNorm(nn.Module):
         self.register_buffer("epsilon", torch.full_like(norm.weight[0].detach(), norm.eps), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x [..., width] -> the same shape and dtype."""
         if x.is_cuda:  # one fused kernel there, five passes elsewhere
             return functional.rms_norm(x, (x.shape[-1],), self.factor, self.eps)
         size = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
@@ -39,6 +40,7 @@ class FullPrecisionRotary(nn.Module):
     """cos and sin of position · frequency, [batch, position, head_dim], in x's dtype; frequencies from the configuration."""
 
     def __init__(self, rotary: Gemma3RotaryEmbedding) -> None:
+        """Raises InputError for a rope type that has no version in float64."""
         super().__init__()
         self.scaling = {name: getattr(rotary, f"{name}_attention_scaling") for name in rotary.layer_types}
         config = rotary.config
@@ -56,6 +58,7 @@ class FullPrecisionRotary(nn.Module):
             self.register_buffer(f"{name}_frequency", frequency, persistent=False)
 
     def forward(self, x: torch.Tensor, position_ids: torch.Tensor, layer_type: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """(cos, sin), [batch, position, head_dim] each, of position_ids [batch, position]."""
         frequency = getattr(self, f"{layer_type}_frequency").to(device=x.device, dtype=torch.float64)
         angle = position_ids[..., None].to(torch.float64) * frequency
         angle = torch.cat((angle, angle), dim=-1)

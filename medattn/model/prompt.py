@@ -105,7 +105,10 @@ class Prompter:
 
 
 def answer_forms(tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:
-    """Ids of the single tokens that spell yes and no: {Yes, yes, YES} with and without a leading space, likewise no."""
+    """Ids of the single tokens that spell yes and no: {Yes, yes, YES} with and without a leading space, likewise no.
+
+    Raises InputError if the tokenizer has none for one of the two.
+    """
 
     def single(forms: tuple[str, ...]) -> list[int]:
         encoded = (tokenizer.encode(space + form, add_special_tokens=False) for form in forms for space in ("", " "))

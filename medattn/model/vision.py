@@ -8,20 +8,20 @@ import torch
 from PIL import Image
 
 from medattn.base.errors import InputError
-from medattn.model.load import Loaded
+from medattn.model.load import LoadedModel
 from medattn.radiographs.conditions import square
 
 GREYS = 256
 IMAGES_AT_ONCE = 8  # the vision tower sees 4096 patches per image: more at once only takes memory
 
 
-def image_features(loaded: Loaded, images: Sequence[Image.Image]) -> torch.Tensor:
+def image_features(loaded: LoadedModel, images: Sequence[Image.Image]) -> torch.Tensor:
     """[image, 256, width] of PIL images."""
     return square_features(loaded, [square(image, loaded.image_side) for image in images])
 
 
 @torch.inference_mode()
-def square_features(loaded: Loaded, squares: Sequence[np.ndarray]) -> torch.Tensor:
+def square_features(loaded: LoadedModel, squares: Sequence[np.ndarray]) -> torch.Tensor:
     """[image, 256, width] of images uint8 [side, side, 3] at the vision tower's size."""
     parts = []
     for start in range(0, len(squares), IMAGES_AT_ONCE):
@@ -30,7 +30,7 @@ def square_features(loaded: Loaded, squares: Sequence[np.ndarray]) -> torch.Tens
     return torch.cat(parts)
 
 
-def _pixels(loaded: Loaded, values: torch.Tensor) -> torch.Tensor:
+def _pixels(loaded: LoadedModel, values: torch.Tensor) -> torch.Tensor:
     """What the processor makes of uint8 [image, side, side, 3]: [image, 3, side, side] in the model's dtype."""
     table = _table(loaded)  # [3, 256]
     channels = [table[channel].index_select(0, values[..., channel].flatten().int()) for channel in range(3)]
@@ -38,7 +38,7 @@ def _pixels(loaded: Loaded, values: torch.Tensor) -> torch.Tensor:
 
 
 @lru_cache(maxsize=1)
-def _table(loaded: Loaded) -> torch.Tensor:
+def _table(loaded: LoadedModel) -> torch.Tensor:
     """[3, 256]: the processor's value for every 8-bit value of every channel, in the model's dtype on its device.
 
     Asked of the processor itself, so that looking values up gives its bits. Raises InputError for a processor that does

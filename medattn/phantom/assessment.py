@@ -14,7 +14,7 @@ from medattn.language.answers import parse_answer
 from medattn.language.wordings import BASELINE, STRATEGIES, baseline_template, wordings
 from medattn.model.decode import decode
 from medattn.model.load import load
-from medattn.model.prompt import Prompter, PromptSettings
+from medattn.model.prompt import PromptSettings
 from medattn.model.vision import image_features
 from medattn.phantom.cases import make_case
 from medattn.phantom.study import design
@@ -24,7 +24,7 @@ NEW_TOKENS = 12
 
 
 @dataclass(frozen=True)
-class Answered:
+class AssessedAnswer:
     """One wording of one question, and the answer to it."""
 
     question: str
@@ -49,11 +49,10 @@ class Band:
         return self.low <= self.value <= self.high
 
 
-def answer(directory: Path, images: int, seed: int) -> list[Answered]:
+def answer(directory: Path, images: int, seed: int) -> list[AssessedAnswer]:
     """Ask the model in `directory` every wording about `images` films of world `seed`, designed as a study's are."""
     loaded = load(directory, "float32", "cpu")
-    settings = PromptSettings("", "{question}", "question_first")
-    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, loaded.shape["image_tokens"])
+    prompter = loaded.prompter(PromptSettings("", "{question}", "question_first"))
     answers = []
     for film in tqdm(design(images, seed), desc="asking", unit="image"):
         case = make_case(seed, film.subject, film.film, fixed={film.finding: film.present})
@@ -62,7 +61,7 @@ def answer(directory: Path, images: int, seed: int) -> list[Answered]:
         asked = wordings(question, film.finding, baseline_template(film.image_id))
         replies = decode(loaded, [prompter(wording.text) for wording in asked], features, NEW_TOKENS, 0)
         answers += [
-            Answered(
+            AssessedAnswer(
                 question, film.subject_id, film.finding, wording.strategy, "yes" if film.present else "no",
                 parse_answer(reply.text, film.finding),
             )
@@ -71,18 +70,18 @@ def answer(directory: Path, images: int, seed: int) -> list[Answered]:
     return answers
 
 
-def accuracy(answers: Sequence[Answered]) -> float:
+def accuracy(answers: Sequence[AssessedAnswer]) -> float:
     """Share of right answers; what is neither yes nor no is wrong."""
     return sum(one.said == one.truth for one in answers) / len(answers)
 
 
-def flips(answers: Sequence[Answered]) -> list[tuple[Answered, str]]:
+def flips(answers: Sequence[AssessedAnswer]) -> list[tuple[AssessedAnswer, str]]:
     """Answers that are yes where the baseline wording's is no, or no where it is yes, with the baseline's answer."""
     first = {one.question: one.said for one in answers if one.strategy == BASELINE}
     return [(one, first[one.question]) for one in answers if {one.said, first[one.question]} == {"yes", "no"}]
 
 
-def bands(answers: Sequence[Answered]) -> list[Band]:
+def bands(answers: Sequence[AssessedAnswer]) -> list[Band]:
     """The numbers that a frozen model must show on the development seed."""
     baseline = [one for one in answers if one.strategy == BASELINE]
     flipped = flips(answers)
@@ -97,7 +96,7 @@ def bands(answers: Sequence[Answered]) -> list[Band]:
     ]
 
 
-def report(answers: Sequence[Answered]) -> str:
+def report(answers: Sequence[AssessedAnswer]) -> str:
     """Accuracy and flips by strategy, accuracy by finding, and the bands, as text."""
     flipped = [one for one, _ in flips(answers)]
     lines = []

@@ -156,7 +156,7 @@ def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
 
 
 def draw(tensor: torch.Tensor, deviation: float, seed: int, name: str) -> None:
-    """Fill with 255 equally likely, equally spaced values of mean 0 and this standard deviation; in place, no copy.
+    """Fill a tensor [...] with 255 equally likely, equally spaced values of mean 0 and this deviation; in place, no copy.
 
     The stream is named by seed and tensor. Integers are drawn: bfloat16's own uniform numbers have a bias.
     """

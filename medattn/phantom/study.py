@@ -19,7 +19,7 @@ from tqdm import tqdm
 from medattn.base.errors import InputError
 from medattn.base.seeding import generator
 from medattn.base.tables import new_directory, write_bytes, write_csv
-from medattn.checks.study_check import Report, box_of, check
+from medattn.checks.study_check import StudySummary, box_of, check
 from medattn.language.wordings import BASELINE, baseline_template, wordings
 from medattn.phantom.anatomy import FINDINGS
 from medattn.phantom.cases import EXPOSURE, Case, make_case
@@ -66,7 +66,7 @@ class Film:
 def design(images: int, seed: int) -> list[Film]:
     """Who is filmed how often, and what is asked: findings in turn, each as often present as absent, dealt by `seed`.
 
-    Sorted by patient and film. ValueError for fewer than one image.
+    Sorted by patient and film. Raises ValueError for fewer than one image.
     """
     if images < 1:
         raise ValueError(f"images is {images}, expected at least 1")
@@ -79,7 +79,7 @@ def design(images: int, seed: int) -> list[Film]:
     )
 
 
-def write(out: Path, images: int, seed: int, model: Path | None = None) -> Report:
+def write(out: Path, images: int, seed: int, model: Path | None = None) -> StudySummary:
     """Write the study to `out`, with a copy of the model directory if one is given, and check it; all or nothing.
 
     The same arguments give the same bytes. Raises InputError if `out` holds something or `model` is no model directory.

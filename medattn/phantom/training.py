@@ -27,7 +27,7 @@ from transformers import Gemma3ForConditionalGeneration, Gemma3Processor, GemmaT
 from medattn.base.seeding import generator
 from medattn.language.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
 from medattn.measures.body import cell_coverage
-from medattn.phantom import shape as phantom
+from medattn.phantom import shape
 from medattn.phantom.anatomy import FINDINGS
 from medattn.phantom.cases import EXPOSURE, make_case, thumbnail
 
@@ -74,7 +74,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Films:
+class TrainingSet:
     """Training films: pixels [n, 224, 224] uint8, masks [n, 5, 16, 16], truth, device and noisy labels."""
 
     pixels: np.ndarray
@@ -90,16 +90,16 @@ def _film(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
     for lesion in case.radiograph.lesions:
         coverage[FINDINGS.index(lesion.finding)] = cell_coverage(lesion.mask)
     truth = np.array([case.present(finding) for finding in FINDINGS])
-    return thumbnail(case.radiograph.image, phantom.IMAGE_SIZE), coverage, truth, case.radiograph.device
+    return thumbnail(case.radiograph.image, shape.IMAGE_SIZE), coverage, truth, case.radiograph.device
 
 
-def draw_films(count: int) -> Films:
+def draw_films(count: int) -> TrainingSet:
     """Draw the training set with one process per core."""
     with get_context("spawn").Pool() as pool:
         drawn = list(tqdm(pool.imap(_film, range(count), chunksize=16), total=count, desc="drawing", unit="film"))
     pixels, coverage, truth, device = (np.stack(column) for column in zip(*drawn, strict=True))
     noise = np.stack([generator("label noise", index).random(len(FINDINGS)) for index in range(count)])
-    return Films(pixels, coverage, truth, device, truth ^ (noise < LABEL_NOISE))
+    return TrainingSet(pixels, coverage, truth, device, truth ^ (noise < LABEL_NOISE))
 
 
 def normalise(pixels: np.ndarray) -> torch.Tensor:
@@ -113,7 +113,7 @@ def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_sc
     return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=peak, total_steps=steps, pct_start=0.1)
 
 
-def train_vision(model: Gemma3ForConditionalGeneration, films: Films, epochs: int, batch: int = 32) -> torch.Tensor:
+def train_vision(model: Gemma3ForConditionalGeneration, films: TrainingSet, epochs: int, batch: int = 32) -> torch.Tensor:
     """Step 1. Returns the frozen tower's features, float16 [n, 256, width]."""
     tower = model.model.vision_tower
     head = torch.nn.Linear(tower.config.hidden_size, len(FINDINGS) + 1)
@@ -180,7 +180,7 @@ def finding_question(finding: str, rng: np.random.Generator) -> str:
 
 
 def example(labels: np.ndarray, device: bool, rng: np.random.Generator) -> tuple[str, str]:
-    """One training question and its taught answer for a film with noisy `labels` [5]."""
+    """One training question and its taught answer for a film with noisy `labels`, bool [finding]."""
     kind = rng.random()
     if kind < OTHER_SHARE:
         return DEVICE_TEMPLATES[rng.integers(len(DEVICE_TEMPLATES))], device_answer_text(device)
@@ -220,10 +220,10 @@ def corpus() -> Iterator[str]:
 
 def learn_tokenizer() -> GemmaTokenizer:
     """The phantom's tokenizer: few merges, so that medical terms are several sub-words."""
-    return phantom.train_tokenizer(corpus(), merges_until=200)
+    return shape.train_tokenizer(corpus(), merges_until=200)
 
 
-class Texts:
+class PromptParts:
     """Token ids of the prompt's parts, cached."""
 
     def __init__(self, processor: Gemma3Processor) -> None:
@@ -243,7 +243,7 @@ class Texts:
 
 
 @dataclass
-class Row:
+class TrainingSequence:
     """A training sequence: ids, positions, segment (0 = shared prefix), answer weights per token."""
 
     ids: list[int]
@@ -252,7 +252,7 @@ class Row:
     weights: list[float]
 
 
-def _append(row: Row, ids: list[int], segment: int, position: int, weights: list[float] | None = None) -> int:
+def _append(row: TrainingSequence, ids: list[int], segment: int, position: int, weights: list[float] | None = None) -> int:
     row.ids += ids
     row.positions += range(position, position + len(ids))
     row.segments += [segment] * len(ids)
@@ -260,20 +260,20 @@ def _append(row: Row, ids: list[int], segment: int, position: int, weights: list
     return position + len(ids)
 
 
-def _append_answer(row: Row, texts: Texts, answer: str, segment: int, position: int) -> None:
+def _append_answer(row: TrainingSequence, texts: PromptParts, answer: str, segment: int, position: int) -> None:
     bridge, reply = texts.answer(answer)
     position = _append(row, bridge, segment, position)
     _append(row, reply, segment, position, [1.0] + [ANSWER_TAIL] * (len(reply) - 1))
 
 
-def packed_row(texts: Texts, pairs: list[tuple[str, str]]) -> Row:
+def packed_row(texts: PromptParts, pairs: list[tuple[str, str]]) -> TrainingSequence:
     """One image and many question/answer pairs, each as if it stood alone with its question before the image.
 
     A question ends where the image begins (positions), is a segment of its own, and attention is causal in
     position: so it sees no image and no other question. Only the image does not see the questions, which
     the second phase teaches.
     """
-    row = Row([], [], [], [])
+    row = TrainingSequence([], [], [], [])
     head = _append(row, texts.head, 0, 0)
     questions = [texts(question) for question, _ in pairs]
     start = head + max(map(len, questions))
@@ -284,15 +284,17 @@ def packed_row(texts: Texts, pairs: list[tuple[str, str]]) -> Row:
     return row
 
 
-def ordered_row(texts: Texts, question: str, answer: str) -> Row:
+def ordered_row(texts: PromptParts, question: str, answer: str) -> TrainingSequence:
     """Question first, then the image, as the study asks."""
-    row = Row([], [], [], [])
+    row = TrainingSequence([], [], [], [])
     position = _append(row, texts.head + texts(question) + texts.image, 0, 0)
     _append_answer(row, texts, answer, 0, position)
     return row
 
 
-def loss_of(model: Gemma3ForConditionalGeneration, features: torch.Tensor, rows: list[Row], image_id: int) -> torch.Tensor:
+def loss_of(
+    model: Gemma3ForConditionalGeneration, features: torch.Tensor, rows: list[TrainingSequence], image_id: int
+) -> torch.Tensor:
     """Weighted next-token loss of `rows` [b] on vision `features` [b, 256, width], with Gemma's mask."""
     length = max(len(row.ids) for row in rows)
 
@@ -329,12 +331,12 @@ def loss_of(model: Gemma3ForConditionalGeneration, features: torch.Tensor, rows:
 def _train(
     model: Gemma3ForConditionalGeneration,
     features: torch.Tensor,
-    make_rows: Callable[[np.random.Generator], tuple[np.ndarray, list[Row]]],
+    make_rows: Callable[[np.random.Generator], tuple[np.ndarray, list[TrainingSequence]]],
     steps: int,
     rate: float,
     name: str,
-    image_id: int,
 ) -> None:
+    image_id = model.config.image_token_id
     parts = (model.model.multi_modal_projector, model.model.language_model)
     parameters = [p for part in parts for p in part.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
@@ -354,13 +356,16 @@ def _train(
 
 
 def train_language(
-    model: Gemma3ForConditionalGeneration, processor: Gemma3Processor, films: Films, features: torch.Tensor, plan: Schedule
+    model: Gemma3ForConditionalGeneration,
+    processor: Gemma3Processor,
+    films: TrainingSet,
+    features: torch.Tensor,
+    plan: Schedule,
 ) -> None:
-    """Step 2: projector and language model, packed, then twice one by one."""
-    texts = Texts(processor)
-    image_id = model.config.image_token_id
+    """Step 2: projector and language model on features [n, 256, width] of the films, packed, then twice one by one."""
+    texts = PromptParts(processor)
 
-    def packed(rng: np.random.Generator) -> tuple[np.ndarray, list[Row]]:
+    def packed(rng: np.random.Generator) -> tuple[np.ndarray, list[TrainingSequence]]:
         chosen = rng.integers(len(films.pixels), size=plan.packed_images)
         make = [
             packed_row(texts, [example(films.labels[i], films.device[i], rng) for _ in range(plan.packed_questions)])
@@ -368,23 +373,23 @@ def train_language(
         ]
         return chosen, make
 
-    def ordered(rng: np.random.Generator) -> tuple[np.ndarray, list[Row]]:
+    def ordered(rng: np.random.Generator) -> tuple[np.ndarray, list[TrainingSequence]]:
         chosen = rng.integers(len(films.pixels), size=plan.ordered_rows)
         return chosen, [ordered_row(texts, *example(films.labels[i], films.device[i], rng)) for i in chosen]
 
-    _train(model, features, packed, plan.packed_steps, 2e-3, "packed", image_id)
-    _train(model, features, ordered, plan.ordered_steps, 1e-3, "one by one", image_id)
+    _train(model, features, packed, plan.packed_steps, 2e-3, "packed")
+    _train(model, features, ordered, plan.ordered_steps, 1e-3, "one by one")
     # Fresh questions, and the learning rate warmed up again.
-    _train(model, features, ordered, plan.polish_steps, 1e-3, "polish", image_id)
+    _train(model, features, ordered, plan.polish_steps, 1e-3, "polish")
 
 
 def train(out: Path, plan: Schedule = Schedule(), seed: int = 0) -> None:
     """Train the phantom model from nothing and save it to directory `out` (Hugging Face layout)."""
     torch.manual_seed(seed)
     tokenizer = learn_tokenizer()
-    processor = phantom.make_processor(tokenizer)
-    model = phantom.make_model(tokenizer, seed)
+    processor = shape.make_processor(tokenizer)
+    model = shape.make_model(tokenizer, seed)
     films = draw_films(plan.images)
     features = train_vision(model, films, plan.vision_epochs)
     train_language(model, processor, films, features, plan)
-    phantom.save(model, processor, out)
+    shape.save(model, processor, out)

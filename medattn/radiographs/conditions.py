@@ -25,7 +25,7 @@ NORMAL = np.round(special.ndtri((np.arange(STEPS) + 0.5) / STEPS), 6)  # its qua
 
 
 def grey_range(pixels: np.ndarray) -> float:
-    """99th − 1st percentile of uint8 values, in grey levels."""
+    """99th − 1st percentile of uint8 values [H, W, 3], in grey levels, 0–255."""
     values = np.sort(pixels.ravel())
     return float(values[-1 - values.size // 100]) - float(values[values.size // 100])
 
@@ -41,24 +41,24 @@ def gaussian_noise(pixels: np.ndarray, strength: float, rng: np.random.Generator
 
 
 def contrast(pixels: np.ndarray, strength: float) -> np.ndarray:
-    """Grey values drawn towards their mean, so that the range shrinks by strength × range (1: none is left)."""
+    """Grey values, uint8 [H, W, 3], drawn towards their mean: the range shrinks by strength × range (1: none is left)."""
     mean = np.round(pixels.mean(), 6)
     return _eight_bits(mean + (1 - strength) * (pixels - mean))
 
 
 def brightness(pixels: np.ndarray, strength: float) -> np.ndarray:
-    """Every grey value moved by strength × range; negative is darker."""
+    """Every grey value, uint8 [H, W, 3], moved by strength × range; negative is darker."""
     return _eight_bits(pixels + strength * grey_range(pixels))
 
 
 def blur(pixels: np.ndarray, strength: float) -> np.ndarray:
-    """Gaussian blur, σ = strength cells of the 16 × 16 grid, edge repeated."""
+    """Gaussian blur of uint8 [H, W, 3], σ = strength cells of the 16 × 16 grid, edge repeated."""
     sigma = (strength * pixels.shape[0] / CELLS, strength * pixels.shape[1] / CELLS, 0)
     return _eight_bits(ndimage.gaussian_filter(pixels.astype(np.float64), sigma, mode="nearest"))
 
 
 def few_pixels(pixels: np.ndarray, strength: float, body: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`strength` cells' worth of single pixels inside the body (bool [H, W]), each ± LARGEST_CHANGE × range.
+    """`strength` cells' worth of single pixels inside the body (bool [H, W]) of uint8 [H, W, 3], each ± LARGEST_CHANGE × range.
 
     All of the body's pixels if it has fewer.
     """
@@ -89,7 +89,10 @@ def elsewhere(region: np.ndarray, body: np.ndarray, rng: np.random.Generator) ->
 
 
 def occlude(pixels: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Each connected part of area (bool [H, W]) filled with the mean of its surroundings; pixels uint8 [H, W, 3]."""
+    """Each connected part of area (bool [H, W]) filled with the mean of its surroundings; pixels uint8 [H, W, 3].
+
+    Raises ValueError for a part that fills the image.
+    """
     out, reach = pixels.copy(), max(2, round(RING * min(area.shape)))
     labels, _ = ndimage.label(area)
     for number, box in enumerate(ndimage.find_objects(labels), start=1):

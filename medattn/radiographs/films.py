@@ -11,7 +11,7 @@ from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.measures.body import body_mask
-from medattn.radiographs.image_files import BadFile, open_image
+from medattn.radiographs.image_files import ImageFileError, open_image
 from medattn.study.schema import Study
 
 FRONTAL = ("PA", "AP")
@@ -72,12 +72,12 @@ class Films:
             for region in self._regions[image_id]:
                 mask = self._mask(region, (image.height, image.width))
                 regions[region["finding"]] = regions.get(region["finding"], False) | mask
-        except BadFile as error:
+        except ImageFileError as error:
             raise InputError(f"image {image_id!r}: {error}") from None
         return Film(image_id, image, row["view"].upper() in FRONTAL, regions)
 
     def _mask(self, region: Mapping[str, str], shape: tuple[int, int]) -> np.ndarray:
-        """A region's mask, or every pixel that its box touches. Raises BadFile for a mask that cannot be one."""
+        """A region's mask, or every pixel that its box touches. Raises ImageFileError for a mask that cannot be one."""
         if not region["mask"]:
             x, y, w, h = (float(region[name]) for name in "xywh")
             mask = np.zeros(shape, dtype=bool)
@@ -86,9 +86,9 @@ class Films:
         mask = np.asarray(open_image(self._study.directory, region["mask"], region["mask_sha256"], ("L",))) > 0
         name = self._study.directory / region["mask"]
         if mask.shape != shape:
-            raise BadFile(
+            raise ImageFileError(
                 f"mask {name} is {mask.shape[1]} x {mask.shape[0]} pixels, its image {shape[1]} x {shape[0]}: mend it"
             )
         if not mask.any():
-            raise BadFile(f"mask {name} is empty: remove its row from regions.csv, or mend the mask")
+            raise ImageFileError(f"mask {name} is empty: remove its row from regions.csv, or mend the mask")
         return mask

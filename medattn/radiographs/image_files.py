@@ -25,48 +25,50 @@ PREAMBLE = 128  # bytes before the letters DICM
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
-class BadFile(Exception):
+class ImageFileError(Exception):
     """A file that a study must not hold. The message says what is wrong and what to do."""
 
 
-class Unreadable(BadFile):
+class UnreadableFileError(ImageFileError):
     """A file that is not there, not the one that is pinned, or not to be decoded: the others may be well."""
 
 
 def locate(root: Path, relative: str) -> Path:
     """The file at `relative` below `root`.
 
-    Raises BadFile if it lies outside, also by symlink, and Unreadable if it is absent or empty.
+    Raises ImageFileError if it lies outside, also by symlink, and UnreadableFileError if it is absent or empty.
     """
     inside = f"give a path below {root}, with / between its parts"
     if not relative:
-        raise BadFile(f"path is empty: {inside}")
+        raise ImageFileError(f"path is empty: {inside}")
     if "\\" in relative or "\x00" in relative or PurePosixPath(relative).is_absolute() or ".." in relative.split("/"):
-        raise BadFile(f"path {relative!r} leaves {root}, or is not relative: {inside}")
+        raise ImageFileError(f"path {relative!r} leaves {root}, or is not relative: {inside}")
     path = root / relative
     if not path.resolve().is_relative_to(root.resolve()):
-        raise BadFile(f"path {relative!r} leaves {root} by a symlink to {path.resolve()}: {inside}")
+        raise ImageFileError(f"path {relative!r} leaves {root} by a symlink to {path.resolve()}: {inside}")
     if not path.is_file():
-        raise Unreadable(f"{path} is absent or no file: restore it, or remove the row")
+        raise UnreadableFileError(f"{path} is absent or no file: restore it, or remove the row")
     if path.stat().st_size == 0:
-        raise Unreadable(f"{path} holds zero bytes: {RESTORE}")
+        raise UnreadableFileError(f"{path} holds zero bytes: {RESTORE}")
     return path
 
 
 def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = ("L", "RGB")) -> Image.Image:
     """The fully decoded image at `relative` below `root`.
 
-    Raises Unreadable if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end, or if
-    it is not 8-bit with one of `modes`; another BadFile for what is no fault of the file's: a path that leads out of
-    `root`, or a package that is missing. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
+    Raises UnreadableFileError if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end,
+    or if it is not 8-bit with one of `modes`; another ImageFileError for what is no fault of the file's: a path that leads
+    out of `root`, or a package that is missing. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
     """
     path = locate(root, relative)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise Unreadable(f"{path} cannot be read ({error.strerror}): let this user read it, or restore the file") from None
+        raise UnreadableFileError(
+            f"{path} cannot be read ({error.strerror}): let this user read it, or restore the file"
+        ) from None
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
-        raise Unreadable(f"{path} has sha256 {found}, the table pins {sha256!r}: {RESTORE}")
+        raise UnreadableFileError(f"{path} has sha256 {found}, the table pins {sha256!r}: {RESTORE}")
     if path.suffix.lower() == ".dcm" or content[PREAMBLE : PREAMBLE + 4] == b"DICM":
         return _open_dicom(path, content)
     try:
@@ -74,10 +76,10 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
             depth = _depth(image, content)
             image.load()
     except DAMAGE as error:
-        raise Unreadable(f"{path} cannot be decoded, it is truncated or no image ({error}): {RESTORE}") from None
+        raise UnreadableFileError(f"{path} cannot be decoded, it is truncated or no image ({error}): {RESTORE}") from None
     if depth != 8 or image.mode not in modes:
         wanted = "grey (mode L) or RGB" if "RGB" in modes else "grey (mode L)"
-        raise Unreadable(f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
+        raise UnreadableFileError(f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
     return image
 
 
@@ -90,25 +92,25 @@ def _depth(image: ImageFile.ImageFile, content: bytes) -> int:
 
 
 def _open_dicom(path: Path, content: bytes) -> Image.Image:
-    """The one grey frame of a DICOM file, as a display shows it, 8-bit (mode L). Raises BadFile."""
+    """The one grey frame of a DICOM file, as a display shows it, 8-bit (mode L). Raises ImageFileError."""
     try:
         from pydicom import dcmread
     except ModuleNotFoundError:
-        raise BadFile(f"{path} is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`") from None
+        raise ImageFileError(f"{path} is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`") from None
     try:
         dataset = dcmread(io.BytesIO(content))
         colour, frames = dataset.PhotometricInterpretation, int(dataset.get("NumberOfFrames") or 1)
         if colour not in ("MONOCHROME1", "MONOCHROME2") or dataset.SamplesPerPixel != 1 or frames != 1:
-            raise Unreadable(
+            raise UnreadableFileError(
                 f"{path} holds {frames} frame(s) of {colour}, expected one of MONOCHROME1 or MONOCHROME2: {CONVERT}"
             )
         shown = _displayed(dataset)
         if not np.isfinite(shown).all():
             raise ValueError("rescale or window is no number")
-    except BadFile:
+    except ImageFileError:
         raise
     except Exception as error:  # pydicom raises whatever a damaged element happens to break
-        raise Unreadable(
+        raise UnreadableFileError(
             f"{path} cannot be decoded, it is damaged, no DICOM image, or compressed in a way that pydicom does not read"
             f" here ({error}): {RESTORE}, if need be decompressed (`gdcmconv --raw IN OUT`)"
         ) from None

@@ -52,7 +52,7 @@ class Table(Section):
 
 
 def rows_of(study: Study) -> dict[str, Sequence[dict[str, str]]]:
-    """The rows of each table, each with its subject_id."""
+    """The rows of each table, each with its subject_id. Raises InputError for a region of no image of the study."""
     questions, images = study.questions(), study.images()
     subjects = {row["image_id"]: row["subject_id"] for row in images}
     regions = []

@@ -7,6 +7,7 @@ from medattn.base.errors import InputError
 
 CONFIG = "config.json"
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
+IMAGE_TOKENS = 256  # of an image: a 16 x 16 grid
 PROCESSOR = ("processor_config.json", "preprocessor_config.json")  # either holds the image steps
 
 
@@ -69,3 +70,18 @@ def local_directory(location: str | Path, revision: str | None) -> Path:
     if directory is None or missing:
         raise not_here(location, revision, missing)
     return directory
+
+
+def check_config(path: Path) -> None:
+    """Raise InputError unless a model's config.json says IMAGE_TOKENS image tokens."""
+    try:
+        tokens = json.loads(path.read_bytes()).get("mm_tokens_per_image")
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: the model directory is not complete; restore it") from None
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is not a JSON object: {error}; restore it") from None
+    if tokens != IMAGE_TOKENS:
+        raise InputError(
+            f"{path}: mm_tokens_per_image is {tokens!r}, expected {IMAGE_TOKENS} (a 16 x 16 grid): set model.id to a Gemma 3"
+            " vision-language model such as MedGemma-4b"
+        )

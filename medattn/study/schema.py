@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from medattn.base.errors import InputError
 from medattn.base.params import Model, Params, Prompt
 from medattn.base.rows import QuestionRow
-from medattn.study.model_files import CONFIG, local_directory, snapshot
+from medattn.study.model_files import CONFIG, check_config, local_directory, snapshot
 
 QUESTION_COLUMNS = (
     "question_id", "role", "image_id", "study_id", "subject_id", "finding", "zone", "baseline_question", "question", "answer",
@@ -29,7 +29,6 @@ QUESTION_COLUMNS = (
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "subject_id", "study_id", "view", "split")
 REGION_COLUMNS = ("image_id", "finding", "side", "conspicuity", "x", "y", "w", "h", "mask", "mask_sha256")
 
-IMAGE_TOKENS = 256  # 16 x 16
 _HUGGING_FACE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -144,7 +143,10 @@ class Study:
         )
 
     def model_pins(self, model: ModelChoice | None = None) -> ModelPins | None:
-        """What model.json pins; None without one, or if `model` is not the model of study.yaml."""
+        """What model.json pins; None without one, or if `model` is not the model of study.yaml.
+
+        Raises InputError for a model.json that is none.
+        """
         path, default = self.directory / "model.json", self.about.defaults.model
         if not path.exists() or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
             return None
@@ -169,7 +171,7 @@ class Study:
         chosen = model or self.about.defaults.model
         place, pins = self._local_model(chosen), self.model_pins(model)
         if place is not None:
-            _check_config(place / CONFIG)
+            check_config(place / CONFIG)
         if model is not None and isinstance(location := self.model_location(chosen), str):
             local_directory(location, chosen.revision)
         if place is None:
@@ -302,21 +304,6 @@ def files_below(directory: Path) -> set[str]:
     """Relative paths of all files but those in a folder .cache, where `hf download` keeps notes about this machine."""
     names = (path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
     return {name.as_posix() for name in names if ".cache" not in name.parts}
-
-
-def _check_config(path: Path) -> None:
-    """The model's config.json says 256 image tokens."""
-    try:
-        tokens = json.loads(path.read_bytes()).get("mm_tokens_per_image")
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: the model directory is not complete; restore it") from None
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path} is not a JSON object: {error}; restore it") from None
-    if tokens != IMAGE_TOKENS:
-        raise InputError(
-            f"{path}: mm_tokens_per_image is {tokens!r}, expected {IMAGE_TOKENS} (a 16 x 16 grid): set model.id to a Gemma 3"
-            " vision-language model such as MedGemma-4b"
-        )
 
 
 def _explain(path: Path, error: ValidationError) -> str:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from medattn.attention.gating import Found, TermFinder, equal_gates, gates, term_tokens
+from medattn.attention.gating import TermFinder, TermMatch, equal_gates, gates, term_tokens
 
 FIND = TermFinder(["effusion", "pleural effusion", "nodule", "pneumothorax", "opacity", "mass", "atelectasis", "lung nodule"])
 
@@ -47,7 +47,7 @@ def test_sub_words_are_matched_by_their_characters():
 
 
 def test_a_token_of_the_space_before_a_term_is_not_part_of_it():
-    assert term_tokens([(0, 2), (2, 3), (3, 9)], [Found("nodule", 3, 9)]).tolist() == [False, False, True]
+    assert term_tokens([(0, 2), (2, 3), (3, 9)], [TermMatch("nodule", 3, 9)]).tolist() == [False, False, True]
 
 
 def test_gates_are_the_terms_share_of_the_prompt_normalised_over_rows():

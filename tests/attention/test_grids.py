@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from medattn.attention.captures import Capture
-from medattn.attention.gating import Found
+from medattn.attention.gating import TermMatch
 from medattn.attention.grids import combine, resolve_layers, to_grid, to_group_grids
 from medattn.base.params import Profile
 
 OFFSETS = ((0, 3), (3, 10), (10, 11))
-TERM = [Found("nodule", 4, 10)]
+TERM = [TermMatch("nodule", 4, 10)]
 PLAIN = {"rows": [0], "gating": False, "layers": [-1], "layer_weights": None, "gqa": "mean", "sinks": "keep"}
 
 

@@ -15,15 +15,15 @@ from medattn import prepare
 from medattn.base import paths
 from medattn.base.params import Params
 from medattn.extract import stage
-from medattn.extract.ranks import Ranks
-from medattn.phantom import shape as phantom
+from medattn.extract.ranks import WorkerGroup
+from medattn.phantom import shape
 from medattn.phantom.study import write
 from medattn.phantom.training import learn_tokenizer
 from medattn.study.schema import read_study
 from tests.clones import hears_interrupts
 from tests.import_closure import ROOT
 
-ALONE = Ranks(0, 1, None, {})
+ALONE = WorkerGroup(0, 1, None, {})
 IMAGES = 3
 CONDITIONS = {  # one of each kind, so that the files stay few
     "clean": {"wordings": "all"},
@@ -53,7 +53,7 @@ def pristine(tmp_path_factory) -> Path:
     """The study of three images with its manifest. Not to be changed."""
     root = tmp_path_factory.mktemp("extract")
     tokenizer = learn_tokenizer()
-    phantom.save(phantom.make_model(tokenizer), phantom.make_processor(tokenizer), root / "model")
+    shape.save(shape.make_model(tokenizer), shape.make_processor(tokenizer), root / "model")
     write(root / "data", IMAGES, 1, root / "model")
     prepare.run(settings(), root)
     return root

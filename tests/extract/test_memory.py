@@ -6,9 +6,9 @@ import torch
 
 from medattn import bench
 from medattn.base.errors import InputError
-from medattn.extract import extractor as extraction
+from medattn.extract import extractor
 from medattn.model.decode import decode
-from medattn.model.memory import Room, is_out_of_memory, row_bytes, weight_bytes
+from medattn.model.memory import BatchBudget, is_out_of_memory, row_bytes, weight_bytes
 from medattn.model.vision import image_features
 from tests.extract.conftest import extracted, settings
 
@@ -23,7 +23,7 @@ def limited(monkeypatch, most: int, error: type[BaseException] = torch.OutOfMemo
             raise error("CUDA out of memory. Tried to allocate 2.00 GiB")
         return decode(loaded, prompts, *rest)
 
-    monkeypatch.setattr(extraction, "decode", decode_few)
+    monkeypatch.setattr(extractor, "decode", decode_few)
     return tried
 
 
@@ -65,19 +65,16 @@ def loaded():
 def test_a_limit_decides_how_many_rows_fit(loaded):
     weights, row = weight_bytes(loaded), row_bytes(loaded, 400, 5)
     assert weights == sum(p.nbytes for p in loaded.model.parameters()) + sum(b.nbytes for b in loaded.model.buffers())
-    room = Room(loaded, (weights + 10.5 * row) / 1e9)
-    assert room.rows(48, 400, 5) == 10 and room.rows(3, 400, 5) == 3 and room.rows(48, 800, 5) < 10
-    assert Room(loaded, None).rows(48, 400, 5) == 48
+    budget = BatchBudget(loaded, (weights + 10.5 * row) / 1e9)
+    assert budget.rows(48, 400, 5) == 10 and budget.rows(3, 400, 5) == 3 and budget.rows(48, 800, 5) < 10
+    assert BatchBudget(loaded, None).rows(48, 400, 5) == 48
     with pytest.raises(InputError, match=r"run.max_memory is 0.01 GB: the model's weights take .* raise it"):
-        Room(loaded, 0.01).rows(48, 400, 5)
+        BatchBudget(loaded, 0.01).rows(48, 400, 5)
 
 
 def test_a_row_takes_no_more_than_is_reckoned(loaded):
     """Against the resident peak while few and while many rows are decoded."""
-    prompter = bench.Prompter(
-        loaded.processor, bench.PromptSettings("", "{question}", "question_first"),
-        loaded.model.config.image_token_id, 256,
-    )  # fmt: skip
+    prompter = loaded.prompter(bench.PromptSettings("", "{question}", "question_first"))
     (image, questions), *_ = bench.films_of(1)
     features = image_features(loaded, [image])
     peaks = {}
@@ -100,15 +97,13 @@ def test_a_capped_run_gives_the_same_bytes(root, monkeypatch, undisturbed):
 @pytest.mark.parametrize("rows", [1, 3])
 def test_wordings_of_several_images_may_be_parted_anywhere(loaded, rows, monkeypatch):
     films = bench.films_of(2)
-    prompter = bench.Prompter(
-        loaded.processor, bench.PromptSettings("", "{question}", "image_first"), loaded.model.config.image_token_id, 256
-    )
+    prompter = loaded.prompter(bench.PromptSettings("", "{question}", "image_first"))
     features = image_features(loaded, [image for image, _ in films])
     prompts = [prompter(question) for _, questions in films for question in questions[:2]]
     owners = [0, 0, 1, 1]
     together = decode(loaded, prompts, features, 6, 5, owners)
-    work = extraction.Extractor(loaded, prompter, None, 6, 5, Room(loaded, None))
-    monkeypatch.setattr(work.room, "_most", rows)
+    work = extractor.Extractor(loaded, prompter, None, 6, 5, BatchBudget(loaded, None))
+    monkeypatch.setattr(work.budget, "_most", rows)
     for one, other in zip(together, work._decode(prompts, features, owners), strict=True):
         assert one.ids == other.ids
         np.testing.assert_allclose(one.image_weights, other.image_weights, atol=1e-6)

@@ -8,7 +8,7 @@ import pytest
 
 from medattn.base.errors import InputError
 from medattn.mimic import layout
-from medattn.mimic.archive import Archive, Pinned
+from medattn.mimic.archive import Archive, PinnedImage
 from medattn.mimic.labels import near, read_labels, related
 
 from .conftest import AP, IMAGES, LATERAL, OTHER, PA, SECOND, path_of
@@ -24,7 +24,7 @@ def test_an_image_is_pinned_by_the_hash_of_its_bytes_and_its_own_size(root):
     archive = opened(root)
     for dicom_id, (subject, study, view, split, size) in IMAGES.items():
         content = (root / path_of(dicom_id)).read_bytes()
-        assert archive.pin(dicom_id) == Pinned(path_of(dicom_id), hashlib.sha256(content).hexdigest(), *size)
+        assert archive.pin(dicom_id) == PinnedImage(path_of(dicom_id), hashlib.sha256(content).hexdigest(), *size)
         assert archive.images[dicom_id][1:5] == (subject, study, view, split)
 
 
@@ -53,7 +53,7 @@ def test_an_image_that_is_missing_changed_unlisted_or_damaged_is_not_used_and_th
     assert archive.pin(AP) == "image file differs from SHA256SUMS.txt"
     assert archive.pin(LATERAL) == "not listed in SHA256SUMS.txt"
     assert archive.pin(SECOND) == "image file cannot be decoded as 8-bit grey or RGB"
-    assert isinstance(archive.pin(OTHER), Pinned)
+    assert isinstance(archive.pin(OTHER), PinnedImage)
 
 
 def test_without_sums_the_files_themselves_are_hashed(root):

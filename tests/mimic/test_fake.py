@@ -19,11 +19,10 @@ from PIL import Image
 from medattn.base.errors import InputError
 from medattn.language.strategy_labels import labels as labels_of
 from medattn.measures.body import body_mask
-from medattn.mimic.fake import questions as fake_questions
+from medattn.mimic.fake import question_sets
 from medattn.mimic.fake import regions as fake_regions
-from medattn.mimic.fake import tree as fake
 from medattn.mimic.fake.patients import DRAWN, design
-from medattn.mimic.fake.tree import traps, write
+from medattn.mimic.fake.tree import LEAST, TRAPS, traps, write
 from medattn.phantom.anatomy import WIDTH
 from medattn.phantom.cases import make_case
 from medattn.radiographs.image_files import open_image
@@ -137,9 +136,9 @@ def test_nothing_stays_of_a_tree_that_cannot_be_finished(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(fake, "write_regions", broken)
+    monkeypatch.setattr("medattn.mimic.fake.tree.write_regions", broken)
     with pytest.raises(OSError, match="disk full"):
-        write(tmp_path / "out", fake.LEAST, SEED)
+        write(tmp_path / "out", LEAST, SEED)
     assert not list(tmp_path.iterdir())
 
 
@@ -151,9 +150,9 @@ def test_too_few_patients_are_refused(tmp_path):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_fewest_patients_hold_every_trap_and_every_view(tmp_path, seed):
-    said = write(tmp_path / "out", fake.LEAST, seed)
-    assert all(traps(tmp_path / "out")[name] for name in fake.TRAPS) and set(traps(tmp_path / "out")) == set(fake.TRAPS)
-    assert all(name in said for name in fake.TRAPS)
+    said = write(tmp_path / "out", LEAST, seed)
+    assert all(traps(tmp_path / "out")[name] for name in TRAPS) and set(traps(tmp_path / "out")) == set(TRAPS)
+    assert all(name in said for name in TRAPS)
     assert {row["ViewPosition"] for row in metadata(tmp_path / "out").values()} == {"PA", "AP", "LATERAL", "LL", ""}
 
 
@@ -261,7 +260,7 @@ def test_no_finding_excludes_findings(tree):
 def test_answers_to_presence_questions_are_the_labels(tree):
     columns, said, planted = {finding: column for column, finding in DRAWN.items()}, labels(tree), traps(tree)
     odd, checked = {*planted["question_unknown_image"], *planted["question_contradicted"]}, 0
-    for row in table(tree / "questions" / fake_questions.CXR_VQA):
+    for row in table(tree / "questions" / question_sets.CXR_VQA):
         found = re.fullmatch(r"is there (?:evidence of )?([a-z ]+?)(?: in this image)?\?", row["question"])
         if row["question_type"] == "presence" and row["dicom_id"] not in odd and row["study_id"] in said:
             assert said[row["study_id"]][columns[found[1]]] == {"yes": "1.0", "no": "0.0"}[row["answer"]]
@@ -271,7 +270,7 @@ def test_answers_to_presence_questions_are_the_labels(tree):
 
 def test_answers_to_location_questions_are_the_phantoms_sides(tree):
     drawn, checked = truth(tree), Counter()
-    for row in table(tree / "questions" / fake_questions.CXR_VQA):
+    for row in table(tree / "questions" / question_sets.CXR_VQA):
         found = re.fullmatch(r"is there ([a-z ]+) in the (left|right) lung\?", row["question"])
         if found and row["dicom_id"] in drawn:
             _, _, masks = drawn[row["dicom_id"]]
@@ -282,7 +281,7 @@ def test_answers_to_location_questions_are_the_phantoms_sides(tree):
 
 
 def test_medical_cxr_vqa_has_its_columns_types_and_traps(tree):
-    rows, planted = table(tree / "questions" / fake_questions.CXR_VQA), traps(tree)
+    rows, planted = table(tree / "questions" / question_sets.CXR_VQA), traps(tree)
     assert list(rows[0]) == ["subject_id", "study_id", "dicom_id", "question_type", "question", "answer", "split"]
     assert {row["question_type"] for row in rows} == {"presence", "abnormality", "level", "location", "view", "type"}
     assert all(row["question"] == row["question"].lower() for row in rows)
@@ -313,7 +312,7 @@ def test_mimic_ext_vqa_has_lists_for_answers_and_paths_without_files(tree):
 
 
 def test_medical_diff_vqa_compares_studies_of_one_patient(tree):
-    rows = table(tree / "questions" / fake_questions.DIFF_VQA)
+    rows = table(tree / "questions" / question_sets.DIFF_VQA)
     assert list(rows[0]) == ["study_id", "subject_id", "ref_id", "question_type", "question", "answer", "split"]
     patient = {row["study_id"]: row["subject_id"] for row in metadata(tree).values()}
     assert all(patient[row["study_id"]] == patient[row["ref_id"]] == row["subject_id"] for row in rows)
@@ -513,6 +512,6 @@ def test_a_dicom_tree_needs_pydicom(tmp_path, monkeypatch):
     for name in ("pydicom", "pydicom.dataset"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(InputError) as caught:
-        write(tmp_path / "out", fake.LEAST, SEED, dicom=True)
+        write(tmp_path / "out", LEAST, SEED, dicom=True)
     assert str(caught.value) == "--dicom writes DICOM files with pydicom: `pip install 'medattn[dicom]'`"
     assert not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ from medattn.base.errors import InputError
 from medattn.checks.study_check import box_of
 from medattn.measures.body import cell_coverage
 from medattn.measures.localisation import region_cells
-from medattn.mimic import layout, region, regions, regions_imagenome, regions_ms_cxr, regions_reflacx
+from medattn.mimic import layout, region_geometry, regions, regions_imagenome, regions_ms_cxr, regions_reflacx
 from medattn.mimic.regions import Region
 from medattn.study.schema import REGION_COLUMNS
 
@@ -99,8 +99,8 @@ def test_an_ellipse_that_leaves_the_image_keeps_its_form():
     """Cutting its box would make another ellipse."""
     half = Region(A, "edema", "", -50, 10, 100, 40, "ellipse")
     counts: Counter[str] = Counter()
-    assert region.fit(half, (200, 100), counts) == half
-    assert counts == {region.CLIPPED: 1}
+    assert region_geometry.fit(half, (200, 100), counts) == half
+    assert counts == {region_geometry.CLIPPED: 1}
     whole = regions.mask_of(Region(A, "edema", "", 50, 10, 100, 40, "ellipse"), (200, 100))
     assert np.array_equal(regions.mask_of(half, (200, 100))[:, :50], whole[:, 100:150])
 
@@ -111,19 +111,19 @@ def test_an_ellipse_that_leaves_the_image_keeps_its_form():
         ((10, 20, 30, 40), "box", (10, 20, 30, 40), None),
         ((10.5, 20.5, 30, 40), "box", (10, 20, 31, 41), None),  # every pixel that it touches
         ((0, 0, 200, 100), "box", (0, 0, 200, 100), None),
-        ((-5, -6, 10, 10), "box", (0, 0, 5, 4), region.CLIPPED),
-        ((195, 95, 10, 10), "box", (195, 95, 5, 5), region.CLIPPED),
-        ((200, 0, 10, 10), "box", None, region.OUTSIDE),
-        ((-10, 0, 10, 10), "box", None, region.OUTSIDE),
-        ((10, 10, 0, 5), "box", None, region.OUTSIDE),
-        ((10, 10, 5, -5), "box", None, region.OUTSIDE),
-        ((200, 0, 10, 10), "ellipse", None, region.OUTSIDE),
-        ((10.6, 10.6, 0.5, 0.5), "ellipse", None, region.NO_CENTRE),
+        ((-5, -6, 10, 10), "box", (0, 0, 5, 4), region_geometry.CLIPPED),
+        ((195, 95, 10, 10), "box", (195, 95, 5, 5), region_geometry.CLIPPED),
+        ((200, 0, 10, 10), "box", None, region_geometry.OUTSIDE),
+        ((-10, 0, 10, 10), "box", None, region_geometry.OUTSIDE),
+        ((10, 10, 0, 5), "box", None, region_geometry.OUTSIDE),
+        ((10, 10, 5, -5), "box", None, region_geometry.OUTSIDE),
+        ((200, 0, 10, 10), "ellipse", None, region_geometry.OUTSIDE),
+        ((10.6, 10.6, 0.5, 0.5), "ellipse", None, region_geometry.NO_CENTRE),
     ],
 )
 def test_a_region_becomes_what_its_image_holds_of_it(box, shape, expected, reason):
     counts: Counter[str] = Counter()
-    found = region.fit(Region(A, "edema", "left", *box, shape), (200, 100), counts)
+    found = region_geometry.fit(Region(A, "edema", "left", *box, shape), (200, 100), counts)
     assert (None if found is None else (found.x, found.y, found.w, found.h)) == expected
     assert counts == ({reason: 1} if reason else {})
 
@@ -149,11 +149,11 @@ MS_CXR_REGIONS = [
     Region(B, "lung opacity", "", 2500, 0, 44, 40),
 ]
 MS_CXR_COUNTS = {
-    region.CLIPPED: 1,
-    region.OUTSIDE: 1,
-    region.OTHER_SIZE: 1,
+    region_geometry.CLIPPED: 1,
+    region_geometry.OUTSIDE: 1,
+    region_geometry.OTHER_SIZE: 1,
     "category 'Granuloma' is no finding of this study": 1,
-    region.OTHER_IMAGE: 1,
+    region_geometry.OTHER_IMAGE: 1,
 }
 MS_CXR_COLUMNS = ("category_name", "label_text", "dicom_id", "path", "x", "y", "w", "h", "image_width", "image_height", "split")
 
@@ -297,10 +297,10 @@ IMAGENOME_REGIONS = [
     Region(A, "pneumonia", "left", 1700, 1500, 1000, 600),
 ]
 IMAGENOME_COUNTS = {
-    region.OTHER_IMAGE: 1,
+    region_geometry.OTHER_IMAGE: 1,
     regions_imagenome.NO_GRAPH: 1,  # of B
-    region.CLIPPED: 1,
-    region.OUTSIDE: 2,  # the apical zone, and the spine of no width
+    region_geometry.CLIPPED: 1,
+    region_geometry.OUTSIDE: 2,  # the apical zone, and the spine of no width
     regions_imagenome.NO_BOX: 1,
     regions_imagenome.DENIED: 1,
     "category 'infiltration' is no finding of this study": 1,
@@ -343,7 +343,7 @@ def test_only_wanted_scene_graphs_are_read(tmp_path):
     """The others may hold anything: they are not opened."""
     many = {f"{number:08x}-" + "-".join(["1" * 8] * 4): "{not JSON" for number in range(2000)}
     found, counts = read("imagenome", scene_graphs(tmp_path / "scene_graph.zip", {**many, A: GRAPHS[A]}), {A: WIDE})
-    assert len(found) == 4 and counts[region.OTHER_IMAGE] == 2000
+    assert len(found) == 4 and counts[region_geometry.OTHER_IMAGE] == 2000
 
 
 @pytest.mark.parametrize(
@@ -422,13 +422,13 @@ REFLACX_REGIONS = [
 ]
 REFLACX_COUNTS = {
     regions_reflacx.UNLIKELY: 1,
-    region.CLIPPED: 2,
+    region_geometry.CLIPPED: 2,
     "category 'pleural abnormality' is no finding of this study": 1,
-    region.OUTSIDE: 1,
-    region.OTHER_SIZE: 1,
-    region.NO_CENTRE: 1,
+    region_geometry.OUTSIDE: 1,
+    region_geometry.OTHER_SIZE: 1,
+    region_geometry.NO_CENTRE: 1,
     regions_reflacx.NO_ELLIPSES: 1,
-    region.OTHER_IMAGE: 1,
+    region_geometry.OTHER_IMAGE: 1,
 }
 
 
@@ -512,7 +512,7 @@ def test_rows_are_sorted_once_each_and_ellipses_are_masks(tmp_path):
     ]
     counts: Counter[str] = Counter()
     rows = regions.write_regions(tmp_path, given, {A: (40, 30), B: (60, 70)}, counts)
-    assert counts == {region.TWICE: 1}
+    assert counts == {region_geometry.TWICE: 1}
     assert [(row["image_id"], row["finding"], row["side"], row["mask"]) for row in rows] == [
         (A, "edema", "", f"masks/{A}-edema-1.png"),
         (A, "edema", "", f"masks/{A}-edema-2.png"),
@@ -552,12 +552,12 @@ def test_a_study_accepts_the_rows(study):
     for finding in ("edema", "pleural effusion", "pneumothorax"):
         for image_id, (width, height) in sizes.items():
             for shape, box in (("box", (width - 20.5, height - 9.5, 30, 30)), ("ellipse", (-7.3, 5.5, 31.7, 12.2))):
-                if fitted := region.fit(Region(image_id, finding, "", *box, shape), sizes[image_id], counts):
+                if fitted := region_geometry.fit(Region(image_id, finding, "", *box, shape), sizes[image_id], counts):
                     given.append(fitted)
     kept = regions.drop_absent(given, read_rows(study / "questions.csv"), counts)
     rows = regions.write_regions(study, kept, sizes, counts)
     write_csv(study / "regions.csv", REGION_COLUMNS, rows)
-    assert counts[region.ABSENT] > 0 and counts[region.CLIPPED] == len(given)
+    assert counts[region_geometry.ABSENT] > 0 and counts[region_geometry.CLIPPED] == len(given)
     assert check(study).regions == len(rows) > 0
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from medattn.model.load import Loaded, prepare_model
-from medattn.phantom import shape as phantom
+from medattn.model.load import LoadedModel, prepare_model
+from medattn.phantom import shape
 from medattn.phantom.cases import make_case
 from medattn.phantom.training import learn_tokenizer
 
@@ -15,34 +15,34 @@ def tokenizer():
     return learn_tokenizer()
 
 
-def build(tokenizer, dtype, stock: bool = False) -> Loaded:
+def build(tokenizer, dtype, stock: bool = False) -> LoadedModel:
     """The model as we prepare it, or (stock) as the library makes it; always the same weights."""
-    processor = phantom.make_processor(tokenizer)
-    model = phantom.make_model(tokenizer, seed=5).to(dtype)
+    processor = shape.make_processor(tokenizer)
+    model = shape.make_model(tokenizer, seed=5).to(dtype)
     for name, parameter in model.named_parameters():  # sharper attention than at initialisation
         if "q_proj" in name or "k_proj" in name:
             parameter.data *= 6
     cpu = torch.device("cpu")
-    return Loaded(model if stock else prepare_model(model, cpu), processor, cpu)
+    return LoadedModel(model if stock else prepare_model(model, cpu), processor, cpu)
 
 
 @pytest.fixture(scope="session")
-def double(tokenizer) -> Loaded:
+def double(tokenizer) -> LoadedModel:
     return build(tokenizer, torch.float64)
 
 
 @pytest.fixture(scope="session")
-def single(tokenizer) -> Loaded:
+def single(tokenizer) -> LoadedModel:
     return build(tokenizer, torch.float32)
 
 
 @pytest.fixture(scope="session")
-def stock_double(tokenizer) -> Loaded:
+def stock_double(tokenizer) -> LoadedModel:
     return build(tokenizer, torch.float64, stock=True)
 
 
 @pytest.fixture(scope="session")
-def stock_single(tokenizer) -> Loaded:
+def stock_single(tokenizer) -> LoadedModel:
     return build(tokenizer, torch.float32, stock=True)
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from medattn.model.capture import single_query, use_capture
 from medattn.model.decode import decode, shared_prefix
-from medattn.model.prompt import Prompter, PromptSettings
+from medattn.model.prompt import PromptSettings
 from medattn.model.vision import image_features
 from tests.oracles.eager import ORACLE, full_attention, stock_answer
 
@@ -17,7 +17,7 @@ ROWS, NEW = 3, 6
 
 def prompts_for(loaded, order, with_image=True, questions=QUESTIONS):
     settings = PromptSettings("", "{question}", order)
-    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, 256)
+    prompter = loaded.prompter(settings)
     return prompter, [prompter(question, with_image) for question in questions]
 
 

@@ -7,17 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from medattn.model import capture
-from medattn.model import eager_check as checks
+from medattn.model import capture, eager_check
 from medattn.model.load import redraw_language
-from medattn.model.prompt import Prompter, PromptSettings
+from medattn.model.prompt import PromptSettings
 from medattn.phantom.cases import make_case
 
 
 def asked(loaded):
-    prompter = Prompter(
-        loaded.processor, PromptSettings("", "{question}", "question_first"), loaded.model.config.image_token_id, 256
-    )
+    prompter = loaded.prompter(PromptSettings("", "{question}", "question_first"))
     image = Image.fromarray(make_case(1, 0, 0).radiograph.image).convert("RGB")
     return prompter("Is there a nodule in this image?"), image
 
@@ -25,7 +22,7 @@ def asked(loaded):
 @pytest.mark.parametrize("dtype", ["double", "single"])
 def test_captured_attention_agrees_with_the_librarys_eager_attention(dtype, request):
     loaded = request.getfixturevalue(dtype)
-    assert checks.agrees_with_eager(loaded, *asked(loaded)) is True
+    assert eager_check.agrees_with_eager(loaded, *asked(loaded)) is True
     assert loaded.model.config.text_config._attn_implementation == capture.NAME  # capture is in place again
 
 
@@ -42,14 +39,14 @@ def test_a_capture_that_is_wrong_by_a_thousandth_or_swaps_heads_is_noticed(doubl
 
     for wrong in (scaled, swapped):
         monkeypatch.setattr(capture, "last_row_weights", wrong)
-        assert checks.agrees_with_eager(double, *asked(double)) is False
+        assert eager_check.agrees_with_eager(double, *asked(double)) is False
 
 
 def test_gemma_has_no_cross_attention_and_a_planted_one_is_found(double):
-    assert checks.cross_attention(double.model) == []
+    assert eager_check.cross_attention(double.model) == []
     model = torch.nn.ModuleDict({"decoder_cross_attn": torch.nn.Linear(2, 2), "self_attn": torch.nn.Linear(2, 2)})
     model["self_attn"].is_cross_attention = True
-    assert checks.cross_attention(model) == ["decoder_cross_attn", "self_attn"]
+    assert eager_check.cross_attention(model) == ["decoder_cross_attn", "self_attn"]
 
 
 def test_redrawing_permutes_every_language_tensor_and_nothing_else(double):

@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from medattn.base.errors import InputError
-from medattn.mimic.model_names import MEDGEMMA, MEDGEMMA_1_5
 from medattn.model.load import load, prepare_model
-from medattn.phantom import shape as phantom
+from medattn.model.published_models import MEDGEMMA, MEDGEMMA_1_5
+from medattn.phantom import shape
 from medattn.study.model_files import local_directory, missing_files
 from tests.import_closure import ROOT
 
@@ -33,7 +33,7 @@ socket.getaddrinfo = refused
 @pytest.fixture(scope="module")
 def saved(tokenizer, tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("model")
-    phantom.save(phantom.make_model(tokenizer), phantom.make_processor(tokenizer), directory)
+    shape.save(shape.make_model(tokenizer), shape.make_processor(tokenizer), directory)
     return directory
 
 
@@ -167,14 +167,14 @@ def test_a_model_without_chat_template_is_an_error(model):
 
 
 def test_a_model_that_cannot_be_captured_is_an_input_error_with_a_remedy(tokenizer):
-    capped = phantom.make_model(tokenizer)
+    capped = shape.make_model(tokenizer)
     capped.config.text_config.attn_logit_softcapping = 50.0
     with pytest.raises(InputError) as told:
         prepare_model(capped, torch.device("cpu"))
     assert str(told.value) == (
         "the model caps its attention logits, which capture does not reproduce: set model.id to a Gemma 3 model"
     )
-    stretched = phantom.make_model(tokenizer).double()
+    stretched = shape.make_model(tokenizer).double()
     rope = stretched.model.language_model.rotary_emb.config.rope_parameters["full_attention"]
     rope |= {"rope_type": "yarn", "factor": 8.0}
     with pytest.raises(InputError) as told:

@@ -9,19 +9,19 @@ from medattn.attention.grids import combine, to_grid
 from medattn.base.params import Profile
 from medattn.extract.extractor import capture_of
 from medattn.model.decode import decode
-from medattn.model.load import Loaded, prepare_model
-from medattn.model.prompt import Prompter, PromptSettings
+from medattn.model.load import LoadedModel, prepare_model
+from medattn.model.prompt import PromptSettings
 from medattn.model.vision import image_features
-from medattn.phantom import shape as phantom
+from medattn.phantom import shape
 
 HEIGHT, WIDTH = 400, 320  # not square: the processor stretches it
 PROFILE = Profile(rows=[0], gating=False, layers=[0, 2, 5], layer_weights=None, gqa="mean", sinks="keep")
 
 
 @pytest.fixture(scope="module")
-def brightness(tokenizer) -> Loaded:
+def brightness(tokenizer) -> LoadedModel:
     """Vision: a patch's mean brightness, as is. Language: the key of a token is that brightness, every query asks for it."""
-    model = phantom.make_model(tokenizer, seed=1).double()
+    model = shape.make_model(tokenizer, seed=1).double()
     with torch.no_grad():
         vision = model.model.vision_tower
         for name, parameter in vision.named_parameters():
@@ -45,12 +45,12 @@ def brightness(tokenizer) -> Loaded:
                 keys[16 * head + slow, 0] = 1.0
             for head in range(8):
                 queries[16 * head + slow] = newline
-    return Loaded(prepare_model(model, torch.device("cpu")), phantom.make_processor(tokenizer), torch.device("cpu"))
+    return LoadedModel(prepare_model(model, torch.device("cpu")), shape.make_processor(tokenizer), torch.device("cpu"))
 
 
-def grid_of(loaded: Loaded, order: str, pixels: np.ndarray) -> np.ndarray:
+def grid_of(loaded: LoadedModel, order: str, pixels: np.ndarray) -> np.ndarray:
     settings = PromptSettings("", "{question}", order)
-    prompter = Prompter(loaded.processor, settings, loaded.model.config.image_token_id, 256)
+    prompter = loaded.prompter(settings)
     prompt = prompter("Is there a nodule?")
     features = image_features(loaded, [Image.fromarray(pixels).convert("RGB")])
     (decoded,) = decode(loaded, [prompt], features, 3, 2)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.model.prompt import Prompter, PromptSettings, answer_forms
+from medattn.model.prompt import PromptSettings, answer_forms
 from medattn.phantom.anatomy import FINDINGS
 
 
 def prompter(loaded, order="question_first", system="", template="{question}"):
     settings = PromptSettings(system, template, order)
-    return Prompter(loaded.processor, settings, loaded.model.config.image_token_id, 256)
+    return loaded.prompter(settings)
 
 
 @pytest.mark.parametrize("order", ["question_first", "image_first"])

@@ -7,7 +7,7 @@ from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.model import vision
-from medattn.model.load import Loaded
+from medattn.model.load import LoadedModel
 from medattn.model.vision import image_features, square_features
 from medattn.radiographs.conditions import square
 
@@ -19,7 +19,7 @@ def noise(height: int, width: int, seed: int = 0) -> Image.Image:
 @pytest.mark.parametrize("size", [(300, 217), (180, 512), (224, 224)])
 @pytest.mark.parametrize("fixture", ["single", "double"])
 def test_pixels_are_those_of_the_librarys_processor(request, fixture, size):
-    loaded: Loaded = request.getfixturevalue(fixture)
+    loaded: LoadedModel = request.getfixturevalue(fixture)
     image = noise(*size)
     theirs = loaded.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
     ours = vision._pixels(loaded, torch.from_numpy(np.stack([square(image, loaded.image_side)])))

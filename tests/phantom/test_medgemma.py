@@ -21,12 +21,12 @@ from medattn.base import paths
 from medattn.base.params import Params
 from medattn.extract import stage
 from medattn.extract.extractor import extractor_for
-from medattn.extract.ranks import Ranks
-from medattn.mimic.model_names import MEDGEMMA_1_5
+from medattn.extract.ranks import WorkerGroup
 from medattn.model.decode import decode
 from medattn.model.eager_check import TOLERANCE
-from medattn.model.load import Loaded, prepare_model
+from medattn.model.load import LoadedModel, prepare_model
 from medattn.model.prompt import Prompter, PromptSettings, answer_forms
+from medattn.model.published_models import MEDGEMMA_1_5
 from medattn.model.vision import image_features
 from medattn.phantom import medgemma
 from medattn.phantom.shape import save
@@ -124,7 +124,7 @@ def test_a_thought_stays_in_the_answers_text_and_its_margin_is_not_valid(process
     """Decode keeps the tokens around a thought, so that the parser can drop it; at its first token no yes or no is near."""
     model = medgemma.make_model(1, 1)
     assert {tensor.dtype for tensor in model.parameters()} == {torch.bfloat16}
-    loaded = Loaded(prepare_model(model, torch.device("cpu")), processor, torch.device("cpu"))
+    loaded = LoadedModel(prepare_model(model, torch.device("cpu")), processor, torch.device("cpu"))
     tokenizer = processor.tokenizer
     said = [*tokenizer("<unused94>thought\nNo effusion? Yes<unused95>No", add_special_tokens=False).input_ids, 106]
     scripted = iter(said)
@@ -174,7 +174,7 @@ def params(order: str) -> Params:
 def extracted(root, order: str, out: str) -> dict[str, bytes]:
     chosen = params(order)
     prepare.run(chosen, root)
-    stage.run(read_study(root / "data"), chosen, Ranks(0, 1, None, {}), root / paths.MANIFEST, root / out)
+    stage.run(read_study(root / "data"), chosen, WorkerGroup(0, 1, None, {}), root / paths.MANIFEST, root / out)
     aggregate.run(
         root / out / "captures",
         root / paths.MANIFEST,

@@ -14,7 +14,7 @@ from pydicom.pixels import apply_modality_lut, apply_windowing
 from pydicom.uid import DigitalXRayImageStorageForPresentation as DX_STORAGE
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, generate_uid
 
-from medattn.radiographs.image_files import BadFile, open_image
+from medattn.radiographs.image_files import ImageFileError, open_image
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(32, 128)  # every 12-bit value once
 
@@ -66,7 +66,7 @@ def opened(folder: Path, made: Dataset | bytes, name: str = "film.dcm") -> np.nd
 
 
 def refusal(folder: Path, made: Dataset | bytes) -> str:
-    with pytest.raises(BadFile) as caught:
+    with pytest.raises(ImageFileError) as caught:
         opened(folder, made)
     return str(caught.value)
 
@@ -229,7 +229,7 @@ def test_a_dicom_file_is_known_by_its_bytes_too(tmp_path):
 
 def test_a_study_may_pin_a_dicom_file_by_the_hash_of_its_bytes(tmp_path):
     opened(tmp_path, dicom(RAMP))
-    with pytest.raises(BadFile, match=r"has sha256 [0-9a-f]{64}, the table pins 'something else'"):
+    with pytest.raises(ImageFileError, match=r"has sha256 [0-9a-f]{64}, the table pins 'something else'"):
         open_image(tmp_path, "film.dcm", "something else")
 
 
@@ -297,5 +297,5 @@ def test_any_single_damaged_header_byte_gives_an_image_or_a_named_refusal(tmp_pa
     content = content_of(dicom(RAMP, WindowCenter=2040.5, WindowWidth=4081, VOILUTSequence=table([1, 2], 0, 12)))
     for index in range(128, len(content) - 2 * RAMP.size):
         spoilt = content[:index] + bytes([content[index] ^ 0xFF]) + content[index + 1 :]
-        with contextlib.suppress(BadFile):
+        with contextlib.suppress(ImageFileError):
             opened(tmp_path, spoilt)

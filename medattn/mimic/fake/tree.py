@@ -22,7 +22,7 @@ from medattn.base.seeding import digest_of
 from medattn.base.tables import csv_text, new_directory, write_bytes
 from medattn.mimic import layout
 from medattn.mimic.fake.patients import COLUMNS, DRAWN, Film, Study, design, filmed
-from medattn.mimic.fake.questions import write_questions
+from medattn.mimic.fake.question_sets import write_questions
 from medattn.mimic.fake.regions import write_regions
 
 LEAST = 8  # patients, so that every trap has a film of its own

@@ -7,7 +7,7 @@ from medattn.base.errors import InputError
 from medattn.base.params import Params
 from medattn.base.params import load as load_params
 from medattn.prepare import check_pin
-from medattn.radiographs.image_files import BadFile, open_image
+from medattn.radiographs.image_files import ImageFileError, open_image
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
 from medattn.study.model_files import local_directory
 from medattn.study.schema import ModelChoice, Study, files_below, read_study, settings
@@ -85,7 +85,7 @@ def image_lines(study: Study) -> list[Line]:
     for row in tried:
         try:
             open_image(study.image_root, row["path"], row["sha256"])
-        except BadFile as error:
+        except ImageFileError as error:
             bad.append(str(error))
     if not bad:
         return [ok("images", f"{len(rows):,}; {len(tried)} opened, each with its pinned bytes")]

@@ -28,7 +28,7 @@ VARIANT = re.compile(r"(?:original|baseline)|(?:hard_positive(?:_strategy)?[-_ ]
 DISAGREE = "\x00"  # an answer that no answer can equal: the row's own columns contradict each other
 
 
-class Raw(NamedTuple):
+class QuestionRow(NamedTuple):
     """A row of a question set. dicom_id or study_id may be "", not both unless the row names no image at all."""
 
     dicom_id: str
@@ -59,7 +59,10 @@ def format_of(path: Path) -> str:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files of a question set: itself, or below a directory {train,valid,test}.json, the dataset's own folder or not."""
+    """The files of a question set: itself, or below a directory {train,valid,test}.json, the dataset's own folder or not.
+
+    Raises InputError for a directory that holds none.
+    """
     if not path.is_dir():
         return [path]
     for folder in (path, path / "dataset"):
@@ -69,28 +72,28 @@ def files_of(path: Path) -> list[Path]:
     raise InputError(f"{path}: no train.json, valid.json or test.json in it or in {path / 'dataset'}: name the file itself")
 
 
-def read(path: Path) -> Iterator[Raw]:
+def read(path: Path) -> Iterator[QuestionRow]:
     """All rows of a question set, in the file's order. Raises InputError for a file that is not what it seems."""
     reader = {EXT_VQA: _ext_vqa, DIFF_VQA: _diff_vqa, CXR_VQA: _cxr_vqa, HARD_POSITIVES: _hard_positives}[format_of(path)]
     for file in files_of(path):
         yield from reader(file)
 
 
-def _cxr_vqa(path: Path) -> Iterator[Raw]:
+def _cxr_vqa(path: Path) -> Iterator[QuestionRow]:
     for _, row in rows_of(path, ("question", "answer"), "questions"):
         question = row["question"].strip()
-        yield Raw(
+        yield QuestionRow(
             _image_in(row), row.get("study_id", ""), question, answer_of(row["answer"]), row.get("split", ""), question, 0, ""
         )
 
 
-def _diff_vqa(path: Path) -> Iterator[Raw]:
+def _diff_vqa(path: Path) -> Iterator[QuestionRow]:
     for _, row in rows_of(path, ("study_id", "question", "answer"), "questions"):
         question = row["question"].strip()
-        yield Raw("", row["study_id"], question, answer_of(row["answer"]), row.get("split", ""), question, 0, "")
+        yield QuestionRow("", row["study_id"], question, answer_of(row["answer"]), row.get("split", ""), question, 0, "")
 
 
-def _ext_vqa(path: Path) -> Iterator[Raw]:
+def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
     try:
         with (
             path.open("rb") as file,
@@ -107,7 +110,7 @@ def _ext_vqa(path: Path) -> Iterator[Raw]:
                     raise InputError(
                         f"{path}, entry {number}: {error!r}: expected question, answer (a list) and study_id"
                     ) from None
-                yield Raw(image, study, question, said, str(entry.get("split", "")), question, 0, "")
+                yield QuestionRow(image, study, question, said, str(entry.get("split", "")), question, 0, "")
                 if number % 1024 == 0:
                     bar.update(file.tell() - bar.n)
     except FileNotFoundError:
@@ -116,7 +119,7 @@ def _ext_vqa(path: Path) -> Iterator[Raw]:
         raise InputError(f"{path} is no list of questions in JSON: {error}: download it again") from None
 
 
-def _hard_positives(path: Path) -> Iterator[Raw]:
+def _hard_positives(path: Path) -> Iterator[QuestionRow]:
     for number, row in rows_of(path, ("question",), "questions"):
         said = {answer_of(row[name]) for name in ANSWER_COLUMNS if row.get(name, "").strip()}
         if not any(name in row for name in ANSWER_COLUMNS):
@@ -127,7 +130,7 @@ def _hard_positives(path: Path) -> Iterator[Raw]:
         question = row["question"].strip()
         baseline = row.get("baseline_question", "").strip() or question
         study = row.get("study_id", "").strip().removeprefix("s")
-        yield Raw(
+        yield QuestionRow(
             _image_in(row), study if study.isdigit() else "", question, answer, row.get("split", ""), baseline,
             _variant(path, number, row), row.get("strategy", "").strip(),
         )  # fmt: skip

@@ -32,3 +32,4 @@ MEDGEMMA_1_5 = PublishedModel(
     "google/medgemma-1.5-4b-it", "91850547d9f0b2fdd21aa7c5f4f3d1a8a52c243b", "bfloat16", "auto", **_ASKED, max_new_tokens=640
 )
 PUBLISHED: dict[str, PublishedModel] = {model.name: model for model in (MEDGEMMA, MEDGEMMA_1_5)}
+DEFAULT = MEDGEMMA

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.mimic import questions
-from medattn.mimic.questions import DISAGREE, Raw, answer_of, files_of, format_of, read
+from medattn.mimic import question_sets
+from medattn.mimic.question_sets import DISAGREE, QuestionRow, answer_of, files_of, format_of, read
 
 from .conftest import PA, SECOND, write_table
 
@@ -25,8 +25,8 @@ def test_medical_cxr_vqa_is_read_by_column_names(tmp_path, name):
         "split": "val",
     }
     write_table(tmp_path / name, columns, [row])
-    assert format_of(tmp_path / name) == questions.CXR_VQA
-    assert list(read(tmp_path / name)) == [Raw(PA, "50000001", ASKED, "yes", "val", ASKED, 0, "")]
+    assert format_of(tmp_path / name) == question_sets.CXR_VQA
+    assert list(read(tmp_path / name)) == [QuestionRow(PA, "50000001", ASKED, "yes", "val", ASKED, 0, "")]
 
 
 def test_mimic_ext_is_read_from_its_folder_or_one_file_and_keeps_lists_sorted(tmp_path):
@@ -56,7 +56,7 @@ def test_medical_diff_vqa_names_studies(tmp_path):
     write_table(
         tmp_path / "q.csv", columns, [{"study_id": "50000001", "ref_id": "50000002", "question": ASKED, "answer": "no"}]
     )
-    assert list(read(tmp_path / "q.csv")) == [Raw("", "50000001", ASKED, "no", "", ASKED, 0, "")]
+    assert list(read(tmp_path / "q.csv")) == [QuestionRow("", "50000001", ASKED, "no", "", ASKED, 0, "")]
 
 
 @pytest.mark.parametrize("column", ["answer", "correct_answer", "ground_truth"])
@@ -88,8 +88,8 @@ def test_hard_positives_are_read_with_their_oddities(tmp_path, column, written, 
         "strategy",
     ]
     write_table(tmp_path / "q.csv", columns, [row])
-    assert format_of(tmp_path / "q.csv") == questions.HARD_POSITIVES
-    assert list(read(tmp_path / "q.csv")) == [Raw(SECOND, "", "any pneumothorax?", "yes", "", ASKED, 3, "Register")]
+    assert format_of(tmp_path / "q.csv") == question_sets.HARD_POSITIVES
+    assert list(read(tmp_path / "q.csv")) == [QuestionRow(SECOND, "", "any pneumothorax?", "yes", "", ASKED, 3, "Register")]
 
 
 def test_the_wording_is_named_by_its_index_or_its_label(tmp_path):
