@@ -14,7 +14,7 @@ WORKERS ?= -n auto --maxprocesses 8 --dist loadfile
 # workers whose torch takes every core wait for one another
 ONE_THREAD = OMP_NUM_THREADS=1
 
-.PHONY: help repro history setup data paper test test-slow test-browser chromium lint doctor exact verify experiments bench
+.PHONY: help repro history setup data paper test test-slow test-browser chromium lint deps doctor exact verify experiments bench
 .PHONY: image image-test lock lock-check hooks clean
 
 help: ## print this list
@@ -60,10 +60,14 @@ paper: setup ## the real study: make paper MIMIC=<root> QUESTIONS=<file> (docs/m
 	$(BIN)/dvc exp run -n $(NAME) -S study=$(STUDY)
 	@$(BIN)/python -m medattn headline
 
-lint: setup ## ruff and mypy
-	$(BIN)/ruff check medattn tests container
-	$(BIN)/ruff format --check medattn tests container
+lint: setup ## ruff, mypy, and whether dvc.yaml lists what the stages import
+	$(BIN)/ruff check medattn tests container requirements
+	$(BIN)/ruff format --check medattn tests container requirements
 	$(BIN)/mypy
+	$(BIN)/python -m requirements.modules --check
+
+deps: setup ## write into dvc.yaml the modules that each stage imports
+	$(BIN)/python -m requirements.modules
 
 doctor: setup ## what this machine has for a run, what is missing, and the remedy
 	$(BIN)/python -m medattn doctor
