@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from medattn.base.params.aggregate import AggregateParams
+from medattn.base.params.extract import ExtractParams
+from medattn.base.params.figures import FiguresParams
+from medattn.base.params.metrics import MetricsParams
 from medattn.cli import COMMANDS
 from medattn.extract.unit_cache import code_and_libraries
 from medattn.reproduce.locks import LOCKS
@@ -89,6 +93,19 @@ def test_a_stage_lists_only_parameters_that_exist(name):
     assert "requirements/locked.txt" in STAGES[name]["deps"]
     if name not in ("prepare", "describe"):
         assert set(STAGES[name]["params"]) <= set(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("extract", ExtractParams), ("aggregate", AggregateParams), ("metrics", MetricsParams), ("figures", FiguresParams)],
+)
+def test_a_stage_lists_the_parameters_that_it_loads_and_no_other(name, read):
+    assert set(STAGES[name]["params"]) == set(read.model_fields) - NOT_RESULTS
+
+
+def test_the_parameters_of_another_stage_are_no_code_of_extract():
+    of_params = {Path(path).stem for path in code_of("extract") if path.startswith("medattn/base/params/")}
+    assert of_params == {"__init__", "reading", "model", "extract", "run"}
 
 
 def test_prepare_sees_every_parameter_so_that_a_wrong_one_ends_the_run_before_any_result_is_touched():

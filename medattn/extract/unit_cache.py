@@ -14,7 +14,7 @@ from medattn.attention.captures import Head, read_head
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.imports import closure
-from medattn.base.params import Params
+from medattn.base.params.extract import ExtractParams
 from medattn.study.schema import Study
 
 SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
@@ -30,7 +30,7 @@ def directory_of(study: Study, root: Path = Path(".")) -> Path:
     return study.directory / ".cache" if study.licence == "credentialed" else root / paths.RUN / "units"
 
 
-def is_on(params: Params) -> bool:
+def is_on(params: ExtractParams) -> bool:
     """Whether params.yaml and the environment want units kept."""
     return params.run.cache and os.environ.get(SWITCH) != "off"
 

@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medattn.base.errors import InputError
-from medattn.base.params import Model, Params, Prompt
+from medattn.base.params.model import Model, Prompt, StudyParams
 from medattn.study.model_files import CONFIG, local_directory, snapshot
 
 QUESTION_COLUMNS = (
@@ -220,7 +220,7 @@ def read_study(directory: Path) -> Study:
         raise InputError(_explain(path, error)) from None
 
 
-def settings(study: Study, params: Params) -> tuple[ModelChoice, PromptChoice]:
+def settings(study: Study, params: StudyParams) -> tuple[ModelChoice, PromptChoice]:
     """Model and prompt of a run: what params.yaml says, and where that is null what study.yaml says."""
     return (
         ModelChoice.model_validate(_resolved("model", params.model, study, optional={"revision", "redraw_language"})),
