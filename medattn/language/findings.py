@@ -63,8 +63,6 @@ def _plural(text: str) -> str:
     return f"{text}es" if text.endswith(("s", "sh", "x")) else f"{text}s"
 
 
-# The embedded study's findings: how it asks about them without a place is frozen with it.
-EMBEDDED = ("pleural effusion", "pneumothorax", "consolidation", "cardiomegaly", "nodule")
 ANYWHERE, LUNGS, UNPLACED = "anywhere", "lungs", "unplaced"
 
 

@@ -35,11 +35,6 @@ def js_divergence(p: np.ndarray, q: np.ndarray) -> float:
     return float(_js(*_pair(p, q)))
 
 
-def js_distance(p: np.ndarray, q: np.ndarray) -> float:
-    """Root of the Jensen–Shannon divergence, in [0, 1]; a metric (Endres and Schindelin 2003)."""
-    return math.sqrt(js_divergence(p, q))
-
-
 def pairwise_js(grids: np.ndarray) -> np.ndarray:
     """Jensen–Shannon divergences between grids [n, N, N]: symmetric float [n, n], zero diagonal, base 2, in [0, 1]."""
     grids = np.asarray(grids, dtype=np.float64)

@@ -28,7 +28,6 @@ class Interval(NamedTuple):
     high: float
     patients: int
     method: str  # "bootstrap-t" or "clopper-pearson"
-    few_patients: bool  # fewer than 20: report with care
 
 
 def clopper_pearson(k: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -150,16 +149,16 @@ def proportion_interval(correct: np.ndarray, patients: np.ndarray, draws: int, r
         raise ValueError(f"correct holds {np.setdiff1d(correct, (0, 1))[0]!r}, expected only 0 and 1")
     by = _by_cluster(correct, patients)
     events, n, count = int(correct.sum()), correct.size, by.sizes.size
-    estimate, few = events / n, count < FEW_PATIENTS
+    estimate = events / n
     effect = design_effect(correct, patients)
     if count >= 2 and min(events, n - events) / effect >= FEW_EVENTS:
         bounds = _bootstrap_t(by, draws, rng)
         if bounds is not None:
             low, high = max(0.0, bounds[0]), min(1.0, bounds[1])
-            return Interval(estimate, low, high, count, "bootstrap-t", few)
+            return Interval(estimate, low, high, count, "bootstrap-t")
     effective = n / effect
     low, high = clopper_pearson(estimate * effective, effective)
-    return Interval(estimate, low, high, count, "clopper-pearson", few)
+    return Interval(estimate, low, high, count, "clopper-pearson")
 
 
 def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, rng: np.random.Generator) -> Interval:
@@ -178,7 +177,7 @@ def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, rng: np.
             f"{values.size} values between {values.min()!r} and {values.max()!r} of {count} patients give no interval, "
             "expected more patients whose means differ"
         )
-    return Interval(math.fsum(values) / values.size, *bounds, count, "bootstrap-t", count < FEW_PATIENTS)
+    return Interval(math.fsum(values) / values.size, *bounds, count, "bootstrap-t")
 
 
 def ratio_interval(patients: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[float, float] | None:
