@@ -21,6 +21,7 @@ RUN python3 -m venv /opt/venv \
  && $install -r /opt/medattn/requirements/build.txt \
  && $install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r "/opt/medattn/requirements/torch-$TORCH.txt" \
  && $install -r /opt/medattn/requirements/locked.txt \
+ && $install -r /opt/medattn/requirements/dev.txt \
  && /opt/venv/bin/pip check
 
 # A repository that is mounted belongs to somebody else; an experiment's commit needs a name.

@@ -5,7 +5,7 @@ SHELL := /bin/bash
 VENV := $(or $(MEDATTN_VENV),.venv)
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
-LOCKS := requirements/build.txt requirements/locked.txt
+LOCKS := requirements/build.txt requirements/locked.txt requirements/dev.txt
 STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
 # A CPU build of torch saves gigabytes where there is no GPU: make repro TORCH_INDEX=<index of CPU builds>
 TORCH_INDEX ?=
@@ -14,7 +14,7 @@ WORKERS ?= -n auto --maxprocesses 8 --dist loadfile
 # workers whose torch takes every core wait for one another
 ONE_THREAD = OMP_NUM_THREADS=1
 
-.PHONY: help repro history setup data paper test test-slow test-browser chromium lint doctor exact verify experiments bench
+.PHONY: help repro history setup data paper test test-slow test-browser chromium lint deps doctor exact verify experiments bench
 .PHONY: image image-test lock lock-check hooks clean
 
 help: ## print this list
@@ -41,7 +41,7 @@ $(STAMP): $(LOCKS) pyproject.toml
 	 echo "making $(VENV) with $$python"; "$$python" -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/build.txt
 	$(BIN)/pip install --quiet torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --require-hashes --no-build-isolation -r requirements/locked.txt
+	$(BIN)/pip install --quiet --require-hashes --no-build-isolation -r requirements/locked.txt -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	$(BIN)/pip check
 	@touch $@
@@ -60,10 +60,16 @@ paper: setup ## the real study: make paper MIMIC=<root> QUESTIONS=<file> (docs/m
 	$(BIN)/dvc exp run -n $(NAME) -S study=$(STUDY)
 	@$(BIN)/python -m medattn headline
 
-lint: setup ## ruff and mypy
-	$(BIN)/ruff check medattn tests container
-	$(BIN)/ruff format --check medattn tests container
+lint: setup ## ruff, mypy, rooms and their layers, unused code, and whether dvc.yaml lists what the stages import
+	$(BIN)/ruff check medattn tests container requirements
+	$(BIN)/ruff format --check medattn tests container requirements
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/vulture
+	$(BIN)/python -m requirements.modules --check
+
+deps: setup ## write into dvc.yaml the modules that each stage imports
+	$(BIN)/python -m requirements.modules
 
 doctor: setup ## what this machine has for a run, what is missing, and the remedy
 	$(BIN)/python -m medattn doctor

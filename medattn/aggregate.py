@@ -17,10 +17,10 @@ from medattn.attention.grids import ProfileMaps, combine, resolve_layers, to_gri
 from medattn.attention.sinks import Sinks, find_sinks
 from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
-from medattn.base.params import Aggregate, Profile
-from medattn.base.params import load as load_params
-from medattn.base.rows import SampleRow
+from medattn.base.params.aggregate import Aggregate, AggregateParams, Profile
+from medattn.base.params.reading import load_sections
 from medattn.base.rounding import DIGITS, round_number, round_significant
+from medattn.base.rows import SampleRow
 from medattn.base.tables import write_bytes
 
 METADATA = "medattn"
@@ -227,6 +227,6 @@ def run(directory: Path, manifest_path: Path, failures_path: Path, out: Path, pa
 def command() -> None:
     """Make one grid per sample and profile: GQA reduction, gating, layers, sinks."""
     paths.check_root()
-    params = load_params().aggregate
+    params = load_sections(AggregateParams).aggregate
     count = run(paths.CAPTURES, paths.MANIFEST, paths.FAILURES, paths.GRIDS_STORE, params)
     click.echo(f"{count} samples with a grid, {len(params.profiles)} profiles -> {paths.GRIDS_STORE}")

@@ -11,8 +11,8 @@ import numpy as np
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import Params
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import Params
+from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
 
 if TYPE_CHECKING:

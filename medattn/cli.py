@@ -15,7 +15,7 @@ from medattn.base.errors import InputError
 
 # name -> (module, attribute, one line of help), in the order of the flow
 COMMANDS = {
-    "params": ("medattn.base.params", "command", "Check params.yaml."),
+    "params": ("medattn.base.params.whole", "command", "Check params.yaml."),
     "study": (__name__, "study", "Make, check and attest study directories; train the phantom model."),
     "prepare": ("medattn.prepare", "command", "Stage 1: study -> results/manifest.csv."),
     "extract": ("medattn.extract.stage", "command", "Stage 2: manifest -> captures and answers (loads the model)."),

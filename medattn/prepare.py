@@ -12,8 +12,8 @@ import numpy as np
 
 from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
-from medattn.base.params import Params
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import Params
+from medattn.base.params.whole import load as load_params
 from medattn.base.rows import QuestionRow, SampleRow
 from medattn.base.seeding import choose
 from medattn.base.tables import write_csv

@@ -12,7 +12,7 @@ import click
 
 from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import load as load_params
 from medattn.metrics import inputs
 from medattn.study.schema import read_study
 

@@ -1,38 +1,19 @@
-"""The medattn modules that running a module imports, found in the source text."""
+"""What importing modules really imports: Python itself is asked, where medattn.base.imports reads the source text."""
 
-import ast
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+ASK = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(*(module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "medattn"), sep="\\n")
+"""
 
 
-def _file_of(name: str) -> Path | None:
-    """The file of a dotted module name, or None if it names something inside a module."""
-    base = ROOT.joinpath(*name.split("."))
-    if (base / "__init__.py").exists():
-        return base / "__init__.py"
-    return base.with_suffix(".py") if base.with_suffix(".py").exists() else None
-
-
-def _imported(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == "medattn"}
-
-
-def closure(*start: str) -> set[str]:
-    """Files (relative to the root) that importing the modules `start` reads, packages' __init__ included."""
-    todo, found = list(start), set()
-    while todo:
-        name = todo.pop()
-        parts = name.split(".")
-        for length in range(1, len(parts) + 1):
-            path = _file_of(".".join(parts[:length]))
-            if path is not None and path not in found:
-                found.add(path)
-                todo += _imported(path)
-    return {path.relative_to(ROOT).as_posix() for path in found}
+def imported(*names: str) -> set[str]:
+    """Files of medattn, relative to the root, that a fresh interpreter has read once it has imported these modules."""
+    done = subprocess.run([sys.executable, "-c", ASK, *names], cwd=ROOT, capture_output=True, text=True, check=True)
+    return {Path(line).relative_to(ROOT).as_posix() for line in done.stdout.splitlines()}

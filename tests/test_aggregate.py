@@ -13,7 +13,7 @@ from medattn.attention import captures
 from medattn.attention.captures import Capture
 from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
-from medattn.base.params import Params
+from medattn.base.params.whole import Params
 from medattn.base.rounding import CAPTURE_DIGITS, round_significant
 from medattn.base.tables import write_csv
 from medattn.metrics.inputs import read_store

@@ -8,8 +8,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from medattn.base import params
 from medattn.base.errors import InputError
+from medattn.base.params import whole as params
+from medattn.base.params.aggregate import AggregateParams
+from medattn.base.params.extract import ExtractParams
+from medattn.base.params.reading import load_sections
 from medattn.cli import COMMANDS, group
 from tests.import_closure import ROOT
 
@@ -76,6 +79,13 @@ def test_a_wrong_parameter_is_named_with_its_value_and_remedy(tmp_path, changes,
         params.load(path)
     for part in [str(path), *named, f"git checkout {path}"]:
         assert part in str(error.value)
+
+
+def test_a_stage_validates_its_own_sections_and_no_others(tmp_path):
+    path = changed(tmp_path, nonsense=1, figures__dpi=1, aggregate__gatting=True)
+    assert load_sections(ExtractParams, path).extract.generated_rows == 5
+    with pytest.raises(InputError, match=r"params.yaml: aggregate.gatting: Extra inputs are not permitted, not True\n"):
+        load_sections(AggregateParams, path)
 
 
 def test_a_missing_section_is_named(tmp_path):

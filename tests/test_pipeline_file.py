@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from medattn.base.params.aggregate import AggregateParams
+from medattn.base.params.extract import ExtractParams
+from medattn.base.params.figures import FiguresParams
+from medattn.base.params.metrics import MetricsParams
 from medattn.cli import COMMANDS
+from medattn.extract.unit_cache import code_and_libraries
 from medattn.reproduce.locks import LOCKS
-from tests.import_closure import ROOT, closure
+from requirements import modules
+from tests.import_closure import ROOT, imported
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
@@ -51,15 +57,34 @@ def test_the_description_is_made_anew_whenever_anything_that_it_hashes_has_chang
     )  # all of params.yaml, comments included
 
 
+def code_of(stage: str) -> set[str]:
+    """The modules that dvc.yaml lists for a stage."""
+    return {dep for dep in STAGES[stage]["deps"] if dep.startswith("medattn/") and dep != TEMPLATES}
+
+
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_lists_every_module_it_imports_and_no_other(name):
-    listed = {dep for dep in STAGES[name]["deps"] if dep.startswith("medattn/") and dep != TEMPLATES}
-    assert listed == closure("medattn.__main__", COMMANDS[name][0])
+def test_a_stage_lists_every_module_that_python_imports_for_it_and_no_other(name):
+    assert code_of(name) == imported("medattn.cli", COMMANDS[name][0]) | {"medattn/__main__.py"}
+
+
+def test_the_lists_of_modules_are_as_make_deps_writes_them(tmp_path, capsys):
+    assert modules.main(ROOT, check=True) == 0 and not capsys.readouterr().out
+    (tmp_path / "medattn").symlink_to(ROOT / "medattn")
+    written = (ROOT / "dvc.yaml").read_text()
+    start, end = modules.section_of("aggregate", written)
+    section = written[start:end].replace("medattn/attention/gating.py", "medattn/attention/nowhere.py")
+    (tmp_path / "dvc.yaml").write_text(written[:start] + section + written[end:])
+    assert modules.main(tmp_path, check=True) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "dvc.yaml: stage aggregate lacks medattn/attention/gating.py: run `make deps`",
+        "dvc.yaml: stage aggregate need not list medattn/attention/nowhere.py: run `make deps`",
+    ]
+    assert modules.main(tmp_path, check=False) == 0 and (tmp_path / "dvc.yaml").read_text() == written
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_stage_that_makes_pages_depends_on_their_templates_and_no_other_does(name):
-    makes_pages = "medattn/report/__init__.py" in closure(COMMANDS[name][0])
+    makes_pages = "medattn/report/__init__.py" in code_of(name)
     assert (TEMPLATES in STAGES[name]["deps"]) == makes_pages == (name == "figures")
 
 
@@ -68,6 +93,19 @@ def test_a_stage_lists_only_parameters_that_exist(name):
     assert "requirements/locked.txt" in STAGES[name]["deps"]
     if name not in ("prepare", "describe"):
         assert set(STAGES[name]["params"]) <= set(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("extract", ExtractParams), ("aggregate", AggregateParams), ("metrics", MetricsParams), ("figures", FiguresParams)],
+)
+def test_a_stage_lists_the_parameters_that_it_loads_and_no_other(name, read):
+    assert set(STAGES[name]["params"]) == set(read.model_fields) - NOT_RESULTS
+
+
+def test_the_parameters_of_another_stage_are_no_code_of_extract():
+    of_params = {Path(path).stem for path in code_of("extract") if path.startswith("medattn/base/params/")}
+    assert of_params == {"__init__", "reading", "model", "extract", "run"}
 
 
 def test_prepare_sees_every_parameter_so_that_a_wrong_one_ends_the_run_before_any_result_is_touched():
@@ -85,9 +123,8 @@ def test_every_parameter_but_those_of_prepare_is_read_by_a_later_stage():
 
 
 def test_the_unit_caches_key_holds_the_source_of_every_module_that_extract_imports():
-    from medattn.extract.unit_cache import SOURCES
-
-    assert {f"medattn/{name}" for name in SOURCES} == closure(COMMANDS["extract"][0])
+    starts_it = {"medattn/__main__.py", "medattn/cli.py"}
+    assert code_and_libraries()["code"].keys() == code_of("extract") - starts_it
 
 
 def test_no_two_stages_share_a_directory_and_none_writes_another_stages_input():

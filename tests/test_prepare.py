@@ -15,8 +15,9 @@ import yaml
 from PIL import Image
 
 from medattn import cli, prepare
-from medattn.base import params, paths, sample_tables
+from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
+from medattn.base.params import whole as params
 from medattn.checks.study_check import digest
 from medattn.phantom.study import write
 from medattn.prepare import run

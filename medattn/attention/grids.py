@@ -8,7 +8,7 @@ import numpy as np
 from medattn.attention.captures import TOTALS, Capture
 from medattn.attention.gating import TermMatch, equal_gates, gates, term_tokens
 from medattn.attention.gqa import group_maps
-from medattn.base.params import Profile
+from medattn.base.params.aggregate import Profile
 
 SIDE = 16
 PROMPT = [TOTALS.index(name) for name in ("bos", "image", "question", "other_prompt")]

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
-from medattn.base.params import OnError
+from medattn.base.params.run import OnError
 from medattn.base.rows import QuestionRow
 from medattn.checks.questions import Problem, check_ids, check_questions
 from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, open_image

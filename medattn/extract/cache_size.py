@@ -8,8 +8,8 @@ import click
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import Params
-from medattn.base.params import load as load_params
+from medattn.base.params.extract import ExtractParams
+from medattn.base.params.reading import load_sections
 from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
 from medattn.extract.unit_cache import PART, SWITCH, directory_of, is_on
@@ -27,7 +27,7 @@ class CacheContents:
     units: int  # of the manifest
 
 
-def cache_contents(study: Study, params: Params, manifest: Path, directory: Path) -> CacheContents:
+def cache_contents(study: Study, params: ExtractParams, manifest: Path, directory: Path) -> CacheContents:
     """What `directory` holds. Raises InputError if the manifest is not there."""
     if not manifest.exists():
         raise InputError(f"{manifest} not found, which says what is needed: run `dvc repro prepare` first")
@@ -52,7 +52,7 @@ def command(prune: bool, everything: bool) -> None:
     No extraction may run at the same time.
     """
     paths.check_root()
-    params = load_params()
+    params = load_sections(ExtractParams)
     study = read_study(Path(params.study))
     directory = directory_of(study)
     if everything:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from medattn.attention.captures import Capture
 from medattn.base.errors import InputError
-from medattn.base.params import Params
+from medattn.base.params.extract import ExtractParams
 from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.extract.pictures import Square, picture
 from medattn.extract.units import Unit
@@ -113,7 +113,7 @@ class Extractor:
         }
 
 
-def extractor_for(study: Study, params: Params, films: Films) -> Extractor:
+def extractor_for(study: Study, params: ExtractParams, films: Films) -> Extractor:
     """Load the study's model with the settings that params.yaml and study.yaml resolve to."""
     model, prompt = settings(study, params)
     study.check_model(model)

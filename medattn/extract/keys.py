@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from medattn.base.params import Params
+from medattn.base.params.extract import ExtractParams
 from medattn.extract.unit_cache import code_and_libraries, digest_of
 from medattn.extract.units import Unit
 from medattn.model.load import choose_device
@@ -13,7 +13,7 @@ from medattn.study.schema import Study, settings
 class Keys:
     """Batch -> its units' keys, for one study, one params.yaml, this code and these libraries."""
 
-    def __init__(self, study: Study, params: Params, films: Films) -> None:
+    def __init__(self, study: Study, params: ExtractParams, films: Films) -> None:
         model, prompt = settings(study, params)
         self._films = films
         self._shared = digest_of(

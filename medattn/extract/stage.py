@@ -12,8 +12,8 @@ import click
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import Params
-from medattn.base.params import load as load_params
+from medattn.base.params.extract import ExtractParams
+from medattn.base.params.reading import load_sections
 from medattn.disclosure.private_files import protect
 from medattn.extract.extractor import extractor_for
 from medattn.extract.fill import UnitRunner
@@ -30,7 +30,7 @@ MOST_WORKERS = 8  # image workers that are started unless run.image_workers says
 
 
 def run(
-    study: Study, params: Params, group: WorkerGroup, manifest: Path = paths.MANIFEST, results: Path = Path("results")
+    study: Study, params: ExtractParams, group: WorkerGroup, manifest: Path = paths.MANIFEST, results: Path = Path("results")
 ) -> str:
     """This rank's share of extraction; rank 0 packs all of it into captures/, answers.csv and failures.csv of `results`.
 
@@ -66,7 +66,7 @@ def run(
     return f"{samples} samples -> {paths.CAPTURES}, {paths.ANSWERS}{failed}"
 
 
-def _image_workers(params: Params, device: str) -> int:
+def _image_workers(params: ExtractParams, device: str) -> int:
     """On a CPU the model needs every core; beside a GPU images would be what it waits for."""
     if params.run.image_workers is not None:
         return params.run.image_workers
@@ -80,7 +80,7 @@ def command() -> None:
     Under `accelerate launch` every process takes its share; else run.processes are started here.
     """
     paths.check_root()
-    params = load_params()
+    params = load_sections(ExtractParams)
     study = read_study(Path(params.study))
     protect(study)
     with worker_group(params.run.processes) as group:

@@ -13,7 +13,8 @@ from pathlib import Path
 from medattn.attention.captures import CaptureHeader, read_header
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import Params
+from medattn.base.imports import closure
+from medattn.base.params.extract import ExtractParams
 from medattn.study.schema import Study
 
 SWITCH = "MEDATTN_CACHE"  # environment: "off" recomputes every unit, for exactness checks and timings
@@ -21,19 +22,7 @@ PART = ".part"  # ending of an entry that is being written, or was when its proc
 SUM = 32  # bytes of the checksum
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors", "scipy")
 PACKAGE = Path(__file__).parents[1]
-# Every module that extract imports (a test walks its imports).
-SOURCES = (
-    "__init__.py", "attention/__init__.py", "attention/captures.py", "attention/gqa.py", "base/__init__.py",
-    "base/errors.py", "base/params.py", "base/paths.py", "base/rounding.py", "base/rows.py", "base/sample_tables.py",
-    "base/seeding.py", "base/tables.py", "disclosure/__init__.py", "disclosure/private_files.py", "extract/__init__.py",
-    "extract/extractor.py", "extract/fill.py", "extract/interrupts.py", "extract/keys.py", "extract/pictures.py",
-    "extract/ranks.py", "extract/shards.py", "extract/stage.py", "extract/unit_cache.py", "extract/units.py",
-    "measures/__init__.py", "measures/body.py", "measures/rotation.py", "model/__init__.py", "model/allocator.py",
-    "model/cache.py", "model/capture.py", "model/decode.py", "model/eager_check.py", "model/last_position.py",
-    "model/load.py", "model/memory.py", "model/precision.py", "model/prompt.py", "model/vision.py",
-    "model/vision_attention.py", "radiographs/__init__.py", "radiographs/conditions.py", "radiographs/films.py",
-    "radiographs/image_files.py", "study/__init__.py", "study/model_files.py", "study/schema.py",
-)  # fmt: skip
+EXTRACT = "medattn.extract.stage"  # whose imports are the code that a unit depends on
 
 
 def directory_of(study: Study, root: Path = Path(".")) -> Path:
@@ -41,7 +30,7 @@ def directory_of(study: Study, root: Path = Path(".")) -> Path:
     return study.directory / ".cache" if study.licence == "credentialed" else root / paths.RUN / "units"
 
 
-def is_on(params: Params) -> bool:
+def is_on(params: ExtractParams) -> bool:
     """Whether params.yaml and the environment want units kept."""
     return params.run.cache and os.environ.get(SWITCH) != "off"
 
@@ -53,7 +42,8 @@ def digest_of(content: object) -> str:
 
 def code_and_libraries() -> dict[str, dict[str, str]]:
     """What a result depends on besides its inputs: the extraction code and the libraries' versions."""
-    code = {name: hashlib.sha256((PACKAGE / name).read_bytes()).hexdigest() for name in SOURCES}
+    root = PACKAGE.parent
+    code = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in closure(root, EXTRACT)}
     return {"code": code, "libraries": {name: version(name) for name in LIBRARIES}}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from medattn.base.params import Examples
+from medattn.base.params.figures import Examples
 from medattn.figures.inputs import PREFIX
 
 ADMITS = {

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from medattn.base import paths
-from medattn.base.params import Params
-from medattn.base.params import load as load_params
+from medattn.base.params.figures import FiguresParams
+from medattn.base.params.reading import load_sections
 from medattn.base.tables import fresh_directory, write_bytes
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
@@ -32,7 +32,7 @@ REPORT_DPI, DENSITY = 220, 2  # pictures inside the report: sharp on any screen,
 GALLERY_NOTE = "Attention of the last prompt token, drawn where it exceeds an even spread."
 
 
-def run(params: Params, root: Path = Path(".")) -> list[str]:
+def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
     """Draw everything below `root`; returns notes about examples that no sample was found for.
 
     reports/ may be published, so a credentialed study's example, which shows a radiograph, goes to
@@ -89,7 +89,7 @@ def _kept(fig: Figure, out: Path, dpi: int, name: str, title: str, caption: str,
     return page.Figure(name, title, caption, alt, picture, files, DENSITY)
 
 
-def _example(results: Results, shown: Films, params: Params, out: Path, notes: list[str]) -> page.Figure | None:
+def _example(results: Results, shown: Films, params: FiguresParams, out: Path, notes: list[str]) -> page.Figure | None:
     row = examples.first_with_region(results.clean(), params.figures.examples)
     if row is None:
         notes.append("example: no sample has a grid")
@@ -124,7 +124,7 @@ def _save(fig: Figure, path: Path, progress: tqdm) -> None:
 def command() -> None:
     """Draw the figures, and overlays of the examples that the rules of params.yaml choose."""
     paths.check_root()
-    params = load_params()
+    params = load_sections(FiguresParams)
     notes = run(params)
     for note in notes:
         click.echo(f"note: {note}")

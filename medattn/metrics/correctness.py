@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.measures.statistics import FEW_PATIENTS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn.base.params import Profile
+from medattn.base.params.aggregate import Profile
 from medattn.base.rounding import round_number
 from medattn.base.tables import Row, fresh_directory, write_bytes
 from medattn.metrics.inputs import Store

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.base.seeding import generator
 from medattn.base.tables import Row
 from medattn.measures import consistency, contrasts

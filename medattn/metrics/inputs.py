@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from medattn.base import sample_tables
 from medattn.base.errors import InputError
-from medattn.base.params import Profile
+from medattn.base.params.aggregate import Profile
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 

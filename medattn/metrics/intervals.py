@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.base.seeding import generator
 from medattn.base.tables import Row
 from medattn.measures import contrasts, statistics

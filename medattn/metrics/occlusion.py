@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.metrics.grid_metrics import column

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.base.tables import Row
 from medattn.measures import localisation
 from medattn.metrics import grid_metrics

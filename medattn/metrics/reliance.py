@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.base.tables import Row
 from medattn.metrics.groups import by_question
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.base.tables import Row
 from medattn.metrics import grid_metrics
 from medattn.metrics.inputs import Store

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from medattn.base import params as parameters
 from medattn.base import paths, sample_tables
-from medattn.base.params import Params
+from medattn.base.params.metrics import MetricsParams
+from medattn.base.params.reading import load_sections
 from medattn.base.tables import Row, fresh_directory, write_csv
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
@@ -39,7 +39,7 @@ from medattn.study.schema import Study, read_study
 Table = tuple[tuple[str, ...], list[Row]]  # columns, rows
 
 
-def run(params: Params, root: Path = Path(".")) -> str:
+def run(params: MetricsParams, root: Path = Path(".")) -> str:
     """Compute and write every output of the stage below `root`; one line that says what was written."""
     by_id = sample_tables.read(root / paths.MANIFEST, sample_tables.MANIFEST, "prepare")
     answers = inputs.read_answers(root / paths.ANSWERS, by_id)
@@ -73,7 +73,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
 
 
 def tables_of(
-    rows: list[Row], store: Store, place_of: PlaceOf, study: Study, params: Params, root: Path
+    rows: list[Row], store: Store, place_of: PlaceOf, study: Study, params: MetricsParams, root: Path
 ) -> tuple[dict[str, Table], dict[str, Table], Row]:
     """Tables with a row per question or image (results/groups), aggregate tables (reports/tables), the headline."""
     chosen = params.metrics
@@ -124,4 +124,4 @@ def tables_of(
 def command() -> None:
     """Stage 4: grids and answers -> tables."""
     paths.check_root()
-    click.echo(f"metrics: wrote {run(parameters.load())}")
+    click.echo(f"metrics: wrote {run(load_sections(MetricsParams))}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.base.tables import Row
 from medattn.language.strategy_labels import BASELINE, CANONICAL, OTHER
 from medattn.measures.statistics import holm

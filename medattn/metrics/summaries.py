@@ -4,7 +4,8 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from medattn.base.params import Metrics, Profile
+from medattn.base.params.aggregate import Profile
+from medattn.base.params.metrics import Metrics
 from medattn.base.rounding import round_number
 from medattn.base.tables import Row
 from medattn.measures.statistics import FEW_PATIENTS

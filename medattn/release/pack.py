@@ -24,7 +24,7 @@ import yaml
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
 from medattn.disclosure import suppression as disclosure
 from medattn.release import members, scan

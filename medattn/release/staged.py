@@ -80,7 +80,7 @@ def by_content(path: str, content: bytes) -> Iterator[str]:
 
 def _unexpected(root: Path, reports: list[str]) -> list[str]:
     """Files of reports/ that no stage writes to be published. Without the study at hand it counts as credentialed."""
-    from medattn.base.params import load as load_params
+    from medattn.base.params.whole import load as load_params
     from medattn.release.members import allowed
     from medattn.study.schema import read_study
 

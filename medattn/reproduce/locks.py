@@ -1,4 +1,7 @@
-"""The lock files: what they pin, and whether that is what is installed."""
+"""The lock files of a run: what they pin, and whether that is what is installed.
+
+requirements/dev.txt, for tests and lint, is not among them: no result depends on it.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +13,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKED = Path("requirements/locked.txt")  # everything but torch
+LOCKED = Path("requirements/locked.txt")  # all that a run needs but torch
 TORCH = {build: Path(f"requirements/torch-{build}.txt") for build in ("cpu", "cuda")}
 LOCKS = (Path("requirements/build.txt"), LOCKED, *TORCH.values())
 _ENTRY = re.compile(r"^[A-Za-z0-9][^\\\n]*", re.MULTILINE)

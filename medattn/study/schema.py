@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medattn.base.errors import InputError
-from medattn.base.params import Model, Params, Prompt
+from medattn.base.params.model import Model, Prompt, StudyParams
 from medattn.base.rows import QuestionRow
 from medattn.study.model_files import CONFIG, check_config, local_directory, snapshot
 
@@ -223,7 +223,7 @@ def read_study(directory: Path) -> Study:
         raise InputError(_explain(path, error)) from None
 
 
-def settings(study: Study, params: Params) -> tuple[ModelChoice, PromptChoice]:
+def settings(study: Study, params: StudyParams) -> tuple[ModelChoice, PromptChoice]:
     """Model and prompt of a run: what params.yaml says, and where that is null what study.yaml says."""
     return (
         ModelChoice.model_validate(_resolved("model", params.model, study, optional={"revision", "redraw_language"})),

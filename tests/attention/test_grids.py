@@ -4,7 +4,7 @@ import pytest
 from medattn.attention.captures import Capture
 from medattn.attention.gating import TermMatch
 from medattn.attention.grids import combine, resolve_layers, to_grid, to_group_grids
-from medattn.base.params import Profile
+from medattn.base.params.aggregate import Profile
 
 OFFSETS = ((0, 3), (3, 10), (10, 11))
 TERM = [TermMatch("nodule", 4, 10)]

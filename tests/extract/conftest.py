@@ -13,7 +13,7 @@ import yaml
 
 from medattn import prepare
 from medattn.base import paths
-from medattn.base.params import Params
+from medattn.base.params.whole import Params
 from medattn.extract import stage
 from medattn.extract.ranks import WorkerGroup
 from medattn.phantom import shape

@@ -8,7 +8,7 @@ import pytest
 
 from medattn import prepare
 from medattn.base import paths
-from medattn.base.params import Params
+from medattn.base.params.whole import Params
 from medattn.extract import stage, unit_cache
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
@@ -99,7 +99,9 @@ def test_how_a_run_is_carried_out_is_no_miss(pristine):
     assert keys(pristine, params) == keys(pristine)
 
 
-def test_another_librarys_version_or_an_edited_module_is_a_miss(pristine, tmp_path, monkeypatch):
+def test_another_librarys_version_or_an_edited_module_is_a_miss_unless_extract_does_not_read_it(
+    pristine, tmp_path, monkeypatch
+):
     before = keys(pristine)
     with monkeypatch.context() as patch:
         patch.setattr(unit_cache, "version", lambda name: "0.0" if name == "transformers" else "1.0")
@@ -107,6 +109,9 @@ def test_another_librarys_version_or_an_edited_module_is_a_miss(pristine, tmp_pa
     edited = tmp_path / "medattn"
     shutil.copytree(unit_cache.PACKAGE, edited)
     monkeypatch.setattr(unit_cache, "PACKAGE", edited)
+    assert keys(pristine) == before
+    of_figures = edited / "base/params/figures.py"
+    of_figures.write_text(of_figures.read_text() + "    colours: str\n")
     assert keys(pristine) == before
     module = edited / "model/capture.py"
     module.write_text(module.read_text() + "\n# another thought\n")

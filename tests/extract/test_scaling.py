@@ -11,7 +11,7 @@ import yaml
 
 from medattn import prepare
 from medattn.base import paths
-from medattn.base.params import Params
+from medattn.base.params.whole import Params
 from medattn.extract.units import read_units
 from medattn.phantom.study import write
 from tests.extract.conftest import environment, raw_settings

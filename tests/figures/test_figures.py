@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from medattn.base import paths
-from medattn.base.params import Examples
+from medattn.base.params.figures import Examples
 from medattn.figures import examples, films, style
 from medattn.figures import gallery_data as gallery
 from medattn.figures import stage as figures

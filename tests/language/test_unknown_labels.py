@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from medattn.base import params, paths
+from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.params import whole as params
 from medattn.checks.study_check import digest
 from medattn.figures.strategies import draw
 from medattn.metrics import strategies

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medattn.base import params
+from medattn.base.params import whole as params
 from medattn.language.findings import LEXICON, fill
 from medattn.language.places import PLACES
 from medattn.language.question_forms import about, parse

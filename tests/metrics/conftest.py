@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from medattn.base import paths, sample_tables
-from medattn.base.params import Params
+from medattn.base.params.whole import Params
 
 LAYERS, HEADS, KEY_VALUE_HEADS = 2, 4, 2
 HOT_LAYER, HOT_HEAD = 1, 2  # the one head that looks at the true region

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from medattn.base.params import Metrics
+from medattn.base.params.metrics import Metrics
 from medattn.metrics import strategies
 from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.grid_metrics import COLUMNS, column

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from medattn.attention.grids import combine, to_grid
-from medattn.base.params import Profile
+from medattn.base.params.aggregate import Profile
 from medattn.extract.extractor import capture_of
 from medattn.model.decode import decode
 from medattn.model.load import LoadedModel, prepare_model

@@ -18,7 +18,7 @@ from medattn import aggregate, prepare
 from medattn.aggregate import METADATA
 from medattn.attention import captures
 from medattn.base import paths
-from medattn.base.params import Params
+from medattn.base.params.whole import Params
 from medattn.extract import stage
 from medattn.extract.extractor import extractor_for
 from medattn.extract.ranks import WorkerGroup

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import load as load_params
 from medattn.checks.study_check import digest
 from medattn.phantom.study import write
 from medattn.prepare import manifest_rows

@@ -5,9 +5,11 @@ import tomllib
 from itertools import chain
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from medattn.reproduce.locks import LOCKS as RUN_LOCKS
 from tests.import_closure import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -23,8 +25,8 @@ def entries(name: str) -> dict[str, tuple[str, int]]:
     return found
 
 
-def test_there_is_a_lock_for_building_for_both_builds_of_torch_and_for_the_rest():
-    assert [path.name for path in LOCKS] == ["build.txt", "locked.txt", "torch-cpu.txt", "torch-cuda.txt"]
+def test_there_is_a_lock_for_building_for_both_builds_of_torch_for_tests_and_for_the_rest():
+    assert [path.name for path in LOCKS] == ["build.txt", "dev.txt", "locked.txt", "torch-cpu.txt", "torch-cuda.txt"]
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
@@ -34,12 +36,22 @@ def test_every_package_is_pinned_with_a_hash_and_no_address_is_named(path):
 
 
 def test_every_dependency_is_locked_at_a_version_that_the_project_allows():
-    wanted = [*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())]
-    locked = entries("locked.txt") | entries("torch-cuda.txt")
-    for requirement in map(Requirement, wanted):
-        if requirement.name != "medattn":
-            version = locked[requirement.name.lower().replace("_", "-")][0]
-            assert requirement.specifier.contains(Version(version)), requirement
+    run, extras = entries("locked.txt") | entries("torch-cuda.txt"), PROJECT["optional-dependencies"]
+    for locked, wanted in (
+        (run, [*PROJECT["dependencies"], *extras["dicom"]]),
+        (run | entries("dev.txt"), chain.from_iterable(extras.values())),
+    ):
+        for requirement in map(Requirement, wanted):
+            if requirement.name != "medattn":
+                version = locked[requirement.name.lower().replace("_", "-")][0]
+                assert requirement.specifier.contains(Version(version)), requirement
+
+
+def test_what_only_tests_and_lint_need_is_in_no_lock_that_a_stage_depends_on():
+    of_a_run = {name for lock in RUN_LOCKS for name in entries(lock.name)}
+    assert not of_a_run & entries("dev.txt").keys() and not of_a_run & {"pytest", "ruff", "mypy", "vulture", "playwright"}
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
+        assert {dep for dep in stage["deps"] if dep.startswith("requirements/")} <= {lock.as_posix() for lock in RUN_LOCKS}
 
 
 def test_both_builds_of_torch_are_of_one_version_and_only_cuda_brings_nvidias_packages():
@@ -70,6 +82,7 @@ def test_every_package_of_the_image_comes_from_a_lock_and_nothing_is_resolved_wh
         "/opt/medattn/requirements/build.txt",
         '"/opt/medattn/requirements/torch-$TORCH.txt"',
         "/opt/medattn/requirements/locked.txt",
+        "/opt/medattn/requirements/dev.txt",
     ]
     others = re.findall(r"pip install ([^\n\"]+?--editable \S+)", script)
     assert script.count("pip install") == 2 and len(others) == 1

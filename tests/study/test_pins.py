@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from medattn.base.errors import InputError
-from medattn.base.params import load
+from medattn.base.params.whole import load
 from medattn.study import pins
 from medattn.study.schema import hashes_of, read_study
 from tests.import_closure import ROOT

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medattn.base import params as parameters
 from medattn.base.errors import InputError
-from medattn.base.params import Params
+from medattn.base.params import whole as parameters
+from medattn.base.params.whole import Params
 from medattn.study.schema import IMAGE_COLUMNS, hashes_of, read_study, read_table, settings
 from tests.conftest import make_model, sha256
 

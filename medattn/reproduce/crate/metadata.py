@@ -13,7 +13,7 @@ from rocrate.rocrate import ROCrate
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import Params
+from medattn.base.params.model import StudyParams
 from medattn.disclosure.suppression import least_patients
 from medattn.reproduce.crate.citation import CITATION, Citation
 from medattn.reproduce.crate.outputs import digest, files_of, media_type
@@ -45,7 +45,7 @@ HOW_HASHED = "identifier: SHA-256 over lines of each file's path and SHA-256."
 Properties = dict[str, object]
 
 
-def make_crate(root: Path, params: Params, study: Study, citation: Citation, stages: Sequence[Stage]) -> ROCrate:
+def make_crate(root: Path, params: StudyParams, study: Study, citation: Citation, stages: Sequence[Stage]) -> ROCrate:
     """The crate of the run below `root`. Raises InputError for an output that is not there."""
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms["sha256"] = SHA256

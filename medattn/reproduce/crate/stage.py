@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from medattn.base import paths
-from medattn.base.params import load as load_params
+from medattn.base.params.model import StudyParams
+from medattn.base.params.reading import load_sections
 from medattn.base.tables import write_bytes
 from medattn.reproduce.crate.citation import read_citation
 from medattn.reproduce.crate.metadata import make_crate
@@ -22,7 +23,7 @@ CRATE = Path("ro-crate-metadata.json")
 
 def run(root: Path = Path(".")) -> str:
     """Describe the run below `root`; one line that says what was written. Raises InputError for an output that is not there."""
-    params = load_params(root / paths.PARAMS)
+    params = load_sections(StudyParams, root / paths.PARAMS)
     study = read_study(root / params.study)
     crate = make_crate(root, params, study, read_citation(root), read_pipeline(root))
     content = compacted(crate.metadata.generate())

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from medattn.base.params import Params
+from medattn.base.params.whole import Params
 from medattn.base.paths import RUN
 from medattn.extract.unit_cache import SWITCH, directory_of
 from medattn.prepare import limited

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
-from medattn.base.params import Params
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import Params
+from medattn.base.params.whole import load as load_params
 from medattn.prepare import check_pin
 from medattn.radiographs.image_files import ImageFileError, open_image
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size

@@ -9,6 +9,7 @@ import psutil
 from packaging.specifiers import SpecifierSet
 
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
+from medattn.reproduce.locks import LOCKS
 from medattn.reproduce.machine.processor import Processor
 
 CGROUP = Path("/sys/fs/cgroup/memory.max")
@@ -67,9 +68,9 @@ def image_line(environment: Mapping[str, str], differing: list[str]) -> Line:
 
 
 def other_locks(root: Path, image: Path = IMAGE_REQUIREMENTS) -> list[str]:
-    """Lock files that differ between the image and `root`, of those that both have."""
-    names = sorted(path.name for path in image.glob("*.txt") if (root / "requirements" / path.name).is_file())
-    return [name for name in names if (image / name).read_bytes() != (root / "requirements" / name).read_bytes()]
+    """Lock files of a run that differ between the image and `root`, of those that both have."""
+    shared = [lock for lock in LOCKS if (image / lock.name).is_file() and (root / lock).is_file()]
+    return [lock.name for lock in shared if (image / lock.name).read_bytes() != (root / lock).read_bytes()]
 
 
 def libc() -> str:

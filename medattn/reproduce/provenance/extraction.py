@@ -5,8 +5,8 @@ from pathlib import Path
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import Params
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import Params
+from medattn.base.params.whole import load as load_params
 from medattn.extract.unit_cache import directory_of, is_on
 from medattn.reproduce.provenance import code
 from medattn.reproduce.provenance.environment import environment

@@ -16,7 +16,7 @@ import click
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
 from medattn.disclosure.private_files import OWNER_ONLY
 from medattn.reproduce.provenance.code import of_stage

@@ -12,7 +12,7 @@ import yaml
 from medattn.attention import captures
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import load as load_params
 from medattn.extract.unit_cache import UnitCache, directory_of
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.deviation import Verdict

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.params import load as load_params
+from medattn.base.params.whole import load as load_params
 from medattn.disclosure.private_files import OWNER_ONLY, protect
 from medattn.reproduce.verify import against, origins, record
 from medattn.reproduce.verify.audit import audit

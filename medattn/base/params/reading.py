@@ -1,0 +1,55 @@
+"""Sections of params.yaml as typed, validated objects; what each holds, the modules beside this one say.
+
+They are apart because a stage depends on the modules that it imports: on its own sections, and on no other stage's.
+"""
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medattn.base.errors import InputError
+from medattn.base.paths import PARAMS
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """No unknown key, no silent conversion ("3" is not 3), immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Kind = TypeVar("Kind", bound=Section)
+
+
+def load_sections(kind: type[Kind], path: Path = PARAMS) -> Kind:
+    """The sections of params.yaml that are fields of `kind`; the others may hold anything. Raises InputError as `validated`."""
+    raw = read(path)
+    if isinstance(raw, dict):
+        raw = {name: raw[name] for name in kind.model_fields if name in raw}
+    return validated(kind, raw, path)
+
+
+def read(path: Path) -> object:
+    """What the YAML file `path` holds, not validated. Raises InputError without the file, or if it is none."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: run this from the repository's root") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None
+
+
+def validated(kind: type[Kind], raw: object, path: Path) -> Kind:
+    """`raw`, which stands in `path`, as a `kind`. Raises InputError naming file, key, value and what was expected."""
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors():
+            key = ".".join(str(part) for part in item["loc"]) or "(top level)"
+            said = "" if item["type"] == "missing" else f", not {item['input']!r}"
+            lines.append(f"{path}: {key}: {item['msg']}{said}")
+        raise InputError("\n".join(lines) + f"\nMend {path} (or undo it with `git checkout {path}`).") from None
