@@ -99,7 +99,7 @@ verify: setup data ## are the recorded results reproduced? checks every hash, th
 	$(BIN)/python -m medattn verify
 
 experiments: setup ## all variants beside each other: what was changed, and what came of it
-	$(BIN)/dvc exp show --only-changed --drop 'medattn/|requirements|results|reports/|data$$|reference|params.yaml' --no-pager
+	$(BIN)/dvc exp show --only-changed --drop 'medattn/|requirements|results|reports/|data$$|reference|params.yaml|medical_terms' --no-pager
 
 bench: setup ## measure extraction against the usual way
 	$(BIN)/python -m medattn bench --shape phantom --json results/run/bench.json

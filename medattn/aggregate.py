@@ -19,6 +19,7 @@ from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
 from medattn.base.params.aggregate import Aggregate, AggregateParams, Profile
 from medattn.base.params.reading import load_sections
+from medattn.base.params.terms import terms_of
 from medattn.base.rounding import DIGITS, round_number, round_significant
 from medattn.base.rows import SampleRow
 from medattn.base.tables import write_bytes
@@ -61,14 +62,18 @@ def check_profiles(profiles: Mapping[str, Profile], shared: Mapping[str, int], r
 
 
 def collect(
-    directory: Path, manifest: Mapping[str, SampleRow], failed: Collection[str], params: Aggregate
+    directory: Path,
+    manifest: Mapping[str, SampleRow],
+    failed: Collection[str],
+    params: Aggregate,
+    terms: Sequence[str],
 ) -> tuple[Collected, dict]:
     """Stream the captures bucket by bucket: one of every sample of the manifest but those that `failed`.
 
     Raises InputError that names the sample a profile cannot be made of, or that has a capture too many or too few.
     """
     shared = captures.read_shared(directory)
-    finder = TermFinder(params.terms)
+    finder = TermFinder(terms)
     out = Collected(made={name: {} for name in params.profiles})
     layers: dict[str, list[int]] = {}
     seen = set()
@@ -214,11 +219,11 @@ def _sink_note(found: Sinks) -> dict:
     return {"computed": found.computed, "cells": list(found.cells), "mass": mass, "position": position}
 
 
-def run(directory: Path, manifest_path: Path, failures_path: Path, out: Path, params: Aggregate) -> int:
-    """Make `out` of the captures below `directory`; returns the number of samples with a grid."""
+def run(directory: Path, manifest_path: Path, failures_path: Path, out: Path, params: Aggregate, terms: Sequence[str]) -> int:
+    """Make `out` of the captures below `directory`, gated by `terms`; returns the number of samples with a grid."""
     manifest = sample_tables.read(manifest_path, sample_tables.MANIFEST, "prepare")
     failed = failed_samples(failures_path, manifest)
-    collected, shared = collect(directory, manifest, failed, params)
+    collected, shared = collect(directory, manifest, failed, params, terms)
     write_bytes(out, store_of(collected, manifest, params, shared))
     return len(collected.made[REFERENCE])
 
@@ -228,5 +233,5 @@ def command() -> None:
     """Make one grid per sample and profile: GQA reduction, gating, layers, sinks."""
     paths.check_root()
     params = load_sections(AggregateParams).aggregate
-    count = run(paths.CAPTURES, paths.MANIFEST, paths.FAILURES, paths.GRIDS_STORE, params)
+    count = run(paths.CAPTURES, paths.MANIFEST, paths.FAILURES, paths.GRIDS_STORE, params, terms_of(params))
     click.echo(f"{count} samples with a grid, {len(params.profiles)} profiles -> {paths.GRIDS_STORE}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
@@ -84,7 +85,7 @@ def ask(query: Query, params: Params) -> Reply:
     layers = check_profiles({query.profile: profile}, loaded.shape, rows + 1)[query.profile]
     features = image_features(loaded, [picture])
     (decoded,) = decode(loaded, [prompt], features, given.max_new_tokens or MAX_NEW_TOKENS, rows)
-    found = TermFinder(params.aggregate.terms)(prompt.question)
+    found = TermFinder(terms_of(params.aggregate))(prompt.question)
     try:
         made = combine(capture_of("ask", prompt, decoded), profile, layers, loaded.shape["key_value_heads"], found)
         grid = to_grid(made.layers, profile)

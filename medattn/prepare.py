@@ -12,6 +12,7 @@ import numpy as np
 
 from medattn.base import paths, sample_tables
 from medattn.base.errors import InputError
+from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.base.rows import QuestionRow, SampleRow
@@ -226,4 +227,6 @@ def manifest_row(question: QuestionRow, image: dict[str, str], condition: str, s
 def command() -> None:
     """Check the study and write one row per image x wording x condition."""
     paths.check_root()
-    click.echo(run(load_params()))
+    params = load_params()
+    terms_of(params.aggregate)  # a wrong one, too, ends the run before any result is touched
+    click.echo(run(params))

@@ -58,6 +58,10 @@ def capture_of(row: dict[str, str], hot: int | None = None) -> Capture:
     )  # fmt: skip
 
 
+def run(*arguments, terms=("nodule",)) -> int:
+    return aggregate.run(*arguments, terms)
+
+
 @pytest.fixture
 def settings():
     return Params.model_validate(yaml.safe_load((ROOT / "params.yaml").read_text())).aggregate
@@ -100,7 +104,7 @@ def stored(path, name):
 
 def test_the_store_is_what_the_metrics_stage_reads(inputs, settings, tmp_path):
     out = tmp_path / "grids.safetensors"
-    assert aggregate.run(*inputs, out, settings) == 10
+    assert run(*inputs, out, settings) == 10
     ok = [row["sample_id"] for row in manifest_rows() if row["condition"] == "clean"]
     store = read_store(out, settings.profiles, ok)
     assert store.key_value_heads == 2
@@ -116,7 +120,7 @@ def test_the_store_is_what_the_metrics_stage_reads(inputs, settings, tmp_path):
 
 def test_the_same_captures_give_the_same_bytes(inputs, settings, tmp_path):
     for name in ("one", "two"):
-        aggregate.run(*inputs, tmp_path / name, settings)
+        run(*inputs, tmp_path / name, settings)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -125,21 +129,21 @@ def test_the_same_captures_give_the_same_bytes(inputs, settings, tmp_path):
     [{"rows": [1]}, {"layers": [0]}, {"gqa": "max"}, {"layer_weights": [1.0, 2.0, 3.0]}, {"rows": [0, 1], "gating": True}],
 )
 def test_every_setting_changes_the_grids(inputs, settings, tmp_path, changes):
-    aggregate.run(*inputs, tmp_path / "as is", settings)
-    aggregate.run(*inputs, tmp_path / "changed", with_profile(settings, **changes))
+    run(*inputs, tmp_path / "as is", settings)
+    run(*inputs, tmp_path / "changed", with_profile(settings, **changes))
     assert not np.array_equal(stored(tmp_path / "as is", "decision")[0], stored(tmp_path / "changed", "decision")[0])
 
 
 def test_other_terms_change_gated_grids_only(inputs, settings, tmp_path):
-    aggregate.run(*inputs, tmp_path / "as is", settings)
-    aggregate.run(*inputs, tmp_path / "changed", settings.model_copy(update={"terms": ["effusion"]}))
+    run(*inputs, tmp_path / "as is", settings)
+    run(*inputs, tmp_path / "changed", settings, terms=["effusion"])
     assert not np.array_equal(stored(tmp_path / "as is", "original")[0], stored(tmp_path / "changed", "original")[0])
     assert np.array_equal(stored(tmp_path / "as is", "decision")[0], stored(tmp_path / "changed", "decision")[0])
 
 
 def test_sinks_are_found_with_three_findings_and_zeroed_on_request(inputs, settings, tmp_path):
     out = tmp_path / "grids.safetensors"
-    aggregate.run(*inputs, out, with_profile(settings, sinks="zero"))
+    run(*inputs, out, with_profile(settings, sinks="zero"))
     kept, about = stored(out, "decision")
     zeroed, _ = stored(out, "decision|without_sinks")
     assert about["sinks"]["i1"]["cells"] == [40]
@@ -172,7 +176,7 @@ def test_the_sinks_that_are_zeroed_are_those_of_the_image_shown(settings, tmp_pa
     directory.mkdir()
     made = [capture_of(row, hot=40 if row["shown_image_id"] == "i1" else None) for row in [*rows, changed]]
     captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
-    aggregate.run(directory, manifest, failed(tmp_path), tmp_path / "grids", with_profile(settings, sinks="zero"))
+    run(directory, manifest, failed(tmp_path), tmp_path / "grids", with_profile(settings, sinks="zero"))
     without, about = stored(tmp_path / "grids", "decision|without_sinks")
     assert (without[about["samples"].index("x-v0"), 2, 8] == 0) == zeroed
 
@@ -189,14 +193,14 @@ def test_a_blank_image_tells_sinks_of_position_from_those_of_content(settings, t
     directory.mkdir()
     made = [*(capture_of(row, hot=40) for row in rows), capture_of(blank, hot=40 if hot_when_blank else None)]
     captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
-    aggregate.run(directory, manifest, failed(tmp_path), tmp_path / "grids.safetensors", settings)
+    run(directory, manifest, failed(tmp_path), tmp_path / "grids.safetensors", settings)
     _, about = stored(tmp_path / "grids.safetensors", "decision")
     assert about["sinks"]["i1"]["cells"] == [40] and about["sinks"]["i1"]["position"] == position
 
 
 def test_group_maps_average_to_the_grid(inputs, settings, tmp_path):
     out = tmp_path / "grids.safetensors"
-    aggregate.run(*inputs, out, with_profile(settings, gqa="per_group"))
+    run(*inputs, out, with_profile(settings, gqa="per_group"))
     groups, _ = stored(out, "decision|groups")
     np.testing.assert_allclose(groups.mean(axis=1), stored(out, "decision")[0], rtol=1e-5)
 
@@ -211,7 +215,7 @@ def test_group_maps_average_to_the_grid(inputs, settings, tmp_path):
 def test_settings_the_captures_cannot_give_name_the_parameter(inputs, settings, tmp_path, changes, message):
     out = tmp_path / "grids.safetensors"
     with pytest.raises(InputError, match=message):
-        aggregate.run(*inputs, out, with_profile(settings, **changes))
+        run(*inputs, out, with_profile(settings, **changes))
     assert not out.exists()
 
 
@@ -219,7 +223,7 @@ def test_a_sample_without_captures_is_named(inputs, settings, tmp_path):
     directory, manifest, listed = inputs
     captures.bucket_path(directory, 1).unlink()
     with pytest.raises(InputError, match=r"has no sample 'i2-0-v0-clean' \(6 missing\): run `dvc repro extract`"):
-        aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
+        run(directory, manifest, listed, tmp_path / "out", settings)
 
 
 def without(rows, fails):
@@ -237,14 +241,14 @@ FAILS = {
 @pytest.mark.parametrize("fails", FAILS.values(), ids=FAILS)
 def test_samples_that_failed_are_left_out_and_the_others_keep_their_grids(inputs, settings, tmp_path, fails):
     directory, manifest, _ = inputs
-    aggregate.run(*inputs, tmp_path / "all", settings)
+    run(*inputs, tmp_path / "all", settings)
     every, about_all = stored(tmp_path / "all", "decision")
     rows, missing = without(manifest_rows(), fails)
     for path in directory.iterdir():
         path.unlink()
     made = [capture_of(row, hot=40 if row["image_id"] == "i1" else None) for row in rows]
     captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
-    count = aggregate.run(directory, manifest, failed(tmp_path, *missing), tmp_path / "some", settings)
+    count = run(directory, manifest, failed(tmp_path, *missing), tmp_path / "some", settings)
     grids, about = stored(tmp_path / "some", "decision")
     ok = sorted(row["sample_id"] for row in rows if row["condition"] == "clean")
     assert about["samples"] == ok and count == len(ok) and len(grids) == len(ok)
@@ -259,7 +263,7 @@ def test_sinks_are_not_looked_for_where_a_failure_leaves_too_few_findings(inputs
     for path in directory.iterdir():
         path.unlink()
     captures.bucket_path(directory, 0).write_bytes(captures.encode([capture_of(row, hot=40) for row in rows], SHARED))
-    aggregate.run(directory, manifest, failed(tmp_path, *missing), tmp_path / "some", settings)
+    run(directory, manifest, failed(tmp_path, *missing), tmp_path / "some", settings)
     assert stored(tmp_path / "some", "decision")[1]["sinks"]["i1"]["computed"] is False
 
 
@@ -269,7 +273,7 @@ def test_a_sample_that_is_captured_and_listed_as_failed_is_named(inputs, setting
     with pytest.raises(
         InputError, match=rf"holds sample 'i1-0-v0-clean', {paths.FAILURES} lists it as failed: run `dvc repro -f"
     ):
-        aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
+        run(directory, manifest, listed, tmp_path / "out", settings)
     assert not (tmp_path / "out").exists()
 
 
@@ -277,7 +281,7 @@ def test_a_failure_that_is_not_in_the_manifest_is_named(inputs, settings, tmp_pa
     directory, manifest, _ = inputs
     listed = failed(tmp_path, manifest_rows()[0] | {"sample_id": "i9-v0"})
     with pytest.raises(InputError, match="lists sample 'i9-v0', the manifest does not: run `dvc repro extract`"):
-        aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
+        run(directory, manifest, listed, tmp_path / "out", settings)
 
 
 def test_a_run_of_which_every_sample_failed_ends_with_the_first_reason(inputs, settings, tmp_path):
@@ -288,4 +292,4 @@ def test_a_run_of_which_every_sample_failed_ends_with_the_first_reason(inputs, s
     with pytest.raises(
         InputError, match=r"lists every sample .*\(15\).*'i1-0-v0-clean': cannot be decoded: mend that, then run"
     ):
-        aggregate.run(directory, manifest, listed, tmp_path / "out", settings)
+        run(directory, manifest, listed, tmp_path / "out", settings)

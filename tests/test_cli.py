@@ -13,6 +13,7 @@ from medattn.base.params import whole as params
 from medattn.base.params.aggregate import AggregateParams
 from medattn.base.params.extract import ExtractParams
 from medattn.base.params.reading import load_sections
+from medattn.base.params.terms import terms_of
 from medattn.cli import COMMANDS, group
 from tests.import_closure import ROOT
 
@@ -57,6 +58,7 @@ def test_the_committed_parameters_are_valid():
         ({"aggregate__profiles__decision__rows": []}, ["aggregate.profiles.decision.rows"]),
         ({"aggregate__profiles__decision__layers": [1, 1]}, ["names an entry twice"]),
         ({"aggregate__terms": ["Nodule"]}, ["aggregate.terms", "lower case"]),
+        ({"aggregate__terms": ["nodule", "nodule"]}, ["aggregate.terms", "a term stands twice"]),
         ({"conditions__sepia": {"wordings": "all"}}, ["conditions.sepia"]),
         ({"conditions": {"no_image": {"wordings": "all"}}}, ["conditions.clean", "Field required"]),
         ({"conditions__clean": {"wordings": "baseline"}}, ["conditions.clean", "everything else is compared with it"]),
@@ -101,6 +103,33 @@ def test_a_mistake_is_one_message_and_exit_code_2(tmp_path):
     done = medattn("params", "check", cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("medattn: params.yaml: nonsense: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "# terms\nnodule\nLung Mass  # so\n",
+            "medical_terms.txt, line 3: term 'Lung Mass' is not in lower case: write 'lung mass'",
+        ),
+        ("nodule\n\n  nodule\n", "medical_terms.txt, line 3: term 'nodule' is on line 1, too: remove one of them"),
+        ("# nothing\n", "medical_terms.txt holds no term: add one a line"),
+        (None, "medical_terms.txt not found: it lists the medical terms; restore it (`git checkout medical_terms.txt`)"),
+    ],
+)
+def test_a_wrong_medical_term_is_named_with_its_line_and_remedy(tmp_path, text, said):
+    changed(tmp_path)
+    if text is not None:
+        (tmp_path / "medical_terms.txt").write_text(text)
+    done = medattn("params", "check", cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.startswith(f"medattn: {said}")
+
+
+def test_the_medical_terms_are_those_of_the_file_unless_params_yaml_lists_others(tmp_path):
+    (tmp_path / "medical_terms.txt").write_text("# of the lung\nlung mass # a\n\nnodule\n")
+    assert terms_of(params.load(ROOT / "params.yaml").aggregate, tmp_path) == ["lung mass", "nodule"]
+    assert terms_of(params.load(changed(tmp_path, aggregate__terms=["effusion"])).aggregate, tmp_path) == ["effusion"]
+    assert medattn("params", "check", cwd=tmp_path).stdout == "params.yaml: ok\n"
 
 
 def test_without_params_yaml_the_message_says_where_to_go(tmp_path):

@@ -50,7 +50,7 @@ def test_the_committed_description_is_of_this_pipeline():
 
 def test_the_description_is_made_anew_whenever_anything_that_it_hashes_has_changed():
     made = [path for name in STUDY for path in outputs(STAGES[name])]
-    hashed = ["${study}", "params.yaml", "CITATION.cff", "LICENSE", *(path.as_posix() for path in LOCKS)]
+    hashed = ["${study}", "params.yaml", "medical_terms.txt", "CITATION.cff", "LICENSE", *(path.as_posix() for path in LOCKS)]
     assert {dep for dep in STAGES["describe"]["deps"] if not dep.startswith("medattn/")} == {*made, *hashed}
     assert (
         outputs(STAGES["describe"]) == [CRATE] and "params" not in STAGES["describe"]
@@ -111,6 +111,11 @@ def test_the_parameters_of_another_stage_are_no_code_of_extract():
 def test_prepare_sees_every_parameter_so_that_a_wrong_one_ends_the_run_before_any_result_is_touched():
     assert STAGES["prepare"]["params"] == [{"params.yaml": None}]
     assert next(iter(STAGES["prepare"]["outs"][0].values()))["persist"] is True
+
+
+def test_the_medical_terms_are_read_by_prepare_which_checks_them_by_aggregate_and_by_the_description():
+    readers = [name for name, stage in STAGES.items() if "medical_terms.txt" in stage["deps"]]
+    assert readers == ["prepare", "aggregate", "describe"]
 
 
 def test_extract_reads_no_parameter_that_aggregate_decides():

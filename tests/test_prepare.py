@@ -40,6 +40,7 @@ def made(tmp_path_factory) -> Path:
 def root(made, tmp_path) -> Path:
     """A directory to run in: study and params.yaml, its digest pinned."""
     shutil.copytree(made, tmp_path / "data")
+    shutil.copy(REPOSITORY / paths.TERMS, tmp_path)
     set_params(tmp_path, study_digests={"data": digest(tmp_path / "data")})
     return tmp_path
 
@@ -173,6 +174,10 @@ def no_model(root: Path) -> None:
     set_params(root, model={"id": "nowhere", "revision": None, "dtype": None, "device": None})
 
 
+def wrong_term(root):
+    (root / paths.TERMS).write_text("nodule\nEdema\n")
+
+
 def no_study(root: Path) -> None:
     set_params(root, study="elsewhere")
 
@@ -188,6 +193,7 @@ def no_study(root: Path) -> None:
         (too_few_image_tokens, ["small/config.json", "mm_tokens_per_image is 64", "expected 256"]),
         (no_model, ["model.id is 'nowhere'"]),
         (no_study, ["elsewhere/study.yaml not found"]),
+        (wrong_term, ["medical_terms.txt, line 2: term 'Edema' is not in lower case: write 'edema'"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

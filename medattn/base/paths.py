@@ -5,6 +5,7 @@ from pathlib import Path
 from medattn.base.errors import InputError
 
 PARAMS = Path("params.yaml")
+TERMS = Path("medical_terms.txt")  # for aggregate, unless params.yaml lists others
 
 PUBLISHED = Path("reference/published.csv")  # numbers of other work, with their source
 

@@ -28,7 +28,7 @@ LOCK = Path("dvc.lock")
 SETTINGS = (paths.PARAMS.as_posix(), "dvc.yaml", LOCK.as_posix())
 OUTPUTS = (paths.TABLES, paths.METRICS, paths.FIGURES, paths.LATEX, paths.REPORT, CRATE)
 # dependencies that are no data: they must be those of the run
-CODE = ("medattn/", "requirements/", "reference/", *SETTINGS, CITATION.as_posix(), "LICENSE")
+CODE = ("medattn/", "requirements/", "reference/", *SETTINGS, paths.TERMS.as_posix(), CITATION.as_posix(), "LICENSE")
 _REPAIR = "run `dvc repro`"
 
 
@@ -71,7 +71,7 @@ def read(root: Path, licence: str) -> tuple[dict[str, bytes], list[str]]:
 def plain(root: Path) -> tuple[str, ...]:
     """What a release holds besides reports/: settings, the crate, and all that the crate says is distributed with it."""
     locks = (path.as_posix() for path in LOCKS if os.path.lexists(root / path))
-    return (*SETTINGS, CRATE.as_posix(), CITATION.as_posix(), "LICENSE", *locks)
+    return (*SETTINGS, paths.TERMS.as_posix(), CRATE.as_posix(), CITATION.as_posix(), "LICENSE", *locks)
 
 
 def read_plain(root: Path, name: str) -> bytes:

@@ -1,8 +1,8 @@
 """Pack what may be published of a run into one file, or refuse.
 
 Packed: code.json, environment.json, params.yaml, dvc.yaml, dvc.lock, the aggregate reports, ro-crate-metadata.json with what
-it says is distributed (LICENSE, CITATION.cff, lock files), and MANIFEST.json, which lists each with its size and SHA-256. The
-same inputs in the same environment give the same bytes.
+it says is distributed (LICENSE, CITATION.cff, medical_terms.txt, lock files), and MANIFEST.json, which lists each with its
+size and SHA-256. The same inputs in the same environment give the same bytes.
 
 Three nets, each of which holds on its own. Names: a file of reports/ that no stage writes to be published is refused. Bytes:
 what lies under an allowed name must be what dvc.lock records. Content: no member may hold an identifier, a question or an

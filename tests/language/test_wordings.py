@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from medattn.base.params import whole as params
+from medattn.base.params.terms import read_terms
+from medattn.base.paths import TERMS
 from medattn.language.findings import LEXICON, fill
 from medattn.language.places import PLACES
 from medattn.language.question_forms import about, parse
@@ -421,6 +422,6 @@ def test_the_phantoms_findings_have_names_and_a_zone():
 
 
 def test_every_name_of_a_finding_is_a_term_that_gates():
-    terms = set(params.load(ROOT / "params.yaml").aggregate.terms)
+    terms = set(read_terms(ROOT / TERMS))
     names = {term.text for entry in LEXICON.values() for term in (*entry.terms, *entry.spellings) if not term.plural}
     assert sorted(names - terms) == []

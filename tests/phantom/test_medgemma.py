@@ -18,6 +18,7 @@ from medattn import aggregate, prepare
 from medattn.aggregate import METADATA
 from medattn.attention import captures
 from medattn.base import paths
+from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.extract import stage
 from medattn.extract.extractor import extractor_for
@@ -181,6 +182,7 @@ def extracted(root, order: str, out: str) -> dict[str, bytes]:
         root / out / "failures.csv",
         root / out / "grids.safetensors",
         chosen.aggregate,
+        terms_of(chosen.aggregate, ROOT),
     )
     files = sorted(path for path in (root / out).rglob("*") if path.is_file())
     return {path.relative_to(root / out).as_posix(): path.read_bytes() for path in files}

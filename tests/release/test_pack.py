@@ -134,6 +134,7 @@ def template(tmp_path_factory) -> Path:
     files = study_tables() | {
         "studies/tiny/study.yaml": yaml.safe_dump(STUDY_YAML),
         "params.yaml": re.sub(r"^study: .*$", "study: studies/tiny", params, flags=re.MULTILINE),
+        "medical_terms.txt": (ROOT / "medical_terms.txt").read_text(),
         "dvc.yaml": PIPELINE,
         "medattn/make.py": MAKE,
         "requirements/locked.txt": "click==8.1.0 \\\n    --hash=sha256:00\nnumpy==2.0.0\n",
@@ -223,9 +224,10 @@ def test_a_clean_run_is_packed_and_the_same_run_gives_the_same_bytes(repository)
         members = {member.name: tar.extractfile(member).read() for member in tar}
         assert {(member.mtime, member.uid, member.gid, member.uname, member.gname) for member in tar} == {(0, 0, 0, "", "")}
     assert list(members) == sorted(members) == [
-        "CITATION.cff", "LICENSE", "MANIFEST.json", "code.json", "dvc.lock", "dvc.yaml", "environment.json", "params.yaml",
-        "reports/figures/sinks.pdf", "reports/figures/sinks.png", "reports/index.html", "reports/latex/by_finding.tex",
-        "reports/metrics.json", "reports/tables/by_finding.csv", "requirements/locked.txt", "ro-crate-metadata.json",
+        "CITATION.cff", "LICENSE", "MANIFEST.json", "code.json", "dvc.lock", "dvc.yaml", "environment.json",
+        "medical_terms.txt", "params.yaml", "reports/figures/sinks.pdf", "reports/figures/sinks.png", "reports/index.html",
+        "reports/latex/by_finding.tex", "reports/metrics.json", "reports/tables/by_finding.csv", "requirements/locked.txt",
+        "ro-crate-metadata.json",
     ]  # fmt: skip
     listed = json.loads(members["MANIFEST.json"])
     assert (listed["study"], listed["licence"]) == ("tiny", "credentialed")

@@ -29,17 +29,17 @@ class Profile(Section):
 
 
 class Aggregate(Section):
-    terms: Annotated[list[str], Field(min_length=1)]
+    terms: Annotated[list[str], Field(min_length=1)] | None  # None: those of medical_terms.txt
     sink_z: Annotated[float, Field(gt=0)]
     profiles: dict[str, Profile]
 
     @field_validator("terms")
     @classmethod
-    def _terms(cls, terms: list[str]) -> list[str]:
-        for term in terms:
+    def _terms(cls, terms: list[str] | None) -> list[str] | None:
+        for term in terms or ():
             if not term.strip() or term != term.strip().lower():
                 raise ValueError(f"term {term!r} is empty, padded or not in lower case")
-        if len(set(terms)) < len(terms):
+        if terms is not None and len(set(terms)) < len(terms):
             raise ValueError("a term stands twice")
         return terms
 

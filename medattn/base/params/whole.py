@@ -10,6 +10,7 @@ from medattn.base.params.extract import ExtractParams
 from medattn.base.params.figures import FiguresParams
 from medattn.base.params.metrics import MetricsParams
 from medattn.base.params.reading import Positive, read, validated
+from medattn.base.params.terms import terms_of
 from medattn.base.paths import PARAMS
 
 
@@ -44,6 +45,6 @@ def command() -> None:
 
 @command.command()
 def check() -> None:
-    """Validate params.yaml: every key known, every type right."""
-    load()
+    """Validate params.yaml: every key known, every type right; and the list of medical terms."""
+    terms_of(load().aggregate)
     click.echo(f"{PARAMS}: ok")

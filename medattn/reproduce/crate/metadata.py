@@ -25,7 +25,7 @@ SHA256 = "http://schema.org/sha256"  # a term that RO-Crate 1.1 does not have ye
 LOCK = "dvc.lock"
 # Neither can be a dependency of a stage, so the crate could hold an old hash; dvc.lock records the crate's own.
 NOT_HASHED = (LOCK, PIPELINE.as_posix())
-SETTINGS = ("LICENSE", CITATION.as_posix(), paths.PARAMS.as_posix(), PIPELINE.as_posix(), LOCK)
+SETTINGS = ("LICENSE", CITATION.as_posix(), paths.PARAMS.as_posix(), paths.TERMS.as_posix(), PIPELINE.as_posix(), LOCK)
 SOFTWARE = (
     "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-image", "pillow", "pandas", "matplotlib",
     "dvc",

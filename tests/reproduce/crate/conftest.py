@@ -28,7 +28,7 @@ def described(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("described")
     write(root / "data", 3, 3, make_model(root / "trained"))
     shutil.rmtree(root / "trained")
-    for name in ("params.yaml", "dvc.yaml", "dvc.lock", "CITATION.cff", "LICENSE", *map(str, LOCKS)):
+    for name in ("params.yaml", "medical_terms.txt", "dvc.yaml", "dvc.lock", "CITATION.cff", "LICENSE", *map(str, LOCKS)):
         if (ROOT / name).is_file():
             (root / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, root / name)
