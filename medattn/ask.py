@@ -90,8 +90,8 @@ def ask(image: Path, question: str, model: str, dtype: str, device: str, profile
 
 def open_picture(path: Path) -> "Image":
     """The image at `path` as RGB, if it is a complete 8-bit grey or RGB file."""
+    from medattn.base.hashes import sha256_of
     from medattn.radiographs.image_files import BadFile, open_image
-    from medattn.study.schema import sha256_of
 
     if not path.is_file():
         raise InputError(f"{path} not found: give the path of an image")

@@ -17,9 +17,7 @@ from medattn.base.errors import InputError
 from medattn.base.params import OnError
 from medattn.checks.questions import Problem, check_ids, check_questions
 from medattn.radiographs.image_files import BadFile, Unreadable, open_image
-from medattn.study.schema import ModelChoice, Study, read_study, sha256_of
-
-__all__ = ["Report", "check", "digest", "sha256_of"]
+from medattn.study.schema import ModelChoice, Study, read_study
 
 SHOWN = 20  # problems reported in full
 SIDES = ("", "left", "right", "bilateral")  # the patient's

@@ -24,8 +24,8 @@ PACKAGE = Path(__file__).parents[1]
 # Every module that extract imports (a test walks its imports).
 SOURCES = (
     "__init__.py", "attention/__init__.py", "attention/captures.py", "attention/gqa.py", "base/__init__.py",
-    "base/errors.py", "base/params.py", "base/paths.py", "base/rounding.py", "base/sample_tables.py", "base/seeding.py",
-    "base/tables.py", "disclosure/__init__.py", "disclosure/private_files.py", "extract/__init__.py",
+    "base/errors.py", "base/hashes.py", "base/params.py", "base/paths.py", "base/rounding.py", "base/sample_tables.py",
+    "base/seeding.py", "base/tables.py", "disclosure/__init__.py", "disclosure/private_files.py", "extract/__init__.py",
     "extract/extractor.py", "extract/fill.py", "extract/interrupts.py", "extract/keys.py", "extract/pictures.py",
     "extract/ranks.py", "extract/shards.py", "extract/stage.py", "extract/unit_cache.py", "extract/units.py",
     "measures/__init__.py", "measures/body.py", "measures/rotation.py", "model/__init__.py", "model/allocator.py",

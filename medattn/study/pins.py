@@ -12,10 +12,11 @@ import yaml
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import files_below
 from medattn.base.params import load as load_params
 from medattn.base.tables import write_bytes
 from medattn.study.model_files import local_directory
-from medattn.study.schema import ModelPins, files_below, read_study
+from medattn.study.schema import ModelPins, read_study
 
 CHUNK = 1 << 22  # bytes read at once
 

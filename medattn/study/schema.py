@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import files_below, hashes_of, sha256_of, sha256_of_lines
 from medattn.base.params import Model, Params, Prompt
 from medattn.study.model_files import CONFIG, local_directory, snapshot
 
@@ -279,28 +280,6 @@ def read_table(path: Path, columns: Sequence[str], may_be_empty: bool = False) -
     if not rows and not may_be_empty:
         raise InputError(f"{path} holds no row: add at least one")
     return rows
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sha256_of_lines(hashes: Mapping[str, str]) -> str:
-    """SHA-256 over "{path} {SHA-256}" lines, sorted by path: one digest of many files."""
-    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(hashes.items())).encode()).hexdigest()
-
-
-def hashes_of(directory: Path) -> dict[str, str]:
-    """Relative path -> SHA-256 of every file below `directory`, sorted."""
-    return {name: sha256_of(directory / name) for name in sorted(files_below(directory))}
-
-
-def files_below(directory: Path) -> set[str]:
-    """Relative paths of all files but those in a folder .cache, where `hf download` keeps notes about this machine."""
-    names = (path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
-    return {name.as_posix() for name in names if ".cache" not in name.parts}
 
 
 def _check_config(path: Path) -> None:

@@ -19,8 +19,7 @@ from medattn.reproduce.doctor import compute, software, storage, study, system
 from medattn.reproduce.doctor.command import examine, verdict
 from medattn.reproduce.doctor.line import Line, shown, size
 from medattn.reproduce.locks import Difference
-from medattn.reproduce.machine.gpu import Card, cards
-from medattn.reproduce.machine.processor import Processor
+from medattn.reproduce.machine import Card, Processor, cards
 from medattn.study.schema import read_study
 from tests.import_closure import ROOT
 

@@ -8,8 +8,9 @@ import yaml
 
 from medattn.base import params as parameters
 from medattn.base.errors import InputError
+from medattn.base.hashes import hashes_of
 from medattn.base.params import Params
-from medattn.study.schema import IMAGE_COLUMNS, hashes_of, read_study, read_table, settings
+from medattn.study.schema import IMAGE_COLUMNS, read_study, read_table, settings
 from tests.conftest import make_model, sha256
 
 ROOT = Path(__file__).parents[2]

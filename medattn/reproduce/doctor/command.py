@@ -62,7 +62,7 @@ def _python(root: Path) -> Iterable[Line]:
 
 def _system(root: Path) -> Iterable[Line]:
     from medattn.reproduce.doctor import system
-    from medattn.reproduce.machine.processor import processor, usable
+    from medattn.reproduce.machine import processor, usable
 
     yield system.system_line(platform.system(), platform.machine(), system.libc())
     yield system.processor_line(processor(), usable())
@@ -110,7 +110,7 @@ def _storage(root: Path, found: Found) -> Iterable[Line]:
 
 def _compute(found: Found) -> Iterable[Line]:
     from medattn.reproduce.doctor import compute, system
-    from medattn.reproduce.machine.gpu import cards
+    from medattn.reproduce.machine import cards
 
     listed = cards()
     yield from compute.card_lines(listed)

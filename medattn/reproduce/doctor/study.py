@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import files_below
 from medattn.base.params import Params
 from medattn.base.params import load as load_params
 from medattn.prepare import check_pin
 from medattn.radiographs.image_files import BadFile, open_image
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
 from medattn.study.model_files import local_directory
-from medattn.study.schema import ModelChoice, Study, files_below, read_study, settings
+from medattn.study.schema import ModelChoice, Study, read_study, settings
 
 SAMPLE = 5  # images opened
 

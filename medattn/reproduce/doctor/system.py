@@ -9,7 +9,7 @@ import psutil
 from packaging.specifiers import SpecifierSet
 
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
-from medattn.reproduce.machine.processor import Processor
+from medattn.reproduce.machine import Processor
 
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 VECTORS = ("sse4_2", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")  # those that decide speed

@@ -1,16 +1,14 @@
 """Step 1: is everything here what the last commit records? Nothing is computed, only hashed; every mismatch is named."""
 
 from collections.abc import Iterator
-from hashlib import md5
 from pathlib import Path
 
+from medattn.base.dvc import LOCK, PIPELINE, hash_content, outputs
 from medattn.reproduce.verify import audit_data, audit_lock, audit_outputs
 from medattn.reproduce.verify.commit import PARAMS, Commit
 from medattn.reproduce.verify.contents import Contents
-from medattn.reproduce.verify.discrepancies import CODE, DATA, RESULTS, SETTINGS, Findings, told
-from medattn.reproduce.verify.discrepancies import LOCK as RECORDS
+from medattn.reproduce.verify.discrepancies import CODE, DATA, RECORDS, RESULTS, SETTINGS, Findings, told
 from medattn.reproduce.verify.key_changes import changed_keys
-from medattn.reproduce.verify.lock import LOCK, PIPELINE, outputs
 
 PACKAGE, STORE = "medattn", "dvc-store"
 IMPORTED = (".py", ".pyc", ".so", ".pyd")  # what Python imports
@@ -66,7 +64,7 @@ def _problems(root: Path, path: str, head: Commit, contents: Contents) -> list[s
         return []
     if path in (LOCK, PARAMS, PIPELINE) or path.endswith(".dvc"):
         return changed_keys(then, content)
-    return told(path, contents.file(md5(then, usedforsecurity=False).hexdigest()), now)
+    return told(path, contents.file(hash_content(then)), now)
 
 
 def untracked_code(root: Path, head: Commit) -> Iterator[str]:

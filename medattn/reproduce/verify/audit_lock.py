@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from medattn.base.dvc import LOCK, PIPELINE, DeclaredStage, Entry, RecordedStage, outputs, read_pointer, value_of
 from medattn.reproduce.verify.commit import PARAMS, Commit
-from medattn.reproduce.verify.discrepancies import LOCK, Findings
+from medattn.reproduce.verify.discrepancies import RECORDS, Findings
 from medattn.reproduce.verify.key_changes import changes, shown
-from medattn.reproduce.verify.lock import Entry, Plan, Stage, outputs, read_pointer, value_of
 
 _REPAIR = "run `dvc repro` and commit"
 
@@ -21,27 +21,29 @@ def audit(head: Commit, findings: Findings) -> None:
     for name in [*head.pipeline, *(name for name in head.lock if name not in head.pipeline)]:
         plan, stage = head.pipeline.get(name), head.lock.get(name)
         if stage is None:
-            findings.mismatch(LOCK, "dvc.lock", f"stage {name} is not recorded: {_REPAIR}")
+            findings.mismatch(RECORDS, LOCK, f"stage {name} is not recorded: {_REPAIR}")
         elif plan is None:
-            findings.mismatch(LOCK, "dvc.lock", f"stage {name} is recorded, but dvc.yaml has no such stage: {_REPAIR}")
+            findings.mismatch(RECORDS, LOCK, f"stage {name} is recorded, but dvc.yaml has no such stage: {_REPAIR}")
         else:
             for found in _problems(head, plan, stage):
                 by_stages.setdefault(found, []).append(name)
     for (path, problem), stages in by_stages.items():
-        findings.mismatch(LOCK, path, f"{problem} (dvc.lock, stage {', '.join(stages)}): {_REPAIR}")
+        findings.mismatch(RECORDS, path, f"{problem} (dvc.lock, stage {', '.join(stages)}): {_REPAIR}")
     for path, (name, entry) in outputs(head.lock).items():
         held = head.hash_of(path)
         said = None if held is None else _contradiction(entry, held)
         if said is not None:
-            findings.mismatch(LOCK, path, f"HEAD's file is not what HEAD's dvc.lock records: {said} (stage {name}): {_REPAIR}")
+            findings.mismatch(
+                RECORDS, path, f"HEAD's file is not what HEAD's dvc.lock records: {said} (stage {name}): {_REPAIR}"
+            )
     count = sum(len(stage.deps) for stage in head.lock.values())
-    findings.checked[LOCK] = f"{len(head.lock)} stages with {count} dependencies, and the parameters they read"
+    findings.checked[RECORDS] = f"{len(head.lock)} stages with {count} dependencies, and the parameters they read"
 
 
-def _problems(head: Commit, plan: Plan, stage: Stage) -> Iterator[tuple[str, str]]:
+def _problems(head: Commit, plan: DeclaredStage, stage: RecordedStage) -> Iterator[tuple[str, str]]:
     """(path, what is wrong) of a stage's record."""
     if plan.command != stage.command:
-        yield "dvc.yaml", f"cmd is {shown(plan.command)}, recorded {shown(stage.command)}"
+        yield PIPELINE, f"cmd is {shown(plan.command)}, recorded {shown(stage.command)}"
     for what, wanted, recorded in (("dependency", plan.deps, stage.deps), ("output", plan.outs, stage.outs)):
         for path in wanted:
             if path not in recorded:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medattn.base import paths
+from medattn.base.dvc import Entry, directory_hash, hash_file, hash_files, outputs, read_pointer
 from medattn.reproduce.verify.audit_data import is_embedded, listing
 from medattn.reproduce.verify.commit import Commit
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import CACHE, RESULTS, Findings, compare_listings, told
-from medattn.reproduce.verify.lock import Entry, directory_hash, hash_directory, hash_file, outputs, read_pointer
 
 REPORTS, RESULTS_ROOT = "reports", "results"
 
@@ -43,7 +43,7 @@ def _output(root: Path, entry: Entry, head: Commit, contents: Contents, findings
         else:
             findings.mismatch(RESULTS, entry.path, *told(entry.path, contents.file(entry.hash), path))
         return
-    files = hash_directory(path, head.ignored)
+    files = hash_files(path, head.ignored)
     if directory_hash(files) == entry.hash:
         contents.add_listing(entry.hash, files)
         for name, hash in files.items():

@@ -7,11 +7,22 @@ from typing import Any
 
 import yaml
 
+from medattn.base import paths
+from medattn.base.dvc import (
+    LOCK,
+    PIPELINE,
+    DeclaredStage,
+    IgnoreRules,
+    RecordedStage,
+    directory_hash,
+    hash_content,
+    read_lock,
+    read_pipeline,
+)
 from medattn.base.errors import InputError
 from medattn.base.git import LINK, Tracked, contents, git, names
-from medattn.reproduce.verify.lock import LOCK, PIPELINE, Ignored, Plan, Stage, directory_hash, read_lock, read_pipeline
 
-PARAMS, IGNORE = "params.yaml", ".dvcignore"
+PARAMS, IGNORE = paths.PARAMS.as_posix(), ".dvcignore"
 
 
 class Commit:
@@ -49,12 +60,12 @@ class Commit:
     # --- as DVC sees it -----------------------------------------------------------------------------------------------
 
     @cached_property
-    def lock(self) -> dict[str, Stage]:
+    def lock(self) -> dict[str, RecordedStage]:
         return read_lock(self.required(LOCK), f"{LOCK} of commit {self.name[:12]}")
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        return _mapping(self.required(PARAMS), f"{PARAMS} of commit {self.name[:12]}")
+        return read_params(self.required(PARAMS), f"{PARAMS} of commit {self.name[:12]}")
 
     @property
     def study(self) -> str:
@@ -62,16 +73,16 @@ class Commit:
         return PurePosixPath(str(self.params.get("study"))).as_posix()
 
     @cached_property
-    def pipeline(self) -> dict[str, Plan]:
+    def pipeline(self) -> dict[str, DeclaredStage]:
         return read_pipeline(self.required(PIPELINE), self.params)
 
     @cached_property
-    def ignored(self) -> Ignored:
-        return Ignored(self.content.get(IGNORE, b""))
+    def ignored(self) -> IgnoreRules:
+        return IgnoreRules(self.content.get(IGNORE, b""))
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
-        return {path: hashlib.md5(content, usedforsecurity=False).hexdigest() for path, content in self.content.items()}
+        return {path: hash_content(content) for path, content in self.content.items()}
 
     def below(self, directory: str) -> dict[str, str]:
         """Path inside `directory` -> MD5 of the files that DVC counts."""
@@ -96,7 +107,8 @@ def _object_name(content: bytes, length: int) -> str:
     return made.hexdigest()
 
 
-def _mapping(content: bytes, where: str) -> dict[str, Any]:
+def read_params(content: bytes, where: str) -> dict[str, Any]:
+    """params.yaml as it was recorded, which may be another version's. Raises InputError if it is no such file."""
     try:
         value = yaml.safe_load(content)
     except yaml.YAMLError as error:

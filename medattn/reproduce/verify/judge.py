@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from medattn.base.dvc import Entry, IgnoreRules, hash_files
 from medattn.reproduce.verify import ro_crate as crate
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.deviation import Comparison, Verdict, worst
 from medattn.reproduce.verify.files import compare_files
-from medattn.reproduce.verify.lock import Entry, Ignored, hash_directory
 from medattn.reproduce.verify.sources import sources
 from medattn.reproduce.verify.tolerance import Tolerance
 
@@ -33,7 +33,7 @@ class Judged:
 class Judge:
     """Compares outputs below `place` with recorded ones, whose content `contents` finds."""
 
-    def __init__(self, place: Path, contents: Contents, tolerance: Tolerance, ignored: Ignored) -> None:
+    def __init__(self, place: Path, contents: Contents, tolerance: Tolerance, ignored: IgnoreRules) -> None:
         self._place, self._contents, self._tolerance, self._ignored = place, contents, tolerance, ignored
 
     def judge(self, recorded: Outputs, found: Outputs, absent: Collection[str] = ()) -> list[Judged]:
@@ -71,7 +71,7 @@ class Judge:
         before = self._contents.files_of(then)
         if absent or before is None:
             return {"": _absent("how far it deviates")}
-        after = hash_directory(self._place / now.path, self._ignored) if now.is_directory else {"": now.hash}
+        after = hash_files(self._place / now.path, self._ignored) if now.is_directory else {"": now.hash}
         return {
             name: self._file(then.path, name, before.get(name), after.get(name))
             for name in sorted(before.keys() | after.keys())

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from medattn.base import paths
+from medattn.base.dvc import LOCK, RecordedStage, directory_hash, outputs, read_lock
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params
 from medattn.disclosure.private_files import OWNER_ONLY, protect
@@ -18,7 +19,6 @@ from medattn.reproduce.verify.commit import Commit
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import ARCHIVE
 from medattn.reproduce.verify.judge import Judge
-from medattn.reproduce.verify.lock import LOCK, Stage, directory_hash, outputs, read_lock
 from medattn.reproduce.verify.record import Verification
 from medattn.reproduce.verify.rerun import clone, rerun, workplace
 from medattn.reproduce.verify.tolerance import Tolerance, tolerance
@@ -133,7 +133,7 @@ def _recompute(root: Path, head: Commit, contents: Contents, options: Options, m
             say(f"kept: {place.path}", True)
 
 
-def _in_order(head: Commit, lock: Mapping[str, Stage]) -> dict[str, Stage]:
+def _in_order(head: Commit, lock: Mapping[str, RecordedStage]) -> dict[str, RecordedStage]:
     """The stages of a lock in the order of the flow: DVC appends the one that it has not seen before."""
     known = list(head.pipeline)
     return {name: lock[name] for name in sorted(lock, key=lambda name: known.index(name) if name in known else len(known))}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from medattn.base.dvc import Entry, IgnoreRules, hash_file
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.deviation import Verdict
 from medattn.reproduce.verify.judge import Judge
-from medattn.reproduce.verify.lock import Entry, Ignored, hash_file
 from medattn.reproduce.verify.ro_crate import CRATE
 from medattn.reproduce.verify.tolerance import TOLERANCES
 
@@ -37,7 +37,7 @@ def judged(tmp_path: Path, table: str, described: str, here: bool = True) -> dic
     contents.cache = tmp_path / "no cache"
     known = (TABLE, CRATE) if here else (CRATE,)
     contents.hold({path: (tmp_path / "then" / path).read_bytes() for path in known})
-    judge = Judge(tmp_path / "now", contents, TOLERANCES["float64"], Ignored(b""))
+    judge = Judge(tmp_path / "now", contents, TOLERANCES["float64"], IgnoreRules(b""))
     return {one.path: one.comparison.verdict for one in judge.judge(sides["then"], sides["now"])}
 
 
