@@ -23,6 +23,7 @@ import click
 import yaml
 
 from medattn.base import paths
+from medattn.base.dvc import LOCK
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params
 from medattn.base.tables import write_bytes
@@ -33,6 +34,7 @@ from medattn.release.scan import Restricted, restricted_of
 from medattn.reproduce.crate.stage import CRATE
 from medattn.reproduce.provenance.code import code
 from medattn.reproduce.provenance.environment import environment
+from medattn.reproduce.verify.current import not_current
 from medattn.study.schema import Study, read_study, settings
 
 FORMAT = 1
@@ -57,7 +59,6 @@ def collect(root: Path) -> Release:
     params = load_params(root / paths.PARAMS)
     study = read_study(root / params.study)
     plain = {name: members.read_plain(root, name) for name in members.plain(root)}
-    stages = members.stages_of(plain["dvc.lock"])
     found, problems = members.read(root, study.licence)
     made = {
         "code.json": code(root),
@@ -76,16 +77,15 @@ def collect(root: Path) -> Release:
         )
     for name, content in files.items():
         problems += [f"{name}: {problem}" for problem in problems_of(name, content, study.licence, restricted, root)]
-    if study.licence != "open":
-        problems += _run_recorded(root, stages)
-    problems += members.not_recorded(root, stages, found | plain)
-    problems += members.stale(root, stages, yaml.safe_load(plain["params.yaml"]))
+    # the rows that are looked for must be those of the run that made the reports
+    rows = () if study.licence == "open" else (paths.MANIFEST, paths.ANSWERS)
+    problems += not_current(root, map(Path.as_posix, (*rows, *members.OUTPUTS)))
     return Release(study, files, restricted, problems)
 
 
 def problems_of(name: str, content: bytes, licence: str, restricted: Restricted, root: Path) -> Iterator[str]:
     """What in a member must not be published, each with its line where it has lines."""
-    looked = look(name, _SIZE.sub(rb"\1", content) if name == "dvc.lock" else content, members.charts(licence))
+    looked = look(name, _SIZE.sub(rb"\1", content) if name == LOCK else content, members.charts(licence))
     yield from looked.problems
     least = disclosure.least_patients(licence)
     if name.endswith(".csv"):
@@ -123,14 +123,6 @@ def _absolute(value: object) -> Iterator[str]:
             yield from _absolute(inner)
     elif isinstance(value, str) and (PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute()):
         yield f"holds {value!r}, a path of this machine: name the study relative to the repository (studies/…) and run again"
-
-
-def _run_recorded(root: Path, stages: Mapping[str, Mapping]) -> Iterator[str]:
-    """The rows that are looked for must be those of the run that made the reports."""
-    recorded = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
-    for path in (paths.MANIFEST, paths.ANSWERS):
-        if (root / path).is_file() and hashlib.md5((root / path).read_bytes()).hexdigest() != recorded.get(path.as_posix()):
-            yield f"{path}: differs from what dvc.lock records: run `dvc repro`"
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:

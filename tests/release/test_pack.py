@@ -341,12 +341,17 @@ def test_a_radiograph_under_the_name_of_a_chart_is_named(repository):
     assert refusal(repository) == ["reports/figures/sinks.png: differs from what dvc.lock records: run `dvc repro`"]
 
 
-def test_without_a_commit_of_the_run_the_directory_is_named(repository):
+def test_without_a_commit_of_the_run_dvcs_listing_tells_the_file_and_without_that_the_directory_is_named(repository):
     chart(repository / "made/reports/figures", "Another title")
     shutil.copytree(repository / "made/reports", repository / "reports", dirs_exist_ok=True)
     record(repository)
     (repository / "reports/figures/sinks.png").write_bytes(radiograph())
-    assert refusal(repository) == ["reports/figures: its files are not those that dvc.lock records: run `dvc repro`"]
+    assert refusal(repository) == ["reports/figures/sinks.png: differs from what dvc.lock records: run `dvc repro`"]
+    shutil.rmtree(repository / ".dvc/cache")
+    assert refusal(repository) == [
+        "reports/figures: its files are not those that the working tree records (2 files, recorded 2); which, cannot be told:"
+        " DVC's cache has no sound listing of them: run `dvc repro`"
+    ]
 
 
 def test_a_picture_in_the_page_is_seen_by_the_pages_bytes_and_by_its_place(repository):
@@ -375,7 +380,7 @@ def test_an_output_that_is_absent_is_named(repository):
     (repository / "reports/latex/by_finding.tex").unlink()
     assert refusal(repository) == [
         "reports/metrics.json: not found: run `dvc repro`",
-        "reports/latex/by_finding.tex: is absent: run `dvc repro`",
+        "reports/latex/by_finding.tex: is missing: run `dvc repro`",
     ]
 
 
@@ -383,9 +388,18 @@ def test_code_or_parameters_that_changed_since_the_run_are_named(repository):
     added(repository, "medattn/make.py", "# changed\n")
     path = repository / "params.yaml"
     path.write_text(path.read_text().replace("dpi: 300", "dpi: 200"))
+    code, parameter = refusal(repository)
+    assert re.fullmatch(
+        r"medattn/make.py: MD5 \w+ is recorded, the working tree has \w+ \(dvc.lock, stage figures\): run `dvc repro`", code
+    )
+    assert parameter == "params.yaml: figures.dpi: 200, was 300 when it ran (dvc.lock, stage figures): run `dvc repro`"
+
+
+def test_a_stage_that_dvc_yaml_asks_for_otherwise_than_it_ran_is_named(repository):
+    pipeline = repository / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text().replace("cmd: python medattn/make.py", "cmd: python medattn/more.py"))
     assert refusal(repository) == [
-        "medattn/make.py: has changed since it ran (by figures): run `dvc repro`",
-        "params.yaml: figures has changed since it was read (by figures): run `dvc repro`",
+        "dvc.yaml: cmd is python medattn/more.py, recorded python medattn/make.py (dvc.lock, stage figures): run `dvc repro`"
     ]
 
 

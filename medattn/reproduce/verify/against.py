@@ -13,8 +13,8 @@ from typing import Any
 from medattn.base.dvc import LOCK, RecordedStage, directory_hash, hash_content, read_lock
 from medattn.base.errors import InputError
 from medattn.base.git import git
-from medattn.reproduce.verify.commit import PARAMS, Commit, read_params
 from medattn.reproduce.verify.key_changes import changes
+from medattn.reproduce.verify.trees import PARAMS, Commit, read_params
 
 MANIFEST = "MANIFEST.json"
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]+/(.+)")  # below the commit that it started from

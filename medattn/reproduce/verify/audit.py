@@ -5,10 +5,10 @@ from pathlib import Path
 
 from medattn.base.dvc import LOCK, PIPELINE, hash_content, outputs
 from medattn.reproduce.verify import audit_data, audit_lock, audit_outputs
-from medattn.reproduce.verify.commit import PARAMS, Commit
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import CODE, DATA, RECORDS, RESULTS, SETTINGS, Findings, told
 from medattn.reproduce.verify.key_changes import changed_keys
+from medattn.reproduce.verify.trees import PARAMS, Commit
 
 PACKAGE, STORE = "medattn", "dvc-store"
 IMPORTED = (".py", ".pyc", ".so", ".pyd")  # what Python imports

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 from medattn.base.dvc import Entry, IgnoreRules, directory_hash, hash_content, hash_files, read_listing, read_pointer
 from medattn.base.errors import InputError
 from medattn.reproduce import store
-from medattn.reproduce.verify.commit import Commit
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import DATA, Findings, compare_listings, told
+from medattn.reproduce.verify.trees import Commit
 from medattn.study.schema import read_study
 
 

@@ -8,39 +8,41 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from medattn.base.dvc import LOCK, PIPELINE, DeclaredStage, Entry, RecordedStage, outputs, read_pointer, value_of
-from medattn.reproduce.verify.commit import PARAMS, Commit
 from medattn.reproduce.verify.discrepancies import RECORDS, Findings
 from medattn.reproduce.verify.key_changes import changes, shown
-
-_REPAIR = "run `dvc repro` and commit"
+from medattn.reproduce.verify.trees import PARAMS, Commit, Tree
 
 
 def audit(head: Commit, findings: Findings) -> None:
     """Add a mismatch for every entry of HEAD's dvc.lock that HEAD contradicts, with the stages that recorded it."""
-    by_stages: dict[tuple[str, str], list[str]] = {}
-    for name in [*head.pipeline, *(name for name in head.lock if name not in head.pipeline)]:
-        plan, stage = head.pipeline.get(name), head.lock.get(name)
-        if stage is None:
-            findings.mismatch(RECORDS, LOCK, f"stage {name} is not recorded: {_REPAIR}")
-        elif plan is None:
-            findings.mismatch(RECORDS, LOCK, f"stage {name} is recorded, but dvc.yaml has no such stage: {_REPAIR}")
-        else:
-            for found in _problems(head, plan, stage):
-                by_stages.setdefault(found, []).append(name)
-    for (path, problem), stages in by_stages.items():
-        findings.mismatch(RECORDS, path, f"{problem} (dvc.lock, stage {', '.join(stages)}): {_REPAIR}")
+    audit_stages(head, findings)
     for path, (name, entry) in outputs(head.lock).items():
-        held = head.hash_of(path)
-        said = None if held is None else _contradiction(entry, held)
+        held = head.entry(path)
+        said = None if held is None else _contradiction(entry, held, head)
         if said is not None:
-            findings.mismatch(
-                RECORDS, path, f"HEAD's file is not what HEAD's dvc.lock records: {said} (stage {name}): {_REPAIR}"
-            )
+            problem = f"HEAD's file is not what HEAD's dvc.lock records: {said} (stage {name}): {head.remedy}"
+            findings.mismatch(RECORDS, path, problem)
     count = sum(len(stage.deps) for stage in head.lock.values())
     findings.checked[RECORDS] = f"{len(head.lock)} stages with {count} dependencies, and the parameters they read"
 
 
-def _problems(head: Commit, plan: DeclaredStage, stage: RecordedStage) -> Iterator[tuple[str, str]]:
+def audit_stages(tree: Tree, findings: Findings) -> None:
+    """Add a mismatch for everything in `tree` that is not what the stages of its dvc.lock read, or not as dvc.yaml asks."""
+    by_stages: dict[tuple[str, str], list[str]] = {}
+    for name in [*tree.pipeline, *(name for name in tree.lock if name not in tree.pipeline)]:
+        plan, stage = tree.pipeline.get(name), tree.lock.get(name)
+        if stage is None:
+            findings.mismatch(RECORDS, LOCK, f"stage {name} is not recorded: {tree.remedy}")
+        elif plan is None:
+            findings.mismatch(RECORDS, LOCK, f"stage {name} is recorded, but dvc.yaml has no such stage: {tree.remedy}")
+        else:
+            for found in _problems(tree, plan, stage):
+                by_stages.setdefault(found, []).append(name)
+    for (path, problem), stages in by_stages.items():
+        findings.mismatch(RECORDS, path, f"{problem} (dvc.lock, stage {', '.join(stages)}): {tree.remedy}")
+
+
+def _problems(tree: Tree, plan: DeclaredStage, stage: RecordedStage) -> Iterator[tuple[str, str]]:
     """(path, what is wrong) of a stage's record."""
     if plan.command != stage.command:
         yield PIPELINE, f"cmd is {shown(plan.command)}, recorded {shown(stage.command)}"
@@ -51,45 +53,40 @@ def _problems(head: Commit, plan: DeclaredStage, stage: RecordedStage) -> Iterat
         for path in recorded:
             if path not in wanted:
                 yield path, f"is recorded as a {what}, but not in dvc.yaml"
-    made = outputs(head.lock)
+    made = outputs(tree.lock)
     for path, entry in stage.deps.items():
         if path in made:
             if entry.hash != made[path][1].hash:
                 yield path, f"MD5 {entry.hash[:12]} was read, but stage {made[path][0]} recorded {made[path][1].hash[:12]}"
-        elif (held := _held(head, path)) is not None and (problem := _contradiction(entry, held)):
+        elif (held := _held(tree, path)) is not None and (problem := _contradiction(entry, held, tree)):
             yield path, problem
-        elif held is None and path in plan.deps and path != head.study:
-            yield path, "is a dependency, but HEAD has no such file"
+        elif held is None and path in plan.deps and path != tree.study:
+            yield path, f"is a dependency, but {tree.title} has no such file"
     for file, keys in plan.params.items():
-        yield from _parameters(head, file, keys, stage.params.get(file, {}))
+        yield from _parameters(tree, file, keys, stage.params.get(file, {}))
 
 
-def _held(head: Commit, path: str) -> tuple[str, int | None, int | None] | None:
-    """Hash, size and number of files of what HEAD holds: a file or a directory of git's, or what a .dvc file tracks."""
-    if (held := head.hash_of(path)) is not None:
+def _held(tree: Tree, path: str) -> Entry | None:
+    """What the tree holds: a file or a directory of git's, or what a .dvc file tracks."""
+    if (held := tree.entry(path)) is not None:
         return held
     pointer = f"{path}.dvc"
-    if pointer not in head:
-        return None
-    tracked = read_pointer(head.content[pointer], pointer).get(PurePosixPath(path).name)
-    return None if tracked is None else (tracked.hash, tracked.size, tracked.files)
+    content = tree.read(pointer)
+    return None if content is None else read_pointer(content, pointer).get(PurePosixPath(path).name)
 
 
-def _contradiction(entry: Entry, held: tuple[str, int | None, int | None]) -> str | None:
-    """What the lock says otherwise than HEAD; None if nothing. An absent size says nothing."""
-    hash, size, files = held
-    if entry.hash != hash:
-        return f"MD5 {entry.hash[:12]} is recorded, HEAD has {hash[:12]}"
-    for what, recorded, now in (("size", entry.size, size), ("nfiles", entry.files, files)):
+def _contradiction(entry: Entry, held: Entry, tree: Tree) -> str | None:
+    """What the lock says otherwise than the tree; None if nothing. An absent size says nothing."""
+    if entry.hash != held.hash:
+        return f"MD5 {entry.hash[:12]} is recorded, {tree.title} has {held.hash[:12]}"
+    for what, recorded, now in (("size", entry.size, held.size), ("nfiles", entry.files, held.files)):
         if recorded is not None and now is not None and recorded != now:
-            return f"{what} {recorded} is recorded, HEAD has {now}"
+            return f"{what} {recorded} is recorded, {tree.title} has {now}"
     return None
 
 
-def _parameters(
-    head: Commit, file: str, keys: tuple[str, ...] | None, recorded: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
-    now: Mapping[str, Any] = head.params if file == PARAMS else {}
+def _parameters(tree: Tree, file: str, keys: tuple[str, ...] | None, recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    now: Mapping[str, Any] = tree.params if file == PARAMS else {}
     if file != PARAMS:
         yield file, "is a file of parameters that `medattn verify` does not know"
         return

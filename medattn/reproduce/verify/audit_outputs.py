@@ -1,16 +1,17 @@
 """Are results/, reports/ and DVC's copies what HEAD's dvc.lock records? Each file, and of a table row and column."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from medattn.base import paths
 from medattn.base.dvc import Entry, directory_hash, hash_file, hash_files, outputs, read_pointer
 from medattn.reproduce.verify.audit_data import is_embedded, listing
-from medattn.reproduce.verify.commit import Commit
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import CACHE, RESULTS, Findings, compare_listings, told
+from medattn.reproduce.verify.trees import Commit, Tree
 
 REPORTS, RESULTS_ROOT = "reports", "results"
+Tell = Callable[[str, str, Path], list[str]]  # a file's name, its recorded hash, and where it lies -> lines
 
 
 def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
@@ -18,32 +19,37 @@ def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> N
     recorded = outputs(head.lock)
     here = 0
     for path, (_, entry) in recorded.items():
-        if head.hash_of(path) is not None:
+        if head.entry(path) is not None:
             contents.add_listing(directory_hash(head.below(path)), head.below(path))
             here += 1
         elif not (root / path).exists():
             findings.not_here.append(f"{path}: a result (`dvc repro` makes it)")
         else:
             here += 1
-            _output(root, entry, head, contents, findings)
+            audit_output(root, entry, head, contents, findings, lambda name, hash, now: told(name, contents.file(hash), now))
     findings.checked[RESULTS] = f"{here} of {len(recorded)} outputs"
     _strays(root, head, findings)
     _cache(root, head, contents, findings)
 
 
-def _output(root: Path, entry: Entry, head: Commit, contents: Contents, findings: Findings) -> None:
+def audit_output(root: Path, entry: Entry, tree: Tree, contents: Contents, findings: Findings, tell: Tell) -> None:
+    """Add a mismatch for every file of one output that `tree` records otherwise. tell: in what two files differ."""
     path = root / entry.path
+    if not path.exists():
+        findings.mismatch(RESULTS, entry.path, "not found")
+        return
     if path.is_dir() != entry.is_directory:
-        findings.mismatch(RESULTS, entry.path, f"is a {'directory' if path.is_dir() else 'file'}, which HEAD does not record")
+        kind = "directory" if path.is_dir() else "file"
+        findings.mismatch(RESULTS, entry.path, f"is a {kind}, which {tree.title} does not record")
         return
     if not entry.is_directory:
         found = hash_file(path)
         if found == entry.hash:
             contents.add_file(found, path)
         else:
-            findings.mismatch(RESULTS, entry.path, *told(entry.path, contents.file(entry.hash), path))
+            findings.mismatch(RESULTS, entry.path, *tell(entry.path, entry.hash, path))
         return
-    files = hash_files(path, head.ignored)
+    files = hash_files(path, tree.ignored)
     if directory_hash(files) == entry.hash:
         contents.add_listing(entry.hash, files)
         for name, hash in files.items():
@@ -53,12 +59,12 @@ def _output(root: Path, entry: Entry, head: Commit, contents: Contents, findings
     if recorded is None:
         findings.mismatch(
             RESULTS, entry.path,
-            f"its files are not those that HEAD records ({len(files)} files, recorded {entry.files}); which, cannot be told:"
-            " DVC's cache has no sound listing of them",
+            f"its files are not those that {tree.title} records ({len(files)} files, recorded {entry.files}); which, cannot be"
+            " told: DVC's cache has no sound listing of them",
         )  # fmt: skip
         return
     for name in compare_listings(findings, RESULTS, entry.path, recorded, files):
-        findings.mismatch(RESULTS, f"{entry.path}/{name}", *told(name, contents.file(recorded[name]), path / name))
+        findings.mismatch(RESULTS, f"{entry.path}/{name}", *tell(name, recorded[name], path / name))
 
 
 def _strays(root: Path, head: Commit, findings: Findings) -> None:

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from medattn.base.errors import InputError
+from medattn.base.git import git
 from medattn.extract.unit_cache import SWITCH
 from medattn.reproduce.verify.audit_data import is_embedded
-from medattn.reproduce.verify.commit import Commit
+from medattn.reproduce.verify.trees import Commit
 
 _RUNNING = re.compile(r"Running stage '([^']+)'")
 _SKIPPED = re.compile(r"Stage '([^']+)' (?:didn't change|is cached)")
@@ -70,11 +71,17 @@ def clone(root: Path, head: Commit, place: Path) -> Path:
     made = place / "repository"
     no_hooks = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
     # --no-local: git reads every object and checks it, instead of linking its files
-    _run(place, root, "git", *no_hooks, "clone", "--quiet", "--no-local", "--no-checkout", str(root), str(made))
-    _run(place, made, "git", *no_hooks, "checkout", "--quiet", "--detach", head.name)
+    for where, command in (
+        (root, ("clone", "--quiet", "--no-local", "--no-checkout", str(root), str(made))),
+        (made, ("checkout", "--quiet", "--detach", head.name)),
+    ):
+        try:
+            git(where, *no_hooks, *command, environment=environment(place))
+        except InputError as error:
+            raise InputError(f"{error}, so HEAD cannot be recomputed") from None
     study = head.study
     if is_embedded(head):
-        _run(place, made, sys.executable, "-m", "dvc", "pull", "--quiet", f"{study}.dvc")
+        _pull(place, made, f"{study}.dvc")
     elif not PurePosixPath(study).is_absolute():
         _copy_study(root, made, study)
     elif not Path(study).is_dir():
@@ -108,8 +115,9 @@ def environment(place: Path) -> dict[str, str]:
     }
 
 
-def _run(place: Path, where: Path, *command: str) -> None:
-    done = subprocess.run(command, cwd=where, env=environment(place), capture_output=True, text=True, check=False)
+def _pull(place: Path, made: Path, pointer: str) -> None:
+    command = [sys.executable, "-m", "dvc", "pull", "--quiet", pointer]
+    done = subprocess.run(command, cwd=made, env=environment(place), capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         raise InputError(f"`{' '.join(command)}` failed, so HEAD cannot be recomputed: {said}")

@@ -15,13 +15,13 @@ from medattn.base.params import load as load_params
 from medattn.disclosure.private_files import OWNER_ONLY, protect
 from medattn.reproduce.verify import against, origins, record
 from medattn.reproduce.verify.audit import audit
-from medattn.reproduce.verify.commit import Commit
 from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import ARCHIVE
 from medattn.reproduce.verify.judge import Judge
 from medattn.reproduce.verify.record import Verification
 from medattn.reproduce.verify.rerun import clone, rerun, workplace
 from medattn.reproduce.verify.tolerance import Tolerance, tolerance
+from medattn.reproduce.verify.trees import Commit
 from medattn.study.schema import read_study, settings
 
 Say = Callable[[str, bool], None]
