@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from medattn.base.errors import InputError
 from medattn.base.paths import PARAMS
+from medattn.base.validation import problems
 
 Positive = Annotated[int, Field(ge=1)]
 OnError = Literal["raise", "record"]  # what becomes of a run with a sample that cannot be computed
@@ -242,12 +243,8 @@ def load(path: Path = PARAMS) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        lines = []
-        for item in error.errors():
-            key = ".".join(str(part) for part in item["loc"]) or "(top level)"
-            said = "" if item["type"] == "missing" else f", not {item['input']!r}"
-            lines.append(f"{path}: {key}: {item['msg']}{said}")
-        raise InputError("\n".join(lines) + f"\nMend {path} (or undo it with `git checkout {path}`).") from None
+        lines = [*problems(path, error), f"Mend {path} (or undo it with `git checkout {path}`)."]
+        raise InputError("\n".join(lines)) from None
 
 
 @click.group(name="params")

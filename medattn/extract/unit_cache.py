@@ -25,14 +25,14 @@ PACKAGE = Path(__file__).parents[1]
 SOURCES = (
     "__init__.py", "attention/__init__.py", "attention/captures.py", "attention/gqa.py", "base/__init__.py",
     "base/errors.py", "base/hashes.py", "base/params.py", "base/paths.py", "base/rounding.py", "base/sample_tables.py",
-    "base/seeding.py", "base/tables.py", "disclosure/__init__.py", "disclosure/private_files.py", "extract/__init__.py",
-    "extract/extractor.py", "extract/fill.py", "extract/interrupts.py", "extract/keys.py", "extract/pictures.py",
-    "extract/ranks.py", "extract/shards.py", "extract/stage.py", "extract/unit_cache.py", "extract/units.py",
-    "measures/__init__.py", "measures/body.py", "measures/rotation.py", "model/__init__.py", "model/allocator.py",
-    "model/cache.py", "model/capture.py", "model/decode.py", "model/eager_check.py", "model/last_position.py",
-    "model/load.py", "model/memory.py", "model/precision.py", "model/prompt.py", "model/vision.py",
-    "model/vision_attention.py", "radiographs/__init__.py", "radiographs/conditions.py", "radiographs/films.py",
-    "radiographs/image_files.py", "study/__init__.py", "study/model_files.py", "study/schema.py",
+    "base/seeding.py", "base/tables.py", "base/validation.py", "disclosure/__init__.py", "disclosure/private_files.py",
+    "extract/__init__.py", "extract/extractor.py", "extract/fill.py", "extract/interrupts.py", "extract/keys.py",
+    "extract/pictures.py", "extract/ranks.py", "extract/shards.py", "extract/stage.py", "extract/unit_cache.py",
+    "extract/units.py", "measures/__init__.py", "measures/body.py", "measures/rotation.py", "model/__init__.py",
+    "model/allocator.py", "model/cache.py", "model/capture.py", "model/decode.py", "model/eager_check.py",
+    "model/last_position.py", "model/load.py", "model/memory.py", "model/precision.py", "model/prompt.py",
+    "model/vision.py", "model/vision_attention.py", "radiographs/__init__.py", "radiographs/conditions.py",
+    "radiographs/films.py", "radiographs/image_files.py", "study/__init__.py", "study/model_files.py", "study/schema.py",
 )  # fmt: skip
 
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from medattn.base.errors import InputError
 from medattn.base.hashes import files_below, hashes_of, sha256_of, sha256_of_lines
-from medattn.base.params import Model, Params, Prompt
+from medattn.base.params import Model, Params, Prompt, Section
+from medattn.base.validation import problems
 from medattn.study.model_files import CONFIG, local_directory, snapshot
 
 QUESTION_COLUMNS = (
@@ -31,12 +32,6 @@ REGION_COLUMNS = ("image_id", "finding", "side", "conspicuity", "x", "y", "w", "
 
 IMAGE_TOKENS = 256  # 16 x 16
 _HUGGING_FACE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-
-
-class Section(BaseModel):
-    """No unknown key, no silent conversion, immutable."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Defaults(Section):
@@ -151,7 +146,7 @@ class Study:
         try:
             return ModelPins.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise InputError(_explain(path, error)) from None
+            raise InputError("\n".join(problems(path, error, "mend it"))) from None
 
     def model_files(self, model: ModelChoice | None = None) -> dict[str, str]:
         """Relative path -> SHA-256 of every file of the model (default: study.yaml's); {} if it is not on this machine."""
@@ -218,7 +213,7 @@ def read_study(directory: Path) -> Study:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid YAML in UTF-8: {error}; mend it") from None
     except ValidationError as error:
-        raise InputError(_explain(path, error)) from None
+        raise InputError("\n".join(problems(path, error, "mend it"))) from None
 
 
 def settings(study: Study, params: Params) -> tuple[ModelChoice, PromptChoice]:
@@ -295,13 +290,3 @@ def _check_config(path: Path) -> None:
             f"{path}: mm_tokens_per_image is {tokens!r}, expected {IMAGE_TOKENS} (a 16 x 16 grid): set model.id to a Gemma 3"
             " vision-language model such as MedGemma-4b"
         )
-
-
-def _explain(path: Path, error: ValidationError) -> str:
-    """A pydantic error as lines of file, key, what was expected, value."""
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"]) or "(top level)"
-        said = "" if item["type"] == "missing" else f", not {item['input']!r}"
-        lines.append(f"{path}: {key}: {item['msg']}{said}: mend it")
-    return "\n".join(lines)
