@@ -1,6 +1,5 @@
 """Which files of reports/ a release holds: known names only, and what their tables and numbers may not hold."""
 
-import csv
 import io
 import json
 import os
@@ -10,7 +9,8 @@ from pathlib import Path
 from medattn.base import paths
 from medattn.base.dvc import LOCK, PIPELINE
 from medattn.base.errors import InputError
-from medattn.disclosure import suppression as disclosure
+from medattn.base.tables import csv_rows
+from medattn.disclosure import suppression
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import TABLES
 from medattn.release.file_kinds import kind
@@ -84,12 +84,15 @@ def read_plain(root: Path, name: str) -> bytes:
 
 def table_problems(content: bytes, least: int) -> list[str]:
     """What an aggregate table may not have: columns of one patient or a row's text, counts of 1 to `least` − 1."""
-    rows = csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline=""))
-    columns = rows.fieldnames or []
-    problems = [f"has a column {name!r}: a row is about one patient" for name in columns if name in ROW_LEVEL]
-    counts = [name for name in columns if name in disclosure.COUNTS]
-    for number, row in enumerate(rows, start=2):
-        problems += [f"row {number}: {name} is {row[name]}, fewer than {least}" for name in counts if few(row[name], least)]
+    problems = []
+    try:
+        columns, rows = csv_rows(io.StringIO(content.decode("utf-8", "replace"), newline=""), "the table", _REPAIR)
+        problems += [f"has a column {name!r}: a row is about one patient" for name in columns if name in ROW_LEVEL]
+        counts = [name for name in columns if name in suppression.COUNTS]
+        for number, row in enumerate(rows, start=2):
+            problems += [f"row {number}: {name} is {row[name]}, fewer than {least}" for name in counts if few(row[name], least)]
+    except InputError as error:
+        problems.append(str(error))
     return problems
 
 
@@ -106,11 +109,11 @@ def number_problems(content: bytes, least: int) -> list[str]:
         return [f"is no JSON: {error}"]
     if not isinstance(numbers, dict):
         return ["is not one object of named numbers"]
-    allowed_text: Collection[object] = (None, disclosure.WITHHELD)
+    allowed_text: Collection[object] = (None, suppression.WITHHELD)
     problems = [
         f"{name}: {value!r} is no number"
         for name, value in numbers.items()
         if isinstance(value, bool) or not (isinstance(value, int | float) or value in allowed_text)
     ]
-    counts = (name for name in numbers if name in disclosure.COUNTS)
+    counts = (name for name in numbers if name in suppression.COUNTS)
     return problems + [f"{name} is {numbers[name]}, fewer than {least}" for name in counts if few(numbers[name], least)]

@@ -4,7 +4,6 @@ An identifier is known by its parts: "p10-0001_x" is found as `p10.0001-x`, too,
 by their words: case, punctuation and white space mean nothing.
 """
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medattn.base import paths
-from medattn.base.errors import InputError
+from medattn.base.tables import read_table
 from medattn.study.schema import Study
 
 SHORTEST = 6  # letters and digits: anything shorter cannot be told from a number or a word
@@ -39,6 +38,7 @@ ROW_LEVEL = {
     "image_path",
     "path",
 }
+ABSENT = "run `dvc repro`; without it nobody can tell whether its rows are in the reports"
 Words = tuple[str, ...]
 
 
@@ -90,21 +90,13 @@ def restricted_of(study: Study, root: Path) -> Restricted:
     if study.licence == "open":
         return Restricted()
     questions, images = study.questions(), study.images()
-    samples, answers = _rows(root / paths.MANIFEST), _rows(root / paths.ANSWERS)
+    samples, answers = (read_table(root / path, None, ABSENT, may_be_empty=True) for path in (paths.MANIFEST, paths.ANSWERS))
     identifiers = {row[name] for row in (*questions, *images) for name in STUDY_IDS if row.get(name)}
     identifiers |= {row[name] for row in samples for name in SAMPLE_IDS} | {Path(row["path"]).stem for row in images}
     texts = {row[name] for row in (*questions, *samples) for name in ("question", "baseline_question", "answer")}
     texts |= {row["answer_text"] for row in answers}
     findings = {row[name] for row in (*questions, *samples) for name in ("finding", "zone")}
     return make(identifiers, texts, findings, patients=len({row["subject_id"] for row in samples}))
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise InputError(f"{path} not found, so nobody can tell whether its rows are in the reports: run `dvc repro`") from None
 
 
 def of_mimic_form(text: str) -> Iterator[tuple[int, str]]:

@@ -3,8 +3,6 @@
 Places and types are checked of every tracked file, contents of those that the commit changes.
 """
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +12,7 @@ from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.git import contents, git, index, names
 from medattn.base.params import load as load_params
+from medattn.base.tables import csv_header
 from medattn.release.file_kinds import kind
 from medattn.release.members import allowed
 from medattn.release.scan import ROW_LEVEL, of_mimic_form
@@ -77,7 +76,7 @@ def by_content(path: str, content: bytes) -> Iterator[str]:
     for _, what in of_mimic_form(text):
         yield f"holds {what}"
     if suffix in (".csv", ".tsv") and not path.startswith(TESTS):
-        header = next(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else ","), [])
+        header = csv_header(text, "\t" if suffix == ".tsv" else ",")
         yield from (
             f"has a column {name!r}: its rows are about single patients" for name in header if name.strip().lower() in ROW_LEVEL
         )

@@ -4,12 +4,10 @@ study.yaml is read into typed objects; the tables are read as text, so that no i
 `medattn.checks.study_check` says whether what they hold can be used.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +18,7 @@ from pydantic import ValidationError
 from medattn.base.errors import InputError
 from medattn.base.hashes import files_below, hashes_of, sha256_of, sha256_of_lines
 from medattn.base.params import Model, Params, Prompt, Section
+from medattn.base.tables import read_table
 from medattn.base.validation import problems
 from medattn.study.model_files import CONFIG, local_directory, snapshot
 
@@ -29,6 +28,7 @@ QUESTION_COLUMNS = (
 )  # fmt: skip
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "subject_id", "study_id", "view", "split")
 REGION_COLUMNS = ("image_id", "finding", "side", "conspicuity", "x", "y", "w", "h", "mask", "mask_sha256")
+TABLE_ABSENT = "every study needs it; restore it, or make the study again"
 
 IMAGE_TOKENS = 256  # 16 x 16
 _HUGGING_FACE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -97,15 +97,15 @@ class Study:
         return self.directory / self.about.image_root
 
     def questions(self) -> list[dict[str, str]]:
-        return read_table(self.directory / "questions.csv", QUESTION_COLUMNS)
+        return read_table(self.directory / "questions.csv", QUESTION_COLUMNS, TABLE_ABSENT)
 
     def images(self) -> list[dict[str, str]]:
-        return read_table(self.directory / "images.csv", IMAGE_COLUMNS)
+        return read_table(self.directory / "images.csv", IMAGE_COLUMNS, TABLE_ABSENT)
 
     def regions(self) -> list[dict[str, str]]:
         """The true regions; none where the study has no regions.csv."""
         path = self.directory / "regions.csv"
-        return read_table(path, REGION_COLUMNS, may_be_empty=True) if path.exists() else []
+        return read_table(path, REGION_COLUMNS, TABLE_ABSENT, may_be_empty=True) if path.exists() else []
 
     def digest(self) -> str:
         """SHA-256 over the study's tables, which pin images, masks and weights by hash.
@@ -239,42 +239,6 @@ def _resolved(section: str, given: Model | Prompt, study: Study, optional: Colle
                 f" {study.directory / 'study.yaml'}: set one of them"
             )
     return values
-
-
-def read_table(path: Path, columns: Sequence[str], may_be_empty: bool = False) -> list[dict[str, str]]:
-    """The rows of a CSV file as text, `columns` only. Rows count from 2: row 1 is the header.
-
-    Raises InputError for a missing file, column or cell, a column given twice, or no row at all. Further columns are
-    for the reader's own notes.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: every study needs it; restore it, or make the study again") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path} is not valid CSV: {error}; mend it") from None
-    header, lines = (lines[0], lines[1:]) if lines else ([], [])
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header) or 'none'}: add it")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise InputError(f"{path}: column {twice[0]!r} stands twice: remove one")
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        if not line:  # an empty line
-            continue
-        if len(line) != len(header):
-            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: mend the row")
-        cells = dict(zip(header, line, strict=True))
-        rows.append({name: cells[name] for name in columns})
-    if not rows and not may_be_empty:
-        raise InputError(f"{path} holds no row: add at least one")
-    return rows
 
 
 def _check_config(path: Path) -> None:

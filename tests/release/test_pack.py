@@ -601,7 +601,7 @@ def test_without_the_runs_answers_nobody_can_tell_so_nothing_is_released(reposit
     (repository / "results/answers.csv").unlink()
     with pytest.raises(
         InputError,
-        match=r"results/answers\.csv not found, so nobody can tell whether its rows are in the reports: run `dvc repro`",
+        match=r"results/answers\.csv not found: run `dvc repro`; without it nobody can tell whether its rows are in ",
     ):
         release.run(repository.parent / "release.tar.gz", repository)
 

@@ -4,7 +4,6 @@ What is distributed with the crate is a part of it. What is not (study, model, r
 "#…", so that nobody looks for a file: RO-Crate 1.1, "Contextual Entities".
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +15,7 @@ from medattn.base.dvc import LOCK, PIPELINE, DeclaredStage
 from medattn.base.errors import InputError
 from medattn.base.hashes import sha256_of_lines
 from medattn.base.params import Params
+from medattn.base.tables import read_table
 from medattn.disclosure.suppression import least_patients
 from medattn.reproduce.crate.citation import CITATION, Citation
 from medattn.reproduce.crate.outputs import digest, files_of, media_type
@@ -70,12 +70,8 @@ def make_crate(root: Path, params: Params, study: Study, citation: Citation, sta
 
 def _may_hash(root: Path, study: Study) -> bool:
     """Whether the run is of as many patients as a published hash must stand for."""
-    try:
-        with (root / paths.MANIFEST).open(newline="", encoding="utf-8") as file:
-            patients = {row["subject_id"] for row in csv.DictReader(file)}
-    except FileNotFoundError:
-        raise InputError(f"{paths.MANIFEST} not found: run `dvc repro`") from None
-    return len(patients) >= least_patients(study.licence)
+    samples = read_table(root / paths.MANIFEST, ("subject_id",), "run `dvc repro`", may_be_empty=True)
+    return len({row["subject_id"] for row in samples}) >= least_patients(study.licence)
 
 
 def _add(crate: ROCrate, identifier: str, kind: str, properties: Properties) -> ContextEntity:

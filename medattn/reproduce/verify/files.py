@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import csv
 import io
 import json
 import re
@@ -19,6 +18,7 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from medattn.attention.captures import METADATA
+from medattn.base.errors import InputError
 from medattn.reproduce.verify import ro_crate as crate
 from medattn.reproduce.verify import texts
 from medattn.reproduce.verify.deviation import Comparison, Differences, Verdict
@@ -26,7 +26,7 @@ from medattn.reproduce.verify.tolerance import Tolerance
 
 # What the readers of the formats raise for a file that was cut off or changed by hand.
 UNREADABLE = (
-    ValueError, KeyError, IndexError, TypeError, EOFError, OSError, SyntaxError, csv.Error, struct.error, zlib.error,
+    ValueError, KeyError, IndexError, TypeError, EOFError, OSError, SyntaxError, InputError, struct.error, zlib.error,
     tokenize.TokenError, SafetensorError,
 )  # fmt: skip
 CELLS = 256  # of a grid that the gallery packs into bytes
