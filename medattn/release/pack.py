@@ -27,10 +27,10 @@ from medattn.base.dvc import LOCK
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params
 from medattn.base.tables import write_bytes
-from medattn.disclosure import suppression as disclosure
+from medattn.disclosure import suppression
 from medattn.release import members, scan
 from medattn.release.file_kinds import line_of, look
-from medattn.release.scan import Restricted, restricted_of
+from medattn.release.scan import RestrictedContent, restricted_of
 from medattn.reproduce.crate.stage import CRATE
 from medattn.reproduce.provenance.code import code
 from medattn.reproduce.provenance.environment import environment
@@ -50,7 +50,7 @@ class Release(NamedTuple):
 
     study: Study
     files: dict[str, bytes]
-    restricted: Restricted
+    restricted: RestrictedContent
     problems: list[str]
 
 
@@ -69,11 +69,11 @@ def collect(root: Path) -> Release:
         plain | {name: _json(value) for name, value in made.items()} | {name: found[name] for name in found if name in known}
     )
     restricted = restricted_of(study, root)
-    if 0 < restricted.patients < disclosure.LEAST:
+    if 0 < restricted.patients < suppression.LEAST:
         problems.append(
             f"{paths.MANIFEST}: {restricted.patients} patients: whoever holds the list of identifiers can undo a hash over"
             " fewer than"
-            f" {disclosure.LEAST}, and dvc.lock has such hashes: publish a larger run"
+            f" {suppression.LEAST}, and dvc.lock has such hashes: publish a larger run"
         )
     for name, content in files.items():
         problems += [f"{name}: {problem}" for problem in problems_of(name, content, study.licence, restricted, root)]
@@ -83,11 +83,11 @@ def collect(root: Path) -> Release:
     return Release(study, files, restricted, problems)
 
 
-def problems_of(name: str, content: bytes, licence: str, restricted: Restricted, root: Path) -> Iterator[str]:
+def problems_of(name: str, content: bytes, licence: str, restricted: RestrictedContent, root: Path) -> Iterator[str]:
     """What in a member must not be published, each with its line where it has lines."""
     looked = look(name, _SIZE.sub(rb"\1", content) if name == LOCK else content, members.charts(licence))
     yield from looked.problems
-    least = disclosure.least_patients(licence)
+    least = suppression.least_patients(licence)
     if name.endswith(".csv"):
         yield from members.table_problems(content, least)
     if name == paths.METRICS.as_posix():
@@ -174,7 +174,7 @@ def run(out: Path, root: Path = Path(".")) -> list[str]:
     ]
 
 
-def _described(study: Study, files: Mapping[str, bytes], restricted: Restricted) -> list[str]:
+def _described(study: Study, files: Mapping[str, bytes], restricted: RestrictedContent) -> list[str]:
     lines = [
         f"{len(content):>12,} bytes  {hashlib.sha256(content).hexdigest()[:12]}  {name}"
         for name, content in sorted(files.items())

@@ -43,7 +43,7 @@ Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Restricted:
+class RestrictedContent:
     """What must not leave the machine. identifiers: parts joined by "-", in lower case. texts: first words -> whole texts."""
 
     identifiers: frozenset[str] = frozenset()
@@ -62,7 +62,9 @@ def words(text: str) -> Words:
     return tuple(_WORD.findall(text.casefold()))
 
 
-def make(identifiers: Iterable[str], texts: Iterable[str], harmless: Iterable[str] = (), patients: int = 0) -> Restricted:
+def make(
+    identifiers: Iterable[str], texts: Iterable[str], harmless: Iterable[str] = (), patients: int = 0
+) -> RestrictedContent:
     """What to look for. Texts of fewer than FEWEST_WORDS words, and those that `harmless` holds, are left out."""
     names, short = set(), 0
     for identifier in set(identifiers) - {""}:
@@ -79,16 +81,16 @@ def make(identifiers: Iterable[str], texts: Iterable[str], harmless: Iterable[st
             by_start[text[:FEWEST_WORDS]].append(text)
     ordered = {start: sorted(same, key=len, reverse=True) for start, same in by_start.items()}
     longest = max((name.count("-") + 1 for name in names), default=0)
-    return Restricted(frozenset(names), ordered, longest, patients, short)
+    return RestrictedContent(frozenset(names), ordered, longest, patients, short)
 
 
-def restricted_of(study: Study, root: Path) -> Restricted:
+def restricted_of(study: Study, root: Path) -> RestrictedContent:
     """What the run below `root` must keep of its study: nothing of an open one, besides identifiers of MIMIC's forms.
 
     Raises InputError if the manifest or the answers of a credentialed study's run are not there.
     """
     if study.licence == "open":
-        return Restricted()
+        return RestrictedContent()
     questions, images = study.questions(), study.images()
     samples, answers = (read_table(root / path, None, ABSENT, may_be_empty=True) for path in (paths.MANIFEST, paths.ANSWERS))
     identifiers = {row[name] for row in (*questions, *images) for name in STUDY_IDS if row.get(name)}
@@ -106,7 +108,7 @@ def of_mimic_form(text: str) -> Iterator[tuple[int, str]]:
             yield match.start(), f"{match[0]!r}, which has the form of {what}"
 
 
-def of_study(text: str, restricted: Restricted) -> Iterator[tuple[int, str]]:
+def of_study(text: str, restricted: RestrictedContent) -> Iterator[tuple[int, str]]:
     """Where an identifier or a text of the study stands, and what it is."""
     if restricted.identifiers:
         plain = _DECIMAL.sub(lambda number: " " * len(number[0]), text)
@@ -124,7 +126,7 @@ def of_study(text: str, restricted: Restricted) -> Iterator[tuple[int, str]]:
                     break
 
 
-def _within(parts: Words, restricted: Restricted) -> str | None:
+def _within(parts: Words, restricted: RestrictedContent) -> str | None:
     """The longest identifier among the stretches of `parts`."""
     for length in range(min(len(parts), restricted.longest), 0, -1):
         for start in range(len(parts) - length + 1):

@@ -27,7 +27,7 @@ from PIL import Image
 from medattn import cli
 from medattn.base.errors import InputError
 from medattn.figures import style
-from medattn.release import pack as release
+from medattn.release import pack
 from medattn.release.file_kinds import look
 from medattn.release.members import allowed
 from medattn.release.scan import FEWEST_WORDS, make, of_mimic_form, of_study
@@ -183,7 +183,7 @@ def refusal(root: Path) -> list[str]:
     """The lines of the refusal; nothing may have been written."""
     out = root.parent / "out" / "release.tar.gz"
     with pytest.raises(InputError) as error:
-        release.run(out, root)
+        pack.run(out, root)
     assert not out.parent.exists()
     first, *lines = str(error.value).splitlines()
     assert first == "nothing was written:"
@@ -213,10 +213,10 @@ def radiograph(form: str = "PNG") -> bytes:
 
 def test_a_clean_run_is_packed_and_the_same_run_gives_the_same_bytes(repository):
     out = repository.parent / "release.tar.gz"
-    lines = release.run(out, repository)
+    lines = pack.run(out, repository)
     first = out.read_bytes()
     time.sleep(1.1)  # a time in the archive would now be another
-    assert release.run(out, repository) == lines and out.read_bytes() == first
+    assert pack.run(out, repository) == lines and out.read_bytes() == first
     assert lines[-1] == f"{out}: {len(first):,} bytes, SHA-256 {hashlib.sha256(first).hexdigest()}"
     assert lines[-2].startswith("looked for ") and " texts of study tiny" in lines[-2]
     with tarfile.open(out) as tar:
@@ -238,7 +238,7 @@ def test_a_clean_run_is_packed_and_the_same_run_gives_the_same_bytes(repository)
 
 
 def test_the_environment_names_packages_and_device_but_no_host_user_or_path(repository):
-    found = release.collect(repository).files["environment.json"].decode()
+    found = pack.collect(repository).files["environment.json"].decode()
     content = json.loads(found)
     assert content["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
     assert content["packages"]["click"]["pinned"] == "8.1.0" and content["packages"]["numpy"]["installed"] == np.__version__
@@ -250,7 +250,7 @@ def test_the_environment_names_packages_and_device_but_no_host_user_or_path(repo
 
 def test_the_code_digest_follows_the_files_and_says_whether_the_tree_is_clean(repository):
     def code() -> dict:
-        return json.loads(release.collect(repository).files["code.json"])
+        return json.loads(pack.collect(repository).files["code.json"])
 
     before = code()
     head = subprocess.run(
@@ -276,7 +276,7 @@ def test_an_open_study_may_publish_its_own_identifiers_and_texts_but_none_of_mim
     about.write_text(about.read_text().replace("licence: credentialed", "licence: open"))
     added(repository, "reports/latex/by_finding.tex", f"% {SUBJECT}: {QUESTION} {ANSWER}\n")
     record(repository)
-    assert "looked for identifiers of MIMIC's forms only" in release.run(repository.parent / "o.tar.gz", repository)[-2]
+    assert "looked for identifiers of MIMIC's forms only" in pack.run(repository.parent / "o.tar.gz", repository)[-2]
     added(repository, "reports/latex/by_finding.tex", f"% p{SUBJECT}\n")
     record(repository)
     assert refusal(repository) == [
@@ -322,7 +322,7 @@ def test_what_is_packed_may_not_be_a_link_itself(repository, name):
     (repository / name).rename(repository / "elsewhere")
     (repository / name).symlink_to("elsewhere")
     with pytest.raises(InputError, match=f"{name}:? is a link to elsewhere: a release holds no links"):
-        release.run(repository.parent / "release.tar.gz", repository)
+        pack.run(repository.parent / "release.tar.gz", repository)
 
 
 def test_the_names_are_those_that_the_pipeline_writes():
@@ -603,7 +603,7 @@ def test_without_the_runs_answers_nobody_can_tell_so_nothing_is_released(reposit
         InputError,
         match=r"results/answers\.csv not found: run `dvc repro`; without it nobody can tell whether its rows are in ",
     ):
-        release.run(repository.parent / "release.tar.gz", repository)
+        pack.run(repository.parent / "release.tar.gz", repository)
 
 
 def test_answers_of_another_run_are_refused(repository):
@@ -637,7 +637,7 @@ def test_the_command_exits_with_2_and_says_what_was_found(repository, monkeypatc
 )
 def test_the_file_has_the_right_type_and_lies_outside_of_what_is_packed(repository, out, said):
     with pytest.raises(InputError, match=said):
-        release.run(repository / out, repository)
+        pack.run(repository / out, repository)
 
 
 # --- looking up -------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from medattn.study.schema import ModelChoice, Study, read_study, settings
 SAMPLE = 5  # images opened
 
 
-class Asked(NamedTuple):
+class RunInputs(NamedTuple):
     """What the run would use, as far as it was found, and the lines about it."""
 
     params: Params | None
@@ -26,7 +26,7 @@ class Asked(NamedTuple):
     lines: list[Line]
 
 
-def ask(root: Path) -> Asked:
+def run_inputs(root: Path) -> RunInputs:
     """Everything that params.yaml names, looked for in this order: what is not there ends the search."""
     lines: list[Line] = []
     params = study = model = directory = None
@@ -47,7 +47,7 @@ def ask(root: Path) -> Asked:
         lines.append(missing(about, said, str(error)))
         if about != "model":
             lines.append(note("model", "not looked for"))
-    return Asked(params, study, model, directory, lines)
+    return RunInputs(params, study, model, directory, lines)
 
 
 def study_line(study: Study) -> Line:

@@ -5,13 +5,13 @@ from pathlib import Path, PurePosixPath
 from medattn.base.dvc import Entry, IgnoreRules, directory_hash, hash_content, hash_files, read_listing, read_pointer
 from medattn.base.errors import InputError
 from medattn.reproduce import store
-from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import DATA, Findings, compare_listings, told
+from medattn.reproduce.verify.recorded_content import RecordedContent
 from medattn.reproduce.verify.trees import Commit
 from medattn.study.schema import read_study
 
 
-def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+def audit(root: Path, head: Commit, contents: RecordedContent, findings: Findings) -> None:
     """Add a mismatch for every file of the study, and of the store inside the repository, that is not as recorded."""
     name = head.study
     if is_embedded(head):
@@ -52,7 +52,9 @@ def _store(head: Commit, findings: Findings) -> None:
         findings.mismatch(DATA, path, f"{problem} (in HEAD)")
 
 
-def _embedded(root: Path, name: str, files: dict[str, str], head: Commit, contents: Contents, findings: Findings) -> None:
+def _embedded(
+    root: Path, name: str, files: dict[str, str], head: Commit, contents: RecordedContent, findings: Findings
+) -> None:
     tracked = read_pointer(head.content[f"{name}.dvc"], f"{name}.dvc")[PurePosixPath(name).name]
     recorded = listing(tracked, head, contents)
     if recorded is None:
@@ -65,7 +67,7 @@ def _embedded(root: Path, name: str, files: dict[str, str], head: Commit, conten
         findings.mismatch(DATA, f"{name}/{file}", *told(file, contents.file(recorded[file]), root / name / file))
 
 
-def listing(tracked: Entry, head: Commit, contents: Contents) -> dict[str, str] | None:
+def listing(tracked: Entry, head: Commit, contents: RecordedContent) -> dict[str, str] | None:
     """Path -> MD5 of the files of a directory that a .dvc file tracks: from the store in HEAD, else from DVC's cache."""
     held = head.content.get(store.object_path(tracked.hash))
     return (read_listing(held, tracked.hash) if held is not None else None) or contents.listing(tracked.hash)

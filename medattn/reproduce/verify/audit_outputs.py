@@ -6,15 +6,15 @@ from pathlib import Path
 from medattn.base import paths
 from medattn.base.dvc import Entry, directory_hash, hash_file, hash_files, outputs, read_pointer
 from medattn.reproduce.verify.audit_data import is_embedded, listing
-from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import CACHE, RESULTS, Findings, compare_listings, told
+from medattn.reproduce.verify.recorded_content import RecordedContent
 from medattn.reproduce.verify.trees import Commit, Tree
 
 REPORTS, RESULTS_ROOT = "reports", "results"
 Tell = Callable[[str, str, Path], list[str]]  # a file's name, its recorded hash, and where it lies -> lines
 
 
-def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+def audit(root: Path, head: Commit, contents: RecordedContent, findings: Findings) -> None:
     """Add a mismatch for every file that is not as recorded. Sound outputs are added to `contents`."""
     recorded = outputs(head.lock)
     here = 0
@@ -32,7 +32,7 @@ def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> N
     _cache(root, head, contents, findings)
 
 
-def audit_output(root: Path, entry: Entry, tree: Tree, contents: Contents, findings: Findings, tell: Tell) -> None:
+def audit_output(root: Path, entry: Entry, tree: Tree, contents: RecordedContent, findings: Findings, tell: Tell) -> None:
     """Add a mismatch for every file of one output that `tree` records otherwise. tell: in what two files differ."""
     path = root / entry.path
     if not path.exists():
@@ -82,7 +82,7 @@ def _strays(root: Path, head: Commit, findings: Findings) -> None:
 # --- DVC's cache ------------------------------------------------------------------------------------------------------
 
 
-def _cache(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+def _cache(root: Path, head: Commit, contents: RecordedContent, findings: Findings) -> None:
     """Objects that HEAD names and whose content is not what their own name says: DVC would restore them unseen."""
     count = 0
     for hash, what in _named(head, contents):
@@ -94,7 +94,7 @@ def _cache(root: Path, head: Commit, contents: Contents, findings: Findings) -> 
     findings.checked[CACHE] = f"{count} objects that HEAD names"
 
 
-def _named(head: Commit, contents: Contents) -> Iterator[tuple[str, str]]:
+def _named(head: Commit, contents: RecordedContent) -> Iterator[tuple[str, str]]:
     """Hash -> file of every object that HEAD's lock and data name."""
     entries = [entry for _, entry in outputs(head.lock).values()]
     if is_embedded(head):

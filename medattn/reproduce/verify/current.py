@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from medattn.base.dvc import LOCK, directory_hash, outputs
-from medattn.reproduce.verify import audit_lock, audit_outputs
-from medattn.reproduce.verify.contents import Contents
+from medattn.reproduce.verify import audit_outputs, audit_records
 from medattn.reproduce.verify.discrepancies import RESULTS, Findings
+from medattn.reproduce.verify.recorded_content import RecordedContent
 from medattn.reproduce.verify.trees import Commit, Workspace
 
 _DIFFERS = f"differs from what {LOCK} records"  # in what, a patient's row perhaps, `medattn verify` tells
@@ -25,7 +25,7 @@ def not_current(root: Path, released: Iterable[str]) -> list[str]:
     tree, findings = Workspace(root), Findings()
     recorded = outputs(tree.lock)
     with tempfile.TemporaryDirectory() as temporary:
-        contents = Contents(root, Path(temporary))
+        contents = RecordedContent(root, Path(temporary))
         head = Commit(root, "HEAD")
         for path in released:
             if path not in recorded:
@@ -36,5 +36,5 @@ def not_current(root: Path, released: Iterable[str]) -> list[str]:
             audit_outputs.audit_output(root, recorded[path][1], tree, contents, findings, lambda *_: [_DIFFERS])
     lines = [f"{one}: {tree.remedy}" for one in findings.mismatches]
     stages = Findings()
-    audit_lock.audit_stages(tree, stages)
+    audit_records.audit_stages(tree, stages)
     return lines + [str(one) for one in stages.mismatches]

@@ -14,9 +14,9 @@ from medattn.base.dvc import RecordedStage, read_run
 from medattn.base.errors import InputError
 from medattn.base.params import load as load_params
 from medattn.extract.unit_cache import UnitCache, directory_of
-from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.deviation import Verdict
-from medattn.reproduce.verify.judge import Judged
+from medattn.reproduce.verify.judge import OutputVerdict
+from medattn.reproduce.verify.recorded_content import RecordedContent
 from medattn.study.schema import read_study
 
 EXTRACT = "extract"
@@ -31,9 +31,11 @@ def same_inputs(recorded: RecordedStage | None, found: RecordedStage | None) -> 
     return before == after and recorded.params == found.params and recorded.command == found.command
 
 
-def begun(recorded: Mapping[str, RecordedStage], found: Mapping[str, RecordedStage], judged: Sequence[Judged]) -> list[str]:
+def begun(
+    recorded: Mapping[str, RecordedStage], found: Mapping[str, RecordedStage], verdicts: Sequence[OutputVerdict]
+) -> list[str]:
     """Stages that made other outputs of the same inputs."""
-    changed = {one.stage for one in judged if one.comparison.verdict is not Verdict.IDENTICAL}
+    changed = {one.stage for one in verdicts if one.comparison.verdict is not Verdict.IDENTICAL}
     return [name for name in recorded if name in changed and same_inputs(recorded[name], found.get(name))]
 
 
@@ -42,21 +44,21 @@ def suspects(
     made: Path,
     recorded: Mapping[str, RecordedStage],
     found: Mapping[str, RecordedStage],
-    judged: Sequence[Judged],
-    contents: Contents,
+    verdicts: Sequence[OutputVerdict],
+    contents: RecordedContent,
 ) -> list[str]:
     """A line for every cache entry of the workspace that gives other outputs than were recomputed, where it began.
 
     made: the clone. Outputs that are equivalent put no cache under suspicion: another processor made them.
     """
-    stages = begun(recorded, found, [one for one in judged if one.comparison.verdict is Verdict.DIFFERENT])
+    stages = begun(recorded, found, [one for one in verdicts if one.comparison.verdict is Verdict.DIFFERENT])
     lines = [line for name in stages for line in _run_cache(root, recorded[name], found[name], contents)]
     if EXTRACT in stages:
         lines += _units(root, made)
     return lines
 
 
-def _run_cache(root: Path, recorded: RecordedStage, found: RecordedStage, contents: Contents) -> Iterator[str]:
+def _run_cache(root: Path, recorded: RecordedStage, found: RecordedStage, contents: RecordedContent) -> Iterator[str]:
     """Entries of DVC's run cache for the same inputs with other outputs than were recomputed."""
     right = {path: entry.hash for path, entry in found.outs.items()}
     for file in sorted((contents.cache / "runs").glob("*/*/*")):

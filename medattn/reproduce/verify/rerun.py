@@ -34,7 +34,7 @@ UNSET = (
 
 
 @dataclass(frozen=True)
-class Ran:
+class StageRun:
     """How a stage fared. status: re-run, failed, or skipped."""
 
     name: str
@@ -43,7 +43,7 @@ class Ran:
 
 
 @dataclass
-class Workplace:
+class ScratchDirectory:
     """A private directory for a clone. keep: leave it there."""
 
     path: Path
@@ -51,10 +51,10 @@ class Workplace:
 
 
 @contextmanager
-def workplace(parent: Path, keep: bool) -> Iterator[Workplace]:
+def scratch_directory(parent: Path, keep: bool) -> Iterator[ScratchDirectory]:
     """A new directory below `parent`, removed in the end unless `keep` was set; an error leaves it and says where."""
     parent.mkdir(parents=True, exist_ok=True)
-    place = Workplace(Path(tempfile.mkdtemp(prefix="verify-", dir=parent)), keep)  # mode 0700
+    place = ScratchDirectory(Path(tempfile.mkdtemp(prefix="verify-", dir=parent)), keep)  # mode 0700
     try:
         yield place
     except Exception:
@@ -125,21 +125,21 @@ def _pull(place: Path, made: Path, pointer: str) -> None:
 
 def rerun(
     made: Path, place: Path, stages: Mapping[str, object], say: Callable[[str, bool], None]
-) -> tuple[list[Ran], list[str]]:
+) -> tuple[list[StageRun], list[str]]:
     """Run every stage of the clone by force. How each of `stages` fared, and the last lines of a run that failed.
 
     say: writes a text; True ends the line. The whole output lies in `place`/repro.log.
     """
     # --no-commit: DVC keeps no copy of what it hashes, so half the space is enough
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-commit"]
-    ran: list[Ran] = []
+    ran: list[StageRun] = []
     skipped: set[str] = set()
     last: deque[str] = deque(maxlen=TAIL)
     current, start = "", time.monotonic()
 
     def finish(status: str) -> None:
         if current:
-            ran.append(Ran(current, status, time.monotonic() - start))
+            ran.append(StageRun(current, status, time.monotonic() - start))
             say(f"{status}  {ran[-1].seconds:.0f} s", True)
 
     with (
@@ -168,5 +168,5 @@ def rerun(
     failed = process.returncode != 0
     finish("failed" if failed else "re-run")
     done = {one.name for one in ran}
-    ran += [Ran(name, "skipped", 0.0) for name in stages if name not in done]
+    ran += [StageRun(name, "skipped", 0.0) for name in stages if name not in done]
     return ran, list(last) if failed else []

@@ -14,7 +14,7 @@ from medattn.base.dvc import DIRECTORY, Entry, hash_content, hash_file, object_p
 from medattn.base.errors import InputError
 
 
-class Contents:
+class RecordedContent:
     """Content by MD5. temporary: a directory for files that only git or an archive holds."""
 
     def __init__(self, root: Path, temporary: Path) -> None:
