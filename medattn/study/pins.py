@@ -41,7 +41,7 @@ def pin_model(directory: Path) -> ModelPins:
 
 
 def hashes_with_progress(directory: Path) -> dict[str, str]:
-    """Relative path -> SHA-256 of every file below `directory`, sorted; as schema.hashes_of, with a progress bar."""
+    """Relative path -> SHA-256 of every file below `directory`, sorted; as hashes.hashes_of, with a progress bar."""
     names = sorted(files_below(directory))
     total = sum((directory / name).stat().st_size for name in names)
     with tqdm(total=total, desc="hash model", unit="B", unit_scale=True) as progress:
