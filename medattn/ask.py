@@ -104,8 +104,8 @@ def ask(query: Query, params: Params) -> Reply:
 
 def open_picture(path: Path) -> "Image":
     """The image at `path` as RGB. Raises InputError unless it is a complete 8-bit grey or RGB file."""
+    from medattn.base.hashes import sha256_of
     from medattn.radiographs.image_files import ImageFileError, open_image
-    from medattn.study.schema import sha256_of
 
     if not path.is_file():
         raise InputError(f"{path} not found: give the path of an image")

@@ -28,7 +28,7 @@ COMMANDS = {
     "status": ("medattn.status", "command", "Say what the last run holds: answered and failed samples, and why."),
     "headline": ("medattn.headline", "command", "Print the headline table of the last run."),
     "release": ("medattn.release.pack", "command", "Pack what may be published; refuse anything restricted."),
-    "store": ("medattn.reproduce.store", "command", "Check that dvc-store/ holds the embedded study and nothing else."),
+    "store": (__name__, "store", "Check that dvc-store/ holds the embedded study and nothing else."),
     "doctor": ("medattn.reproduce.doctor.command", "command", "Say what this machine has for a run, and what is missing."),
     "verify": ("medattn.reproduce.verify.command", "command", "Check that the recorded results are reproduced."),
     "exact": ("medattn.reproduce.exact", "command", "Recompute everything and compare every output's bytes."),
@@ -49,6 +49,10 @@ STUDY_COMMANDS = {
     "phantom": ("medattn.phantom.commands", "phantom", "Write a study of synthetic radiographs."),
     "train-phantom": ("medattn.phantom.commands", "train_phantom", "Train the phantom model from nothing."),
     "assess-phantom": ("medattn.phantom.commands", "assess_phantom", "Ask a phantom model about the development radiographs."),
+}
+STORE_COMMANDS = {
+    "check": ("medattn.reproduce.store", "command", "Compare dvc-store/ with data.dvc, by content."),
+    "staged": ("medattn.release.staged", "command", "Look at what is about to be committed."),
 }
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 STAGES = ("prepare", "extract", "aggregate", "metrics", "figures", "describe")
@@ -78,6 +82,8 @@ class LazyGroup(click.Group):
 
 
 study = LazyGroup(STUDY_COMMANDS, name="study", help="Make, check and attest study directories; train the phantom model.")
+
+store = LazyGroup(STORE_COMMANDS, name="store", help="Check that dvc-store/ holds the embedded study and nothing else.")
 
 
 def _recorded(command: click.Command, stage: str, began: float) -> click.Command:

@@ -1,6 +1,5 @@
 """Print what a run found, in one screen, and where to look."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import click
 
 from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.tables import read_table
 
 COLUMNS = ("strategy", "n", "accuracy", "95 % interval", "flips", "95 % interval", "JS to baseline")
 
@@ -30,26 +30,26 @@ def lines(root: Path = Path(".")) -> list[str]:
     for path in (table, maps, numbers):
         if not path.exists():
             raise InputError(f"{path} not found: run `dvc repro` first")
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [
-            (
-                row["strategy"], row["n"],
-                _percent(row["accuracy"]), _interval(row["accuracy_low"], row["accuracy_high"]),
-                _percent(row["flip_rate"]), _interval(row["flip_low"], row["flip_high"]),
-                f"{float(row['js_to_baseline']):.2g}" if row["js_to_baseline"] else "–",
-            )
-            for row in csv.DictReader(file)
-        ]  # fmt: skip
+    rows = [
+        (
+            row["strategy"], row["n"],
+            _percent(row["accuracy"]), _interval(row["accuracy_low"], row["accuracy_high"]),
+            _percent(row["flip_rate"]), _interval(row["flip_low"], row["flip_high"]),
+            f"{float(row['js_to_baseline']):.2g}" if row["js_to_baseline"] else "–",
+        )
+        for row in read_table(table, None, may_be_empty=True)
+    ]  # fmt: skip
     widths = [max(len(line[column]) for line in (COLUMNS, *rows)) for column in range(len(COLUMNS))]
     made = []
     for first, *others in (COLUMNS, *rows):
         cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
         made.append("  ".join([first.ljust(widths[0]), *cells]))
     made.insert(1, "─" * len(made[0]))
-    with maps.open(newline="", encoding="utf-8") as file:
-        beside = [
-            row for row in csv.DictReader(file) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"
-        ]
+    beside = [
+        row
+        for row in read_table(maps, None, may_be_empty=True)
+        if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"
+    ]
     found = json.loads(numbers.read_text(encoding="utf-8"))
     return [*made, "", *_sentences(found, beside), *_failures(found)]
 

@@ -1,7 +1,7 @@
 """What git records, read through the git program: inside a hook that is the index git calls the hook for."""
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +18,13 @@ class Tracked(NamedTuple):
     blob: str
 
 
-def git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes:
-    """What `git ARGUMENTS` prints in `root`. Raises InputError with git's own message if it fails."""
+def git(root: Path, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+    """What `git ARGUMENTS` prints in `root`. environment: this process's if None.
+
+    Raises InputError with git's own message if it fails.
+    """
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, input=stdin, capture_output=True, check=False)
+        done = subprocess.run(["git", *arguments], cwd=root, env=environment, input=stdin, capture_output=True, check=False)
     except FileNotFoundError:
         raise InputError("git not found: install it; what may be shared is told from the git history") from None
     if done.returncode:
@@ -44,13 +47,19 @@ def index(root: Path) -> list[Tracked]:
     return found
 
 
-def last_commit(root: Path, directory: str) -> list[Tracked]:
-    """The files below `directory` in the last commit."""
+def commit_name(root: Path, revision: str) -> str:
+    """The full name of a commit. Raises InputError if git knows no such commit."""
+    return git(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+
+
+def commit_files(root: Path, commit: str) -> list[Tracked]:
+    """Every file of a commit; a submodule is none."""
     found = []
-    for line in names(git(root, "ls-tree", "-r", "-z", "HEAD", "--", directory)):
+    for line in names(git(root, "ls-tree", "-r", "-z", "--full-tree", commit)):
         about, path = line.split("\t", 1)
-        mode, _, blob = about.split(" ")
-        found.append(Tracked(path, mode, blob))
+        mode, kind, blob = about.split(" ")
+        if kind == "blob":
+            found.append(Tracked(path, mode, blob))
     return found
 
 

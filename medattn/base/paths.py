@@ -6,6 +6,8 @@ from medattn.base.errors import InputError
 
 PARAMS = Path("params.yaml")
 TERMS = Path("medical_terms.txt")  # for aggregate, unless params.yaml lists others
+PIPELINE = Path("dvc.yaml")
+LOCK = Path("dvc.lock")
 
 PUBLISHED = Path("reference/published.csv")  # numbers of other work, with their source
 
@@ -42,8 +44,8 @@ def check_root() -> Path:
     """
     here = Path.cwd().resolve()
     code = Path(__file__).resolve().parents[1]
-    if not (here / "dvc.yaml").exists():
-        raise InputError(f"{here} has no dvc.yaml: run this from the repository's root")
+    if not (here / PIPELINE).exists():
+        raise InputError(f"{here} has no {PIPELINE}: run this from the repository's root")
     if code.parent != here:
         raise InputError(f"the code that runs is in {code}, not under {here}: run `python -m medattn …` from {here}")
     return here

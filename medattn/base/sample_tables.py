@@ -4,12 +4,12 @@ failures.csv lists the samples of the manifest that could not be computed, each 
 nothing failed. Such a sample has a row of answers.csv that holds its status alone, and no capture.
 """
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from medattn.base.errors import InputError
 from medattn.base.rows import SampleRow
+from medattn.base.tables import csv_rows
 
 MANIFEST = (
     "sample_id", "question_id", "role", "condition", "strength", "image_id", "shown_image_id", "image_path", "image_sha256",
@@ -32,12 +32,12 @@ def read(path: Path, columns: Sequence[str], stage: str) -> dict[str, SampleRow]
     again = f"run `dvc repro -f {stage}`"
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            names, rows = reader.fieldnames, list(reader)
+            names, read_rows = csv_rows(file, path, again)
+            rows = list(read_rows)
     except FileNotFoundError:
         raise InputError(f"{path} not found: run `dvc repro {stage}` first") from None
-    if tuple(names or ()) != tuple(columns):
-        raise InputError(f"{path}: columns are {names}, expected {', '.join(columns)}: {again}")
+    if tuple(names) != tuple(columns):
+        raise InputError(f"{path}: columns are {names or None}, expected {', '.join(columns)}: {again}")
     found: dict[str, SampleRow] = {}
     for number, row in enumerate(rows, start=2):
         if row["sample_id"] in found:

@@ -1,4 +1,4 @@
-"""Tables and numbers as they are written: rounded, so that the same study gives the same bytes on any processor."""
+"""Tables: written rounded, so that one study gives the same bytes on any processor; read as text, so that nothing changes."""
 
 import csv
 import io
@@ -53,6 +53,71 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, ob
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def csv_lines(file: Iterable[str], where: object, remedy: str = "") -> Iterator[tuple[int, list[str]]]:
+    """(row, cells) of CSV, empty rows included. Raises InputError for what is no CSV."""
+    try:
+        yield from enumerate(csv.reader(file, strict=True), start=1)
+    except csv.Error as error:
+        raise InputError(f"{where} is not valid CSV: {error}; {remedy or 'mend it'}") from None
+
+
+def csv_header(text: str, delimiter: str = ",") -> list[str]:
+    """The cells of the first line, whatever follows it; [] of an empty text."""
+    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+
+
+def csv_rows(file: Iterable[str], where: object, remedy: str = "") -> tuple[list[str], Iterator[dict[str, str]]]:
+    """The columns of a table ([] of an empty file), and its rows as they are read: column -> cell. Empty lines are skipped.
+
+    where, remedy: for messages. Raises InputError for what is no CSV, a column given twice, or a row of another length,
+    which is counted from 2: row 1 is the header.
+    """
+    lines = csv_lines(file, where, remedy)
+    header = next(lines, (1, list[str]()))[1]
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InputError(f"{where}: column {twice[0]!r} stands twice: {remedy or 'remove one'}")
+
+    def rows() -> Iterator[dict[str, str]]:
+        for number, line in lines:
+            if line and len(line) != len(header):
+                said = f"{len(line)} cells under {len(header)} columns"
+                raise InputError(f"{where}, row {number}: {said}: {remedy or 'mend the row'}")
+            if line:
+                yield dict(zip(header, line, strict=True))
+
+    return header, rows()
+
+
+def read_table(
+    path: Path, columns: Sequence[str] | None, absent: str = "restore it", may_be_empty: bool = False
+) -> list[dict[str, str]]:
+    """The rows of a CSV file as text: `columns` only, as further ones are for the reader's own notes; None: every column.
+
+    absent: what to do if the file is not there. Raises InputError for a missing file, column or cell, a column given twice,
+    or no row at all.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: {absent}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    header, rows = csv_rows(io.StringIO(text, newline=""), path)
+    wanted = header if columns is None else columns
+    if missing := [name for name in wanted if name not in header]:
+        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header) or 'none'}: add it")
+    found = [{name: row[name] for name in wanted} for row in rows]
+    if not found and not may_be_empty:
+        raise InputError(f"{path} holds no row: add at least one")
+    return found
+
+
+# --- files and directories, all or nothing ----------------------------------------------------------------------------
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -3,7 +3,6 @@
 Both are decided by the manifest alone, never by how many processes there are or how much memory.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from sys import intern
 
 from medattn.attention.captures import bucket_of
 from medattn.base.errors import InputError
+from medattn.base.tables import csv_rows
 from medattn.radiographs.conditions import REGIONAL
 
 SAMPLES_AT_ONCE = 48  # samples in one batch: a step costs little more for all of them than for one
@@ -55,7 +55,7 @@ def units_of(manifest: Iterable[Mapping[str, str]]) -> list[Unit]:
 def read_units(manifest: Path) -> list[Unit]:
     """The units of a manifest. Raises InputError for a manifest without a row."""
     with manifest.open(newline="", encoding="utf-8") as file:
-        units = units_of(csv.DictReader(file))
+        units = units_of(csv_rows(file, manifest, "run `dvc repro prepare`")[1])
     if not units:
         raise InputError(f"{manifest} has no row: run `dvc repro prepare`")
     return units

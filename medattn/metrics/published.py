@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medattn.base.errors import InputError
-from medattn.base.tables import Row
+from medattn.base.tables import Row, read_table
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import mean_of
 from medattn.metrics.samples import study_rows
-from medattn.study.schema import read_table
 
 COLUMNS = ("quantity", "unit", "published", "ours", "difference", "comparable", "reason", "source")
 SOURCE_COLUMNS = ("quantity", "study", "published", "unit", "source", "comparable", "reason", "ours")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import sha256_of
 from medattn.mimic import layout
 from medattn.mimic.csv_files import rows_of
 from medattn.radiographs.image_files import ImageFileError, open_image
-from medattn.study.schema import sha256_of
 
 SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
 VIEW_ORDER = ("PA", "AP", "LATERAL", "LL")  # which image of a study is asked about, where a question names the study only

@@ -14,6 +14,7 @@ import yaml
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import sha256_of
 from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.language.question_forms import ParsedQuestion
@@ -25,7 +26,7 @@ from medattn.mimic.archive import Archive, Image, PinnedImage
 from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.mimic.labels import near, read_labels
 from medattn.mimic.layout import LABELS
-from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study, sha256_of
+from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study
 
 UNLABELLED = "unlabelled"  # strategy of a wording that its file does not label
 

@@ -17,13 +17,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import hashes_of, sha256_of
 from medattn.base.seeding import generator
 from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.checks.study_check import StudySummary, box_of, check
 from medattn.language.wordings import BASELINE, baseline_template, wordings
 from medattn.phantom.anatomy import FINDINGS
 from medattn.phantom.cases import EXPOSURE, Case, make_case
-from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, hashes_of, sha256_of
+from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS
 
 SECOND_FILMS = 0.36  # share of the films that are a patient's second
 CONTROLS = 2  # questions about other findings, per image

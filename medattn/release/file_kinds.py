@@ -24,7 +24,7 @@ KINDS = {
 }  # fmt: skip
 
 
-class Looked(NamedTuple):
+class Inspection(NamedTuple):
     texts: list[str]
     problems: list[str]
 
@@ -38,24 +38,24 @@ def kind(content: bytes) -> str:
     return next((what for magic, what in KINDS.items() if content.startswith(magic)), "a file")
 
 
-def look(name: str, content: bytes, charts: Collection[str]) -> Looked:
+def look(name: str, content: bytes, charts: Collection[str]) -> Inspection:
     """Everything that can be read in a member. charts: names of the figures that a page may show."""
     if name.endswith(".png"):
         return png(content)
     if name.endswith(".pdf"):
         if not content.startswith(b"%PDF"):
-            return Looked([], [f"is {kind(content)}, not a PDF"])
-        return Looked(*pdf.read(content))
+            return Inspection([], [f"is {kind(content)}, not a PDF"])
+        return Inspection(*pdf.read(content))
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        return Looked([], [f"is {kind(content)}, not text"])
+        return Inspection([], [f"is {kind(content)}, not text"])
     if "\0" in text:
-        return Looked([], ["holds NUL bytes: it is no text"])
+        return Inspection([], ["holds NUL bytes: it is no text"])
     if name.endswith(".html"):
         return page(text, charts)
     plain = text.replace("\\_", "_")  # LaTeX
-    return Looked([plain], _encoded(text))
+    return Inspection([plain], _encoded(text))
 
 
 def _encoded(text: str) -> list[str]:
@@ -75,7 +75,7 @@ _URI = re.compile(r"data:([\w.+/-]*)((?:;[\w.=+-]+)*),([A-Za-z0-9+/=%_-]*)", re.
 _FIGURE = re.compile(r'<figure id="([^"]*)">\s*<div class="plate"><img src="$')
 
 
-def page(text: str, charts: Collection[str]) -> Looked:
+def page(text: str, charts: Collection[str]) -> Inspection:
     """A page may show PNGs of charts, each in the figure of its name. Text is read with and without tags."""
     texts, problems, last = [], [], 0
     for number, match in enumerate(re.finditer(_URI, text), start=1):
@@ -98,16 +98,16 @@ def page(text: str, charts: Collection[str]) -> Looked:
         problems += [f"{where}: the picture of figure {figure[1]} {problem}" for problem in inside.problems]
     shown = html.unescape(re.sub(_URI, "", text))
     untagged = re.sub(r"<[^>]*>", " ", shown)
-    return Looked([shown, untagged, *texts], problems + _encoded(shown))
+    return Inspection([shown, untagged, *texts], problems + _encoded(shown))
 
 
 # --- PNG --------------------------------------------------------------------------------------------------------------
 
 
-def png(content: bytes) -> Looked:
+def png(content: bytes) -> Inspection:
     """Texts of a PNG's text chunks. Chunks that no chart has, and bytes behind the picture, are problems."""
     if not content.startswith(PNG):
-        return Looked([], [f"is {kind(content)}, not a PNG picture"])
+        return Inspection([], [f"is {kind(content)}, not a PNG picture"])
     texts, problems, at = [], [], len(PNG)
     while at + 12 <= len(content):
         (length,), name = struct.unpack(">I", content[at : at + 4]), content[at + 4 : at + 8]
@@ -123,7 +123,7 @@ def png(content: bytes) -> Looked:
             break
     if at != len(content):
         problems.append("has bytes behind the picture, or is cut off")
-    return Looked(texts, problems)
+    return Inspection(texts, problems)
 
 
 def _png_text(name: bytes, body: bytes) -> str:

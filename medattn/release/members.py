@@ -1,19 +1,16 @@
-"""Which files of reports/ a release holds: known names only, and only the bytes that dvc.lock records."""
+"""Which files of reports/ a release holds: known names only, and what their tables and numbers may not hold."""
 
-import csv
 import io
 import json
 import os
-from collections.abc import Collection, Mapping
-from hashlib import md5
+from collections.abc import Collection
 from pathlib import Path
 
-import yaml
-
 from medattn.base import paths
+from medattn.base.dvc import LOCK, PIPELINE
 from medattn.base.errors import InputError
-from medattn.base.git import contents, last_commit
-from medattn.disclosure import suppression as disclosure
+from medattn.base.tables import csv_rows
+from medattn.disclosure import suppression
 from medattn.figures.catalogue import CHARTS
 from medattn.figures.inputs import TABLES
 from medattn.release.file_kinds import kind
@@ -24,11 +21,8 @@ from medattn.reproduce.crate.stage import CRATE
 from medattn.reproduce.locks import LOCKS
 
 REPORTS = Path("reports")
-LOCK = Path("dvc.lock")
-SETTINGS = (paths.PARAMS.as_posix(), "dvc.yaml", LOCK.as_posix())
+SETTINGS = (paths.PARAMS.as_posix(), PIPELINE, LOCK)
 OUTPUTS = (paths.TABLES, paths.METRICS, paths.FIGURES, paths.LATEX, paths.REPORT, CRATE)
-# dependencies that are no data: they must be those of the run
-CODE = ("medattn/", "requirements/", "reference/", *SETTINGS, paths.TERMS.as_posix(), CITATION.as_posix(), "LICENSE")
 _REPAIR = "run `dvc repro`"
 
 
@@ -85,102 +79,20 @@ def read_plain(root: Path, name: str) -> bytes:
         raise InputError(f"{name} not found: {_REPAIR}, or restore it (`git checkout {name}`)") from None
 
 
-# --- dvc.lock ---------------------------------------------------------------------------------------------------------
-
-
-def stages_of(lock: bytes) -> dict[str, dict]:
-    """The stages of dvc.lock. Raises InputError if it is no such file."""
-    try:
-        return dict(yaml.safe_load(lock)["stages"])
-    except (yaml.YAMLError, TypeError, KeyError, ValueError):
-        raise InputError(f"{LOCK} is not DVC's: restore it, or {_REPAIR}") from None
-
-
-def directory_hash(hashes: Mapping[str, str]) -> str:
-    """DVC's hash of a directory. hashes: path inside it -> MD5."""
-    listing = [{"md5": value, "relpath": name} for name, value in sorted(hashes.items())]
-    return md5(json.dumps(listing, sort_keys=True).encode()).hexdigest() + ".dir"
-
-
-def not_recorded(root: Path, stages: Mapping[str, Mapping], found: Mapping[str, bytes]) -> list[str]:
-    """A line for every output that is released and whose bytes dvc.lock does not record, naming the file if it can be told."""
-    recorded = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
-    problems = []
-    for output in map(Path.as_posix, OUTPUTS):
-        if output not in recorded:
-            problems.append(f"{output}: dvc.lock records no such output: {_REPAIR}")
-        elif not recorded[output].endswith(".dir"):
-            if output not in found:
-                problems.append(f"{output}: not found: {_REPAIR}")
-            elif md5(found[output]).hexdigest() != recorded[output]:
-                problems.append(f"{output}: differs from what dvc.lock records: {_REPAIR}")
-        else:
-            now = {
-                name.removeprefix(f"{output}/"): md5(content).hexdigest()
-                for name, content in found.items()
-                if name.startswith(f"{output}/")
-            }
-            if directory_hash(now) != recorded[output]:
-                problems += _differing(root, output, now, recorded[output])
-    return problems
-
-
-def _differing(root: Path, output: str, now: Mapping[str, str], recorded: str) -> list[str]:
-    """Which files of a directory differ. dvc.lock has one hash for all, so it takes the last commit to tell them apart."""
-    files = last_commit(root, output)
-    then = {file.path.removeprefix(f"{output}/"): md5(content).hexdigest() for file, content in contents(root, files)}
-    if directory_hash(then) != recorded:
-        return [f"{output}: its files are not those that dvc.lock records: {_REPAIR}"]
-    names = sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
-    return [
-        f"{output}/{name}: {'differs from what dvc.lock records' if name in now else 'is absent'}: {_REPAIR}" for name in names
-    ]
-
-
-def stale(root: Path, stages: Mapping[str, Mapping], params: Mapping) -> list[str]:
-    """A line for all code, parameters and earlier stages' outputs that are not those the recorded run read."""
-    made = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
-    read_by: dict[str, list[str]] = {}  # problem -> stages
-    for name, stage in stages.items():
-        for dependency in stage.get("deps", []):
-            path, then = dependency["path"], dependency["md5"]
-            if path.startswith(CODE) and _hash_now(root / path) != then:
-                read_by.setdefault(f"{path}: has changed since it ran", []).append(name)
-            elif made.get(path, then) != then:
-                read_by.setdefault(f"{path}: was made again since it was read", []).append(name)
-        for key, then in stage.get("params", {}).get(paths.PARAMS.as_posix(), {}).items():
-            if _value(params, key) != then:
-                read_by.setdefault(f"{paths.PARAMS}: {key} has changed since it was read", []).append(name)
-    return [f"{problem} (by {', '.join(stages)}): {_REPAIR}" for problem, stages in sorted(read_by.items())]
-
-
-def _value(params: Mapping, key: str) -> object:
-    value: object = params
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def _hash_now(path: Path) -> str | None:
-    if path.is_file():
-        return md5(path.read_bytes()).hexdigest()
-    if not path.is_dir():
-        return None
-    ours = (file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".pyc")
-    return directory_hash({file.relative_to(path).as_posix(): md5(file.read_bytes()).hexdigest() for file in ours})
-
-
 # --- tables and numbers -----------------------------------------------------------------------------------------------
 
 
 def table_problems(content: bytes, least: int) -> list[str]:
     """What an aggregate table may not have: columns of one patient or a row's text, counts of 1 to `least` − 1."""
-    rows = csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline=""))
-    columns = rows.fieldnames or []
-    problems = [f"has a column {name!r}: a row is about one patient" for name in columns if name in ROW_LEVEL]
-    counts = [name for name in columns if name in disclosure.COUNTS]
-    for number, row in enumerate(rows, start=2):
-        problems += [f"row {number}: {name} is {row[name]}, fewer than {least}" for name in counts if few(row[name], least)]
+    problems = []
+    try:
+        columns, rows = csv_rows(io.StringIO(content.decode("utf-8", "replace"), newline=""), "the table", _REPAIR)
+        problems += [f"has a column {name!r}: a row is about one patient" for name in columns if name in ROW_LEVEL]
+        counts = [name for name in columns if name in suppression.COUNTS]
+        for number, row in enumerate(rows, start=2):
+            problems += [f"row {number}: {name} is {row[name]}, fewer than {least}" for name in counts if few(row[name], least)]
+    except InputError as error:
+        problems.append(str(error))
     return problems
 
 
@@ -197,11 +109,11 @@ def number_problems(content: bytes, least: int) -> list[str]:
         return [f"is no JSON: {error}"]
     if not isinstance(numbers, dict):
         return ["is not one object of named numbers"]
-    allowed_text: Collection[object] = (None, disclosure.WITHHELD)
+    allowed_text: Collection[object] = (None, suppression.WITHHELD)
     problems = [
         f"{name}: {value!r} is no number"
         for name, value in numbers.items()
         if isinstance(value, bool) or not (isinstance(value, int | float) or value in allowed_text)
     ]
-    counts = (name for name in numbers if name in disclosure.COUNTS)
+    counts = (name for name in numbers if name in suppression.COUNTS)
     return problems + [f"{name} is {numbers[name]}, fewer than {least}" for name in counts if few(numbers[name], least)]

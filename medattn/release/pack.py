@@ -23,16 +23,18 @@ import click
 import yaml
 
 from medattn.base import paths
+from medattn.base.dvc import LOCK
 from medattn.base.errors import InputError
 from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
-from medattn.disclosure import suppression as disclosure
+from medattn.disclosure import suppression
 from medattn.release import members, scan
 from medattn.release.file_kinds import line_of, look
-from medattn.release.scan import Restricted, restricted_of
+from medattn.release.scan import RestrictedContent, restricted_of
 from medattn.reproduce.crate.stage import CRATE
 from medattn.reproduce.provenance.code import code
 from medattn.reproduce.provenance.environment import environment
+from medattn.reproduce.verify.current import not_current
 from medattn.study.schema import Study, read_study, settings
 
 FORMAT = 1
@@ -48,7 +50,7 @@ class Release(NamedTuple):
 
     study: Study
     files: dict[str, bytes]
-    restricted: Restricted
+    restricted: RestrictedContent
     problems: list[str]
 
 
@@ -57,7 +59,6 @@ def collect(root: Path) -> Release:
     params = load_params(root / paths.PARAMS)
     study = read_study(root / params.study)
     plain = {name: members.read_plain(root, name) for name in members.plain(root)}
-    stages = members.stages_of(plain["dvc.lock"])
     found, problems = members.read(root, study.licence)
     made = {
         "code.json": code(root),
@@ -68,26 +69,25 @@ def collect(root: Path) -> Release:
         plain | {name: _json(value) for name, value in made.items()} | {name: found[name] for name in found if name in known}
     )
     restricted = restricted_of(study, root)
-    if 0 < restricted.patients < disclosure.LEAST:
+    if 0 < restricted.patients < suppression.LEAST:
         problems.append(
             f"{paths.MANIFEST}: {restricted.patients} patients: whoever holds the list of identifiers can undo a hash over"
             " fewer than"
-            f" {disclosure.LEAST}, and dvc.lock has such hashes: publish a larger run"
+            f" {suppression.LEAST}, and dvc.lock has such hashes: publish a larger run"
         )
     for name, content in files.items():
         problems += [f"{name}: {problem}" for problem in problems_of(name, content, study.licence, restricted, root)]
-    if study.licence != "open":
-        problems += _run_recorded(root, stages)
-    problems += members.not_recorded(root, stages, found | plain)
-    problems += members.stale(root, stages, yaml.safe_load(plain["params.yaml"]))
+    # the rows that are looked for must be those of the run that made the reports
+    rows = () if study.licence == "open" else (paths.MANIFEST, paths.ANSWERS)
+    problems += not_current(root, map(Path.as_posix, (*rows, *members.OUTPUTS)))
     return Release(study, files, restricted, problems)
 
 
-def problems_of(name: str, content: bytes, licence: str, restricted: Restricted, root: Path) -> Iterator[str]:
+def problems_of(name: str, content: bytes, licence: str, restricted: RestrictedContent, root: Path) -> Iterator[str]:
     """What in a member must not be published, each with its line where it has lines."""
-    looked = look(name, _SIZE.sub(rb"\1", content) if name == "dvc.lock" else content, members.charts(licence))
+    looked = look(name, _SIZE.sub(rb"\1", content) if name == LOCK else content, members.charts(licence))
     yield from looked.problems
-    least = disclosure.least_patients(licence)
+    least = suppression.least_patients(licence)
     if name.endswith(".csv"):
         yield from members.table_problems(content, least)
     if name == paths.METRICS.as_posix():
@@ -123,14 +123,6 @@ def _absolute(value: object) -> Iterator[str]:
             yield from _absolute(inner)
     elif isinstance(value, str) and (PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute()):
         yield f"holds {value!r}, a path of this machine: name the study relative to the repository (studies/…) and run again"
-
-
-def _run_recorded(root: Path, stages: Mapping[str, Mapping]) -> Iterator[str]:
-    """The rows that are looked for must be those of the run that made the reports."""
-    recorded = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
-    for path in (paths.MANIFEST, paths.ANSWERS):
-        if (root / path).is_file() and hashlib.md5((root / path).read_bytes()).hexdigest() != recorded.get(path.as_posix()):
-            yield f"{path}: differs from what dvc.lock records: run `dvc repro`"
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
@@ -182,7 +174,7 @@ def run(out: Path, root: Path = Path(".")) -> list[str]:
     ]
 
 
-def _described(study: Study, files: Mapping[str, bytes], restricted: Restricted) -> list[str]:
+def _described(study: Study, files: Mapping[str, bytes], restricted: RestrictedContent) -> list[str]:
     lines = [
         f"{len(content):>12,} bytes  {hashlib.sha256(content).hexdigest()[:12]}  {name}"
         for name, content in sorted(files.items())

@@ -4,7 +4,6 @@ An identifier is known by its parts: "p10-0001_x" is found as `p10.0001-x`, too,
 by their words: case, punctuation and white space mean nothing.
 """
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medattn.base import paths
-from medattn.base.errors import InputError
+from medattn.base.tables import read_table
 from medattn.study.schema import Study
 
 SHORTEST = 6  # letters and digits: anything shorter cannot be told from a number or a word
@@ -39,11 +38,12 @@ ROW_LEVEL = {
     "image_path",
     "path",
 }
+ABSENT = "run `dvc repro`; without it nobody can tell whether its rows are in the reports"
 Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Restricted:
+class RestrictedContent:
     """What must not leave the machine. identifiers: parts joined by "-", in lower case. texts: first words -> whole texts."""
 
     identifiers: frozenset[str] = frozenset()
@@ -62,7 +62,9 @@ def words(text: str) -> Words:
     return tuple(_WORD.findall(text.casefold()))
 
 
-def make(identifiers: Iterable[str], texts: Iterable[str], harmless: Iterable[str] = (), patients: int = 0) -> Restricted:
+def make(
+    identifiers: Iterable[str], texts: Iterable[str], harmless: Iterable[str] = (), patients: int = 0
+) -> RestrictedContent:
     """What to look for. Texts of fewer than FEWEST_WORDS words, and those that `harmless` holds, are left out."""
     names, short = set(), 0
     for identifier in set(identifiers) - {""}:
@@ -79,32 +81,24 @@ def make(identifiers: Iterable[str], texts: Iterable[str], harmless: Iterable[st
             by_start[text[:FEWEST_WORDS]].append(text)
     ordered = {start: sorted(same, key=len, reverse=True) for start, same in by_start.items()}
     longest = max((name.count("-") + 1 for name in names), default=0)
-    return Restricted(frozenset(names), ordered, longest, patients, short)
+    return RestrictedContent(frozenset(names), ordered, longest, patients, short)
 
 
-def restricted_of(study: Study, root: Path) -> Restricted:
+def restricted_of(study: Study, root: Path) -> RestrictedContent:
     """What the run below `root` must keep of its study: nothing of an open one, besides identifiers of MIMIC's forms.
 
     Raises InputError if the manifest or the answers of a credentialed study's run are not there.
     """
     if study.licence == "open":
-        return Restricted()
+        return RestrictedContent()
     questions, images = study.questions(), study.images()
-    samples, answers = _rows(root / paths.MANIFEST), _rows(root / paths.ANSWERS)
+    samples, answers = (read_table(root / path, None, ABSENT, may_be_empty=True) for path in (paths.MANIFEST, paths.ANSWERS))
     identifiers = {row[name] for row in (*questions, *images) for name in STUDY_IDS if row.get(name)}
     identifiers |= {row[name] for row in samples for name in SAMPLE_IDS} | {Path(row["path"]).stem for row in images}
     texts = {row[name] for row in (*questions, *samples) for name in ("question", "baseline_question", "answer")}
     texts |= {row["answer_text"] for row in answers}
     findings = {row[name] for row in (*questions, *samples) for name in ("finding", "zone")}
     return make(identifiers, texts, findings, patients=len({row["subject_id"] for row in samples}))
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise InputError(f"{path} not found, so nobody can tell whether its rows are in the reports: run `dvc repro`") from None
 
 
 def of_mimic_form(text: str) -> Iterator[tuple[int, str]]:
@@ -114,7 +108,7 @@ def of_mimic_form(text: str) -> Iterator[tuple[int, str]]:
             yield match.start(), f"{match[0]!r}, which has the form of {what}"
 
 
-def of_study(text: str, restricted: Restricted) -> Iterator[tuple[int, str]]:
+def of_study(text: str, restricted: RestrictedContent) -> Iterator[tuple[int, str]]:
     """Where an identifier or a text of the study stands, and what it is."""
     if restricted.identifiers:
         plain = _DECIMAL.sub(lambda number: " " * len(number[0]), text)
@@ -132,7 +126,7 @@ def of_study(text: str, restricted: Restricted) -> Iterator[tuple[int, str]]:
                     break
 
 
-def _within(parts: Words, restricted: Restricted) -> str | None:
+def _within(parts: Words, restricted: RestrictedContent) -> str | None:
     """The longest identifier among the stretches of `parts`."""
     for length in range(min(len(parts), restricted.longest), 0, -1):
         for start in range(len(parts) - length + 1):

@@ -3,15 +3,21 @@
 Places and types are checked of every tracked file, contents of those that the commit changes.
 """
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import click
+
+from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.git import contents, git, index, names
+from medattn.base.params.whole import load as load_params
+from medattn.base.tables import csv_header
 from medattn.release.file_kinds import kind
+from medattn.release.members import allowed
 from medattn.release.scan import ROW_LEVEL, of_mimic_form
+from medattn.reproduce.store import staged_differences
+from medattn.study.schema import read_study
 
 FOLDERS = ("results", "studies", "data", ".dvc/cache", ".dvc/tmp")
 ARRAYS = {".dcm", ".dicom", ".npy", ".npz", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".h5", ".hdf5",
@@ -70,7 +76,7 @@ def by_content(path: str, content: bytes) -> Iterator[str]:
     for _, what in of_mimic_form(text):
         yield f"holds {what}"
     if suffix in (".csv", ".tsv") and not path.startswith(TESTS):
-        header = next(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else ","), [])
+        header = csv_header(text, "\t" if suffix == ".tsv" else ",")
         yield from (
             f"has a column {name!r}: its rows are about single patients" for name in header if name.strip().lower() in ROW_LEVEL
         )
@@ -80,13 +86,20 @@ def by_content(path: str, content: bytes) -> Iterator[str]:
 
 def _unexpected(root: Path, reports: list[str]) -> list[str]:
     """Files of reports/ that no stage writes to be published. Without the study at hand it counts as credentialed."""
-    from medattn.base.params.whole import load as load_params
-    from medattn.release.members import allowed
-    from medattn.study.schema import read_study
-
     try:
-        licence = read_study(root / load_params(root / "params.yaml").study).licence
+        licence = read_study(root / load_params(root / paths.PARAMS).study).licence
     except InputError:
         licence = "credentialed"
     known = allowed(licence)
     return [path for path in reports if path not in known]
+
+
+@click.command(name="staged")
+def command() -> None:
+    """Look at what is about to be committed: the store, and nothing restricted beside it. Exit code 1 if there is something."""
+    problems = staged_differences() + restricted()
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        click.echo("The commit was refused (docs/data-use.md). `git restore --staged FILE` takes a file out of it.", err=True)
+        raise SystemExit(1)

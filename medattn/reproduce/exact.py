@@ -15,23 +15,12 @@ from pathlib import Path
 
 import click
 
+from medattn.base.dvc import Entry, hash_file, outputs, read_lock
 from medattn.base.errors import InputError
-from medattn.base.paths import check_root
+from medattn.base.paths import LOCK, check_root
 from medattn.extract.unit_cache import SWITCH
-from medattn.reproduce.verify.lock import LOCK as LOCK_NAME
-from medattn.reproduce.verify.lock import Entry, hash_file, outputs, read_lock
+from medattn.reproduce.machine import SLOWEST
 
-LOCK = Path(LOCK_NAME)
-# Each of these was seen to change raw float64 bits.
-SLOWEST = {
-    "ATEN_CPU_CAPABILITY": "default",
-    "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
-    "ONEDNN_MAX_CPU_ISA": "SSE41",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_CORETYPE": "Nehalem",
-    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4,-AVX512F",
-}
 PASSES = {"as is": {}, "slowest code paths, one thread": SLOWEST}
 
 

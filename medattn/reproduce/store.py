@@ -1,28 +1,27 @@
 """dvc-store/ is a DVC remote inside the repository, public with it: it holds the objects of the embedded study and no other.
 
 `dvc push` and a copy by hand could put restricted results there. So the objects are compared with data.dvc, in the
-working tree (`medattn store check`) and, before a commit, in git's index (`medattn store staged`, which a hook calls).
+working tree (`medattn store check`) and, before a commit, in git's index (`medattn store staged`: release/staged.py).
 """
 
-import json
 from collections.abc import Callable, Mapping
-from hashlib import md5
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
-import yaml
 
+from medattn.base import dvc
+from medattn.base.dvc import hash_content, hash_file
 from medattn.base.errors import InputError
 from medattn.base.git import LINK, contents, index
 
 POINTER = Path("data.dvc")
 STORE = Path("dvc-store")
-OBJECTS = PurePosixPath("dvc-store/files/md5")
+_RESTORE = "restore it (`dvc push data.dvc`, or `git checkout dvc-store`)"
 
 
 def object_path(hash: str) -> str:
     """Where the store keeps an object, relative to the repository's root."""
-    return (OBJECTS / hash[:2] / hash[2:]).as_posix()
+    return (STORE / dvc.object_path(hash)).as_posix()
 
 
 def expected(pointer: bytes, read: Callable[[str], bytes | None]) -> tuple[dict[str, str], list[str]]:
@@ -31,27 +30,21 @@ def expected(pointer: bytes, read: Callable[[str], bytes | None]) -> tuple[dict[
     read: the content of an object's path, None if it is not there. An output of data.dvc is a file, or a directory whose
     object (".dir") lists its files.
     """
-    try:
-        outputs = [(out["path"], out["md5"]) for out in yaml.safe_load(pointer)["outs"]]
-    except (yaml.YAMLError, TypeError, KeyError):
-        raise InputError(f"{POINTER} is not DVC's: restore it (`git checkout {POINTER}`)") from None
     wanted, problems = {}, []
-    for name, hash in outputs:
-        wanted[object_path(hash)] = name
-        if not hash.endswith(".dir"):
+    for name, output in dvc.read_pointer(pointer, str(POINTER)).items():
+        path = object_path(output.hash)
+        wanted[path] = name
+        if not output.is_directory:
             continue
-        listing = read(object_path(hash))
-        if listing is None or md5(listing).hexdigest() + ".dir" != hash:
+        content = read(path)
+        listing = None if content is None else dvc.read_listing(content, output.hash)
+        if listing is None:
             problems.append(
-                f"{object_path(hash)}: the list of {name}'s files is absent or damaged, so no other object can be told:"
-                f" {_RESTORE}"
+                f"{path}: the list of {name}'s files is absent or damaged, so no other object can be told: {_RESTORE}"
             )
             continue
-        wanted |= {object_path(entry["md5"]): f"{name}/{entry['relpath']}" for entry in json.loads(listing)}
+        wanted |= {object_path(hash): f"{name}/{file}" for file, hash in listing.items()}
     return wanted, problems
-
-
-_RESTORE = "restore it (`dvc push data.dvc`, or `git checkout dvc-store`)"
 
 
 def compare(pointer: bytes, hashes: Mapping[str, str], read: Callable[[str], bytes | None]) -> list[str]:
@@ -63,12 +56,11 @@ def compare(pointer: bytes, hashes: Mapping[str, str], read: Callable[[str], byt
     if problems:
         return problems
     for path in sorted(wanted.keys() | hashes.keys()):
-        name = path.removeprefix(f"{OBJECTS}/").replace("/", "").removesuffix(".dir")
         if path not in hashes:
             problems.append(f"{path}: missing, it is {wanted[path]}: {_RESTORE}")
         elif path not in wanted:
             problems.append(f"{path}: extra, it is nothing of data.dvc: remove it (`git rm --cached {path}` if it is tracked)")
-        elif hashes[path] != name:
+        elif path.removesuffix(dvc.DIRECTORY) != object_path(hashes[path]):
             problems.append(
                 f"{path}: wrong bytes (MD5 {hashes[path] or 'none, it is a link'}), it should be {wanted[path]}: {_RESTORE}"
             )
@@ -82,7 +74,7 @@ def differences(root: Path = Path(".")) -> list[str]:
     files = {
         path.relative_to(root).as_posix(): path for path in (root / STORE).rglob("*") if path.is_symlink() or not path.is_dir()
     }
-    hashes = {name: "" if path.is_symlink() else md5(path.read_bytes()).hexdigest() for name, path in files.items()}
+    hashes = {name: "" if path.is_symlink() else hash_file(path) for name, path in files.items()}
     return compare((root / POINTER).read_bytes(), hashes, lambda name: files[name].read_bytes() if name in files else None)
 
 
@@ -95,17 +87,12 @@ def staged_differences(root: Path = Path(".")) -> list[str]:
         return [f"{POINTER}: not tracked, but {STORE}/ is: `git add {POINTER}`"]
     held = {file.path: (file, content) for file, content in contents(root, files.values())}
     _, pointer = held.pop(POINTER.as_posix())
-    hashes = {path: "" if file.mode == LINK else md5(content).hexdigest() for path, (file, content) in held.items()}
+    hashes = {path: "" if file.mode == LINK else hash_content(content) for path, (file, content) in held.items()}
     return compare(pointer, hashes, lambda name: held[name][1] if name in held else None)
 
 
-@click.group(name="store")
+@click.command(name="check")
 def command() -> None:
-    """Check that dvc-store/ holds the embedded study and nothing else."""
-
-
-@command.command()
-def check() -> None:
     """Compare dvc-store/ with data.dvc, by content. Exit code 1 if they differ."""
     problems = differences()
     for problem in problems:
@@ -113,16 +100,3 @@ def check() -> None:
     if problems:
         raise SystemExit(1)
     click.echo(f"{STORE}: exactly the objects of {POINTER}, each with its bytes")
-
-
-@command.command()
-def staged() -> None:
-    """Look at what is about to be committed: the store, and nothing restricted beside it. Exit code 1 if there is something."""
-    from medattn.release.staged import restricted
-
-    problems = staged_differences() + restricted()
-    for problem in problems:
-        click.echo(problem, err=True)
-    if problems:
-        click.echo("The commit was refused (docs/data-use.md). `git restore --staged FILE` takes a file out of it.", err=True)
-        raise SystemExit(1)

@@ -25,9 +25,11 @@ from typing import Literal, NamedTuple
 from pydantic import ValidationError
 
 from medattn.base.errors import InputError
+from medattn.base.params.reading import Section
+from medattn.base.validation import problems
 from medattn.study import attest_groups
 from medattn.study.attest_groups import FEWEST, FORMAT, TABLES, Count, Digest, Table, TableName
-from medattn.study.schema import Section, read_study
+from medattn.study.schema import read_study
 
 
 class Aggregate(Section):
@@ -112,9 +114,7 @@ def read_reference(path: Path) -> dict:
     try:
         found = Aggregate.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: {key}: {first['msg']}: restore it") from None
+        raise InputError(problems(path, error, "restore it", values=False)[0]) from None
     for name in TABLES:
         table = found.tables.get(name)
         if (

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from medattn.base.errors import InputError
-from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, Section, Study
+from medattn.base.params.reading import Section
+from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, Study
 
 FORMAT: Literal[1] = 1
 FEWEST = 5  # patients that a digest or a count covers

@@ -12,10 +12,11 @@ import yaml
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import files_below
 from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
 from medattn.study.model_files import local_directory
-from medattn.study.schema import ModelPins, files_below, read_study
+from medattn.study.schema import ModelPins, read_study
 
 CHUNK = 1 << 22  # bytes read at once
 
@@ -40,7 +41,7 @@ def pin_model(directory: Path) -> ModelPins:
 
 
 def hashes_with_progress(directory: Path) -> dict[str, str]:
-    """Relative path -> SHA-256 of every file below `directory`, sorted; as schema.hashes_of, with a progress bar."""
+    """Relative path -> SHA-256 of every file below `directory`, sorted; as hashes.hashes_of, with a progress bar."""
     names = sorted(files_below(directory))
     total = sum((directory / name).stat().st_size for name in names)
     with tqdm(total=total, desc="hash model", unit="B", unit_scale=True) as progress:

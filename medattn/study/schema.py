@@ -4,22 +4,24 @@ study.yaml is read into typed objects; the tables are read as text, so that no i
 `medattn.checks.study_check` says whether what they hold can be used.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import files_below, hashes_of, sha256_of, sha256_of_lines
 from medattn.base.params.model import Model, Prompt, StudyParams
+from medattn.base.params.reading import Section
 from medattn.base.rows import QuestionRow
+from medattn.base.tables import read_table
+from medattn.base.validation import problems
 from medattn.study.model_files import CONFIG, check_config, local_directory, snapshot
 
 QUESTION_COLUMNS = (
@@ -28,14 +30,9 @@ QUESTION_COLUMNS = (
 )  # fmt: skip
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "subject_id", "study_id", "view", "split")
 REGION_COLUMNS = ("image_id", "finding", "side", "conspicuity", "x", "y", "w", "h", "mask", "mask_sha256")
+TABLE_ABSENT = "every study needs it; restore it, or make the study again"
 
 _HUGGING_FACE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-
-
-class Section(BaseModel):
-    """No unknown key, no silent conversion, immutable."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Defaults(Section):
@@ -101,15 +98,15 @@ class Study:
         return self.directory / self.about.image_root
 
     def questions(self) -> list[QuestionRow]:
-        return [QuestionRow(row) for row in read_table(self.directory / "questions.csv", QUESTION_COLUMNS)]
+        return [QuestionRow(row) for row in read_table(self.directory / "questions.csv", QUESTION_COLUMNS, TABLE_ABSENT)]
 
     def images(self) -> list[dict[str, str]]:
-        return read_table(self.directory / "images.csv", IMAGE_COLUMNS)
+        return read_table(self.directory / "images.csv", IMAGE_COLUMNS, TABLE_ABSENT)
 
     def regions(self) -> list[dict[str, str]]:
         """The true regions; none where the study has no regions.csv."""
         path = self.directory / "regions.csv"
-        return read_table(path, REGION_COLUMNS, may_be_empty=True) if path.exists() else []
+        return read_table(path, REGION_COLUMNS, TABLE_ABSENT, may_be_empty=True) if path.exists() else []
 
     def digest(self) -> str:
         """SHA-256 over the study's tables, which pin images, masks and weights by hash.
@@ -153,7 +150,7 @@ class Study:
         try:
             return ModelPins.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise InputError(_explain(path, error)) from None
+            raise InputError("\n".join(problems(path, error, "mend it"))) from None
 
     def model_files(self, model: ModelChoice | None = None) -> dict[str, str]:
         """Relative path -> SHA-256 of every file of the model (default: study.yaml's); {} if it is not on this machine."""
@@ -220,7 +217,7 @@ def read_study(directory: Path) -> Study:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid YAML in UTF-8: {error}; mend it") from None
     except ValidationError as error:
-        raise InputError(_explain(path, error)) from None
+        raise InputError("\n".join(problems(path, error, "mend it"))) from None
 
 
 def settings(study: Study, params: StudyParams) -> tuple[ModelChoice, PromptChoice]:
@@ -246,71 +243,3 @@ def _resolved(section: str, given: Model | Prompt, study: Study, optional: Colle
                 f" {study.directory / 'study.yaml'}: set one of them"
             )
     return values
-
-
-def read_table(path: Path, columns: Sequence[str], may_be_empty: bool = False) -> list[dict[str, str]]:
-    """The rows of a CSV file as text, `columns` only. Rows count from 2: row 1 is the header.
-
-    Raises InputError for a missing file, column or cell, a column given twice, or no row at all. Further columns are
-    for the reader's own notes.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: every study needs it; restore it, or make the study again") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path} is not valid CSV: {error}; mend it") from None
-    header, lines = (lines[0], lines[1:]) if lines else ([], [])
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header) or 'none'}: add it")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise InputError(f"{path}: column {twice[0]!r} stands twice: remove one")
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        if not line:  # an empty line
-            continue
-        if len(line) != len(header):
-            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: mend the row")
-        cells = dict(zip(header, line, strict=True))
-        rows.append({name: cells[name] for name in columns})
-    if not rows and not may_be_empty:
-        raise InputError(f"{path} holds no row: add at least one")
-    return rows
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sha256_of_lines(hashes: Mapping[str, str]) -> str:
-    """SHA-256 over "{path} {SHA-256}" lines, sorted by path: one digest of many files."""
-    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(hashes.items())).encode()).hexdigest()
-
-
-def hashes_of(directory: Path) -> dict[str, str]:
-    """Relative path -> SHA-256 of every file below `directory`, sorted."""
-    return {name: sha256_of(directory / name) for name in sorted(files_below(directory))}
-
-
-def files_below(directory: Path) -> set[str]:
-    """Relative paths of all files but those in a folder .cache, where `hf download` keeps notes about this machine."""
-    names = (path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
-    return {name.as_posix() for name in names if ".cache" not in name.parts}
-
-
-def _explain(path: Path, error: ValidationError) -> str:
-    """A pydantic error as lines of file, key, what was expected, value."""
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"]) or "(top level)"
-        said = "" if item["type"] == "missing" else f", not {item['input']!r}"
-        lines.append(f"{path}: {key}: {item['msg']}{said}: mend it")
-    return "\n".join(lines)

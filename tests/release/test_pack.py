@@ -27,7 +27,7 @@ from PIL import Image
 from medattn import cli
 from medattn.base.errors import InputError
 from medattn.figures import style
-from medattn.release import pack as release
+from medattn.release import pack
 from medattn.release.file_kinds import look
 from medattn.release.members import allowed
 from medattn.release.scan import FEWEST_WORDS, make, of_mimic_form, of_study
@@ -184,7 +184,7 @@ def refusal(root: Path) -> list[str]:
     """The lines of the refusal; nothing may have been written."""
     out = root.parent / "out" / "release.tar.gz"
     with pytest.raises(InputError) as error:
-        release.run(out, root)
+        pack.run(out, root)
     assert not out.parent.exists()
     first, *lines = str(error.value).splitlines()
     assert first == "nothing was written:"
@@ -214,10 +214,10 @@ def radiograph(form: str = "PNG") -> bytes:
 
 def test_a_clean_run_is_packed_and_the_same_run_gives_the_same_bytes(repository):
     out = repository.parent / "release.tar.gz"
-    lines = release.run(out, repository)
+    lines = pack.run(out, repository)
     first = out.read_bytes()
     time.sleep(1.1)  # a time in the archive would now be another
-    assert release.run(out, repository) == lines and out.read_bytes() == first
+    assert pack.run(out, repository) == lines and out.read_bytes() == first
     assert lines[-1] == f"{out}: {len(first):,} bytes, SHA-256 {hashlib.sha256(first).hexdigest()}"
     assert lines[-2].startswith("looked for ") and " texts of study tiny" in lines[-2]
     with tarfile.open(out) as tar:
@@ -240,7 +240,7 @@ def test_a_clean_run_is_packed_and_the_same_run_gives_the_same_bytes(repository)
 
 
 def test_the_environment_names_packages_and_device_but_no_host_user_or_path(repository):
-    found = release.collect(repository).files["environment.json"].decode()
+    found = pack.collect(repository).files["environment.json"].decode()
     content = json.loads(found)
     assert content["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
     assert content["packages"]["click"]["pinned"] == "8.1.0" and content["packages"]["numpy"]["installed"] == np.__version__
@@ -252,7 +252,7 @@ def test_the_environment_names_packages_and_device_but_no_host_user_or_path(repo
 
 def test_the_code_digest_follows_the_files_and_says_whether_the_tree_is_clean(repository):
     def code() -> dict:
-        return json.loads(release.collect(repository).files["code.json"])
+        return json.loads(pack.collect(repository).files["code.json"])
 
     before = code()
     head = subprocess.run(
@@ -278,7 +278,7 @@ def test_an_open_study_may_publish_its_own_identifiers_and_texts_but_none_of_mim
     about.write_text(about.read_text().replace("licence: credentialed", "licence: open"))
     added(repository, "reports/latex/by_finding.tex", f"% {SUBJECT}: {QUESTION} {ANSWER}\n")
     record(repository)
-    assert "looked for identifiers of MIMIC's forms only" in release.run(repository.parent / "o.tar.gz", repository)[-2]
+    assert "looked for identifiers of MIMIC's forms only" in pack.run(repository.parent / "o.tar.gz", repository)[-2]
     added(repository, "reports/latex/by_finding.tex", f"% p{SUBJECT}\n")
     record(repository)
     assert refusal(repository) == [
@@ -324,7 +324,7 @@ def test_what_is_packed_may_not_be_a_link_itself(repository, name):
     (repository / name).rename(repository / "elsewhere")
     (repository / name).symlink_to("elsewhere")
     with pytest.raises(InputError, match=f"{name}:? is a link to elsewhere: a release holds no links"):
-        release.run(repository.parent / "release.tar.gz", repository)
+        pack.run(repository.parent / "release.tar.gz", repository)
 
 
 def test_the_names_are_those_that_the_pipeline_writes():
@@ -343,12 +343,17 @@ def test_a_radiograph_under_the_name_of_a_chart_is_named(repository):
     assert refusal(repository) == ["reports/figures/sinks.png: differs from what dvc.lock records: run `dvc repro`"]
 
 
-def test_without_a_commit_of_the_run_the_directory_is_named(repository):
+def test_without_a_commit_of_the_run_dvcs_listing_tells_the_file_and_without_that_the_directory_is_named(repository):
     chart(repository / "made/reports/figures", "Another title")
     shutil.copytree(repository / "made/reports", repository / "reports", dirs_exist_ok=True)
     record(repository)
     (repository / "reports/figures/sinks.png").write_bytes(radiograph())
-    assert refusal(repository) == ["reports/figures: its files are not those that dvc.lock records: run `dvc repro`"]
+    assert refusal(repository) == ["reports/figures/sinks.png: differs from what dvc.lock records: run `dvc repro`"]
+    shutil.rmtree(repository / ".dvc/cache")
+    assert refusal(repository) == [
+        "reports/figures: its files are not those that the working tree records (2 files, recorded 2); which, cannot be told:"
+        " DVC's cache has no sound listing of them: run `dvc repro`"
+    ]
 
 
 def test_a_picture_in_the_page_is_seen_by_the_pages_bytes_and_by_its_place(repository):
@@ -377,7 +382,7 @@ def test_an_output_that_is_absent_is_named(repository):
     (repository / "reports/latex/by_finding.tex").unlink()
     assert refusal(repository) == [
         "reports/metrics.json: not found: run `dvc repro`",
-        "reports/latex/by_finding.tex: is absent: run `dvc repro`",
+        "reports/latex/by_finding.tex: is missing: run `dvc repro`",
     ]
 
 
@@ -385,9 +390,18 @@ def test_code_or_parameters_that_changed_since_the_run_are_named(repository):
     added(repository, "medattn/make.py", "# changed\n")
     path = repository / "params.yaml"
     path.write_text(path.read_text().replace("dpi: 300", "dpi: 200"))
+    code, parameter = refusal(repository)
+    assert re.fullmatch(
+        r"medattn/make.py: MD5 \w+ is recorded, the working tree has \w+ \(dvc.lock, stage figures\): run `dvc repro`", code
+    )
+    assert parameter == "params.yaml: figures.dpi: 200, was 300 when it ran (dvc.lock, stage figures): run `dvc repro`"
+
+
+def test_a_stage_that_dvc_yaml_asks_for_otherwise_than_it_ran_is_named(repository):
+    pipeline = repository / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text().replace("cmd: python medattn/make.py", "cmd: python medattn/more.py"))
     assert refusal(repository) == [
-        "medattn/make.py: has changed since it ran (by figures): run `dvc repro`",
-        "params.yaml: figures has changed since it was read (by figures): run `dvc repro`",
+        "dvc.yaml: cmd is python medattn/more.py, recorded python medattn/make.py (dvc.lock, stage figures): run `dvc repro`"
     ]
 
 
@@ -589,9 +603,9 @@ def test_without_the_runs_answers_nobody_can_tell_so_nothing_is_released(reposit
     (repository / "results/answers.csv").unlink()
     with pytest.raises(
         InputError,
-        match=r"results/answers\.csv not found, so nobody can tell whether its rows are in the reports: run `dvc repro`",
+        match=r"results/answers\.csv not found: run `dvc repro`; without it nobody can tell whether its rows are in ",
     ):
-        release.run(repository.parent / "release.tar.gz", repository)
+        pack.run(repository.parent / "release.tar.gz", repository)
 
 
 def test_answers_of_another_run_are_refused(repository):
@@ -625,7 +639,7 @@ def test_the_command_exits_with_2_and_says_what_was_found(repository, monkeypatc
 )
 def test_the_file_has_the_right_type_and_lies_outside_of_what_is_packed(repository, out, said):
     with pytest.raises(InputError, match=said):
-        release.run(repository / out, repository)
+        pack.run(repository / out, repository)
 
 
 # --- looking up -------------------------------------------------------------------------------------------------------

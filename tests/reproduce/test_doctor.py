@@ -19,8 +19,7 @@ from medattn.reproduce.doctor import compute, software, storage, study, system
 from medattn.reproduce.doctor.command import examine, verdict
 from medattn.reproduce.doctor.line import Line, shown, size
 from medattn.reproduce.locks import Difference
-from medattn.reproduce.machine.gpu import Card, cards
-from medattn.reproduce.machine.processor import Processor
+from medattn.reproduce.machine import Card, Processor, cards
 from medattn.study.schema import read_study
 from tests.import_closure import ROOT
 
@@ -225,7 +224,7 @@ def set_params(root: Path, **changes) -> None:
 
 
 def test_a_study_that_is_here_and_pinned_is_ok_in_every_line(root):
-    lines = study.ask(root).lines
+    lines = study.run_inputs(root).lines
     assert [line.about for line in lines] == ["params", "study", "digest", "images", "model"]
     assert {line.status for line in lines} == {"ok"}
 
@@ -287,7 +286,7 @@ def no_model(root: Path) -> None:
 def test_what_is_missing_is_named_with_its_remedy_and_the_rest_is_still_examined(root, fault, name, remedies, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(root / "nothing"))
     fault(root)
-    line = about(study.ask(root).lines, name)
+    line = about(study.run_inputs(root).lines, name)
     assert line.status == "missing"
     for remedy in remedies:
         assert remedy in line.remedy
@@ -300,7 +299,7 @@ def test_a_study_that_is_not_pinned_but_may_be_run_is_a_note(root):
     set_params(root, study_digests={}, allow_unpinned=True)
     (root / "data/model.json").unlink()
     set_params(root, study_digests={})
-    lines = study.ask(root).lines
+    lines = study.run_inputs(root).lines
     assert about(lines, "digest").status == about(lines, "model").status == "note"
     assert "medattn study pin" in about(lines, "model").remedy
 
@@ -309,7 +308,7 @@ def test_no_image_of_a_credentialed_study_is_named(root):
     path = root / "data/study.yaml"
     path.write_text(path.read_text().replace("licence: open", "licence: credentialed"))
     spoilt_image(root)
-    text = "\n".join(shown(line) for line in study.ask(root).lines)
+    text = "\n".join(shown(line) for line in study.run_inputs(root).lines)
     assert "1 of 4 opened cannot be used" in text and not any(
         row["image_id"] in text for row in read_study(root / "data").images()
     )

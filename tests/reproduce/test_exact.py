@@ -4,9 +4,9 @@ from hashlib import md5
 
 import pytest
 
+from medattn.base.dvc import Entry
 from medattn.base.errors import InputError
 from medattn.reproduce.exact import closest, compare, differing_files, file_hashes, recorded
-from medattn.reproduce.verify.lock import Entry
 
 LOCK = """\
 schema: '2.0'

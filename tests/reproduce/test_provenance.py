@@ -21,7 +21,7 @@ from medattn.base.imports import closure
 from medattn.cli import COMMANDS
 from medattn.extract.unit_cache import UnitCache, directory_of
 from medattn.phantom.study import write
-from medattn.reproduce.machine.processor import processor
+from medattn.reproduce.machine import processor
 from medattn.reproduce.provenance.code import code, of_run
 from medattn.reproduce.provenance.environment import environment
 from medattn.reproduce.provenance.extraction import Extraction

@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import hashes_of
 from medattn.base.params.whole import load
 from medattn.study import pins
-from medattn.study.schema import hashes_of, read_study
+from medattn.study.schema import read_study
 from tests.import_closure import ROOT
 
 DIGEST, OTHER = "a" * 64, "0" * 64  # the second would be read as a number if it were not quoted

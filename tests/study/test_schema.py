@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import hashes_of
 from medattn.base.params import whole as parameters
 from medattn.base.params.whole import Params
-from medattn.study.schema import IMAGE_COLUMNS, hashes_of, read_study, read_table, settings
+from medattn.study.schema import IMAGE_COLUMNS, read_study, settings
 from tests.conftest import make_model, sha256
 
 ROOT = Path(__file__).parents[2]
@@ -100,26 +101,6 @@ def test_a_hugging_face_model_that_is_here_is_checked_before_it_is_loaded(study,
 
 def test_hashes_are_those_of_the_files(study):
     assert hashes_of(study / "model")["config.json"] == sha256(study / "model/config.json")
-
-
-def test_tables_are_read_as_text(tmp_path):
-    path = tmp_path / "t.csv"
-    path.write_bytes('\ufeffid,value,more\r\n007,NA,"a\nb"\r\n1e3,,x\r\n'.encode())
-    assert read_table(path, ("id", "value")) == [{"id": "007", "value": "NA"}, {"id": "1e3", "value": ""}]
-
-
-def test_empty_lines_are_skipped_and_counted(tmp_path):
-    (tmp_path / "t.csv").write_text("id,value\n1,2\n\n3\n")
-    with pytest.raises(InputError, match="row 4: 1 cells under 2 columns"):
-        read_table(tmp_path / "t.csv", ("id", "value"))
-    (tmp_path / "t.csv").write_text("id,value\n1,2\n\n")
-    assert len(read_table(tmp_path / "t.csv", ("id", "value"))) == 1
-
-
-def test_a_column_given_twice_is_an_error(tmp_path):
-    (tmp_path / "t.csv").write_text("id,id\n1,2\n")
-    with pytest.raises(InputError, match="column 'id' stands twice"):
-        read_table(tmp_path / "t.csv", ("id",))
 
 
 def test_images_hold_the_documented_columns(study):

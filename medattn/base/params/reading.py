@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medattn.base.errors import InputError
 from medattn.base.paths import PARAMS
+from medattn.base.validation import problems
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -47,9 +48,5 @@ def validated(kind: type[Kind], raw: object, path: Path) -> Kind:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        lines = []
-        for item in error.errors():
-            key = ".".join(str(part) for part in item["loc"]) or "(top level)"
-            said = "" if item["type"] == "missing" else f", not {item['input']!r}"
-            lines.append(f"{path}: {key}: {item['msg']}{said}")
-        raise InputError("\n".join(lines) + f"\nMend {path} (or undo it with `git checkout {path}`).") from None
+        lines = [*problems(path, error), f"Mend {path} (or undo it with `git checkout {path}`)."]
+        raise InputError("\n".join(lines)) from None

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medattn.base.errors import InputError
+from medattn.base.validation import problems
 
 CITATION = Path("CITATION.cff")
 
@@ -59,5 +60,4 @@ def read_citation(root: Path) -> Citation:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid YAML in UTF-8: {error}; mend it") from None
     except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}: mend it" for item in error.errors()]
-        raise InputError("\n".join(lines)) from None
+        raise InputError("\n".join(problems(path, error, "mend it", values=False))) from None

@@ -4,28 +4,28 @@ What is distributed with the crate is a part of it. What is not (study, model, r
 "#…", so that nobody looks for a file: RO-Crate 1.1, "Contextual Entities".
 """
 
-import csv
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from medattn.base import paths
+from medattn.base.dvc import LOCK, PIPELINE, DeclaredStage
 from medattn.base.errors import InputError
+from medattn.base.hashes import sha256_of_lines
 from medattn.base.params.model import StudyParams
+from medattn.base.tables import read_table
 from medattn.disclosure.suppression import least_patients
 from medattn.reproduce.crate.citation import CITATION, Citation
 from medattn.reproduce.crate.outputs import digest, files_of, media_type
-from medattn.reproduce.crate.pipeline import PIPELINE, STUDY, Stage
 from medattn.reproduce.locks import LOCKS, every_pin
-from medattn.study.schema import ModelChoice, Study, settings, sha256_of_lines
+from medattn.study.schema import ModelChoice, Study, settings
 
 SHA256 = "http://schema.org/sha256"  # a term that RO-Crate 1.1 does not have yet
-LOCK = "dvc.lock"
 # Neither can be a dependency of a stage, so the crate could hold an old hash; dvc.lock records the crate's own.
-NOT_HASHED = (LOCK, PIPELINE.as_posix())
-SETTINGS = ("LICENSE", CITATION.as_posix(), paths.PARAMS.as_posix(), paths.TERMS.as_posix(), PIPELINE.as_posix(), LOCK)
+NOT_HASHED = (LOCK, PIPELINE)
+SETTINGS = ("LICENSE", CITATION.as_posix(), paths.PARAMS.as_posix(), paths.TERMS.as_posix(), PIPELINE, LOCK)
 SOFTWARE = (
     "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-image", "pillow", "pandas", "matplotlib",
     "dvc",
@@ -45,13 +45,14 @@ HOW_HASHED = "identifier: SHA-256 over lines of each file's path and SHA-256."
 Properties = dict[str, object]
 
 
-def make_crate(root: Path, params: StudyParams, study: Study, citation: Citation, stages: Sequence[Stage]) -> ROCrate:
+def make_crate(root: Path, params: StudyParams, study: Study, citation: Citation, stages: Sequence[DeclaredStage]) -> ROCrate:
     """The crate of the run below `root`. Raises InputError for an output that is not there."""
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms["sha256"] = SHA256
     may_hash = _may_hash(root, study)
-    made = [path for stage in stages for path in stage.outputs]
-    entities = {STUDY: _add(crate, "#study", "Dataset", _study(study, may_hash))}
+    made = [path for stage in stages for path in stage.outs]
+    study_path = PurePosixPath(params.study).as_posix()
+    entities = {study_path: _add(crate, "#study", "Dataset", _study(study, may_hash))}
     for path in sorted(path for path in made if path.startswith("results/")):
         hashed = may_hash and (study.licence == "open" or path not in OF_FEW)
         entities[path] = _add(crate, f"#{path}", *_result(root, path, study, hashed))
@@ -61,22 +62,16 @@ def make_crate(root: Path, params: StudyParams, study: Study, citation: Citation
         entities[path] = _add_report(crate, root, path)
     model = _add(crate, "#model", "CreativeWork", _model(study, settings(study, params)[0]))
     software = _add_software(crate, root, citation)
-    _describe_workflow(crate, entities[PIPELINE.as_posix()], stages, software)
-    actions = [
-        _add_action(crate, stage, entities, model) for stage in stages if any(path in entities for path in stage.outputs)
-    ]
-    _describe_root(crate, study, citation, entities[PIPELINE.as_posix()], [entities[STUDY], model, *actions])
+    _describe_workflow(crate, entities[PIPELINE], stages, software)
+    actions = [_add_action(crate, stage, entities, model) for stage in stages if any(path in entities for path in stage.outs)]
+    _describe_root(crate, study, citation, entities[PIPELINE], [entities[study_path], model, *actions])
     return crate
 
 
 def _may_hash(root: Path, study: Study) -> bool:
     """Whether the run is of as many patients as a published hash must stand for."""
-    try:
-        with (root / paths.MANIFEST).open(newline="", encoding="utf-8") as file:
-            patients = {row["subject_id"] for row in csv.DictReader(file)}
-    except FileNotFoundError:
-        raise InputError(f"{paths.MANIFEST} not found: run `dvc repro`") from None
-    return len(patients) >= least_patients(study.licence)
+    samples = read_table(root / paths.MANIFEST, ("subject_id",), "run `dvc repro`", may_be_empty=True)
+    return len({row["subject_id"] for row in samples}) >= least_patients(study.licence)
 
 
 def _add(crate: ROCrate, identifier: str, kind: str, properties: Properties) -> ContextEntity:
@@ -157,7 +152,7 @@ def _add_software(crate: ROCrate, root: Path, citation: Citation) -> list[Contex
 
 
 def _describe_workflow(
-    crate: ROCrate, workflow: ContextEntity, stages: Sequence[Stage], software: Sequence[ContextEntity]
+    crate: ROCrate, workflow: ContextEntity, stages: Sequence[DeclaredStage], software: Sequence[ContextEntity]
 ) -> None:
     language = _add(crate, "#dvc-pipeline", "ComputerLanguage", {"name": "DVC pipeline", "url": {"@id": "https://dvc.org"}})
     workflow.properties()["@type"] = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
@@ -170,16 +165,18 @@ def _describe_workflow(
     ]
 
 
-def _add_action(crate: ROCrate, stage: Stage, entities: Mapping[str, ContextEntity], model: ContextEntity) -> ContextEntity:
+def _add_action(
+    crate: ROCrate, stage: DeclaredStage, entities: Mapping[str, ContextEntity], model: ContextEntity
+) -> ContextEntity:
     """What a stage made of what."""
-    read = [entities[path] for path in stage.inputs if path in entities]
+    read = [entities[path] for path in stage.deps if path in entities]
     return _add(
         crate, f"#run-{stage.name}", "CreateAction",
         {
             "name": f"Run of {stage.name}",
-            "instrument": entities[PIPELINE.as_posix()],
+            "instrument": entities[PIPELINE],
             "object": [*read, model] if stage.name == "extract" else read,
-            "result": [entities[path] for path in stage.outputs if path in entities],
+            "result": [entities[path] for path in stage.outs if path in entities],
         },
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from medattn.base.errors import InputError
-from medattn.study.schema import files_below, sha256_of, sha256_of_lines
+from medattn.base.hashes import files_below, sha256_of, sha256_of_lines
 
 # Not the system's table of types, which differs between machines.
 MEDIA_TYPES = {

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from medattn.base import paths
+from medattn.base.dvc import PIPELINE, DeclaredStage, read_pipeline
+from medattn.base.errors import InputError
 from medattn.base.params.model import StudyParams
 from medattn.base.params.reading import load_sections
 from medattn.base.tables import write_bytes
 from medattn.reproduce.crate.citation import read_citation
 from medattn.reproduce.crate.metadata import make_crate
-from medattn.reproduce.crate.pipeline import read_pipeline
 from medattn.study.schema import read_study
 
 CRATE = Path("ro-crate-metadata.json")
@@ -25,10 +26,19 @@ def run(root: Path = Path(".")) -> str:
     """Describe the run below `root`; one line that says what was written. Raises InputError for an output that is not there."""
     params = load_sections(StudyParams, root / paths.PARAMS)
     study = read_study(root / params.study)
-    crate = make_crate(root, params, study, read_citation(root), read_pipeline(root))
+    crate = make_crate(root, params, study, read_citation(root), declared_stages(root, params))
     content = compacted(crate.metadata.generate())
     write_bytes(root / CRATE, (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
     return f"{len(content['@graph'])} entities -> {CRATE}"
+
+
+def declared_stages(root: Path, params: StudyParams) -> list[DeclaredStage]:
+    """The stages of dvc.yaml. Raises InputError for one that does not say what it does: the crate repeats that."""
+    stages = list(read_pipeline((root / PIPELINE).read_bytes(), params.model_dump()).values())
+    for stage in stages:
+        if not stage.says:
+            raise InputError(f"{root / PIPELINE}: stage {stage.name} has no desc: restore it (`git checkout {PIPELINE}`)")
+    return stages
 
 
 def compacted(content: dict) -> dict:

@@ -18,30 +18,30 @@ from medattn.base.errors import InputError
 from medattn.reproduce.doctor.line import Line, missing, shown
 
 if TYPE_CHECKING:
-    from medattn.reproduce.doctor.study import Asked
+    from medattn.reproduce.doctor.study import RunInputs
 
 Check = Callable[[], Iterable[Line]]
 
 
 @dataclass
-class Found:
+class EarlierResults:
     """What earlier checks have found out for later ones."""
 
     dvc: dict[str, str] = field(default_factory=dict)  # DVC's settings
-    asked: "Asked | None" = None
+    inputs: "RunInputs | None" = None
 
 
 def examine(root: Path) -> list[Line]:
     """Every line of the report, the slowest last. A check that cannot be made is missing, and the others go on."""
-    found = Found()
+    earlier = EarlierResults()
     checks: dict[str, Check] = {
         "python": lambda: _python(root),
         "system": lambda: _system(root),
         "packages": lambda: _packages(root),
-        "tools": lambda: _tools(root, found),
-        "study": lambda: _study(root, found),
-        "disk": lambda: _storage(root, found),
-        "torch": lambda: _compute(found),
+        "tools": lambda: _tools(root, earlier),
+        "study": lambda: _study(root, earlier),
+        "disk": lambda: _storage(root, earlier),
+        "torch": lambda: _compute(earlier),
     }
     lines: list[Line] = []
     for about, check in checks.items():
@@ -62,7 +62,7 @@ def _python(root: Path) -> Iterable[Line]:
 
 def _system(root: Path) -> Iterable[Line]:
     from medattn.reproduce.doctor import system
-    from medattn.reproduce.machine.processor import processor, usable
+    from medattn.reproduce.machine import processor, usable
 
     yield system.system_line(platform.system(), platform.machine(), system.libc())
     yield system.processor_line(processor(), usable())
@@ -79,45 +79,45 @@ def _packages(root: Path) -> Iterable[Line]:
     return software.package_lines(pinned, locks.differences(pinned, locks.installed()), software.project(root)[1])
 
 
-def _tools(root: Path, found: Found) -> Iterable[Line]:
+def _tools(root: Path, earlier: EarlierResults) -> Iterable[Line]:
     from medattn.reproduce.doctor import software, storage
 
-    found.dvc = software.dvc_settings(root)
-    return [*software.tool_lines(), software.history_line(root, found.dvc), storage.remote_line(found.dvc)]
+    earlier.dvc = software.dvc_settings(root)
+    return [*software.tool_lines(), software.history_line(root, earlier.dvc), storage.remote_line(earlier.dvc)]
 
 
-def _study(root: Path, found: Found) -> Iterable[Line]:
-    from medattn.reproduce.doctor.study import ask
+def _study(root: Path, earlier: EarlierResults) -> Iterable[Line]:
+    from medattn.reproduce.doctor.study import run_inputs
 
-    found.asked = ask(root)
-    return found.asked.lines
+    earlier.inputs = run_inputs(root)
+    return earlier.inputs.lines
 
 
-def _storage(root: Path, found: Found) -> Iterable[Line]:
+def _storage(root: Path, earlier: EarlierResults) -> Iterable[Line]:
     from medattn.reproduce.doctor import storage
 
-    asked, needed, cache = found.asked, None, True
-    if asked is not None and asked.params is not None:
-        cache = asked.params.run.cache
-        if asked.study is not None and asked.directory is not None:
-            needed = storage.needed_room(asked.study, asked.params, asked.directory)
-    cache_place = storage.unit_cache_of(asked.study if asked is not None else None, root)
-    units, dvc = storage.directory_size(cache_place), storage.directory_size(storage.dvc_cache_of(found.dvc, root))
+    inputs, needed, cache = earlier.inputs, None, True
+    if inputs is not None and inputs.params is not None:
+        cache = inputs.params.run.cache
+        if inputs.study is not None and inputs.directory is not None:
+            needed = storage.needed_room(inputs.study, inputs.params, inputs.directory)
+    cache_place = storage.unit_cache_of(inputs.study if inputs is not None else None, root)
+    units, dvc = storage.directory_size(cache_place), storage.directory_size(storage.dvc_cache_of(earlier.dvc, root))
     held = storage.directory_size(root / "results") + dvc + (0 if cache_place.is_relative_to(root / "results") else units)
     yield storage.room_line(storage.free_room(root), held, needed)
     yield from storage.cache_lines(units, dvc, cache, os.environ.get(storage.SWITCH))
 
 
-def _compute(found: Found) -> Iterable[Line]:
+def _compute(earlier: EarlierResults) -> Iterable[Line]:
     from medattn.reproduce.doctor import compute, system
-    from medattn.reproduce.machine.gpu import cards
+    from medattn.reproduce.machine import cards
 
     listed = cards()
     yield from compute.card_lines(listed)
     torch = compute.ask_torch()
     yield compute.torch_line(torch, listed)
-    if found.asked is not None and (model := found.asked.model) is not None:
-        directory = found.asked.directory
+    if earlier.inputs is not None and (model := earlier.inputs.model) is not None:
+        directory = earlier.inputs.directory
         parameters = compute.parameters_of(directory) if directory is not None else None
         yield from compute.run_lines(model.device, model.dtype, torch, listed, parameters, system.memory()[1])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
-from medattn.reproduce.machine.gpu import Card
+from medattn.reproduce.machine import Card
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2}
 # Beside the weights: activations, keys and values, captured rows, and what the libraries take. MedGemma-4b in bfloat16 was

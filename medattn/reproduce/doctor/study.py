@@ -4,18 +4,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
+from medattn.base.hashes import files_below
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.prepare import check_pin
 from medattn.radiographs.image_files import ImageFileError, open_image
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
 from medattn.study.model_files import local_directory
-from medattn.study.schema import ModelChoice, Study, files_below, read_study, settings
+from medattn.study.schema import ModelChoice, Study, read_study, settings
 
 SAMPLE = 5  # images opened
 
 
-class Asked(NamedTuple):
+class RunInputs(NamedTuple):
     """What the run would use, as far as it was found, and the lines about it."""
 
     params: Params | None
@@ -25,7 +26,7 @@ class Asked(NamedTuple):
     lines: list[Line]
 
 
-def ask(root: Path) -> Asked:
+def run_inputs(root: Path) -> RunInputs:
     """Everything that params.yaml names, looked for in this order: what is not there ends the search."""
     lines: list[Line] = []
     params = study = model = directory = None
@@ -46,7 +47,7 @@ def ask(root: Path) -> Asked:
         lines.append(missing(about, said, str(error)))
         if about != "model":
             lines.append(note("model", "not looked for"))
-    return Asked(params, study, model, directory, lines)
+    return RunInputs(params, study, model, directory, lines)
 
 
 def study_line(study: Study) -> Line:

@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
 from medattn.reproduce.locks import LOCKS
-from medattn.reproduce.machine.processor import Processor
+from medattn.reproduce.machine import Processor
 
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 VECTORS = ("sse4_2", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")  # those that decide speed

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from medattn.base.dvc import LOCK, PIPELINE
 from medattn.base.errors import InputError
 from medattn.base.git import git, names
-from medattn.study.schema import sha256_of, sha256_of_lines
+from medattn.base.hashes import sha256_of, sha256_of_lines
 
-CODE = ("medattn", "requirements", "pyproject.toml", "dvc.yaml")
-WRITTEN = ("reports/", "dvc.lock", "ro-crate-metadata.json")  # by the pipeline itself, while it runs
+CODE = ("medattn", "requirements", "pyproject.toml", PIPELINE)
+WRITTEN = ("reports/", LOCK, "ro-crate-metadata.json")  # by the pipeline itself, while it runs
 
 
 def code(root: Path) -> dict[str, Any]:

@@ -5,11 +5,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from medattn.reproduce.exact import SLOWEST
+from medattn.base.hashes import sha256_of
 from medattn.reproduce.locks import LOCKS, differences, installed, pins, torch_build
-from medattn.reproduce.machine.gpu import cards
-from medattn.reproduce.machine.processor import processor, usable
-from medattn.study.schema import sha256_of
+from medattn.reproduce.machine import SLOWEST, cards, processor, usable
 
 # Environment variables that choose a code path, so that they may show in the last bits.
 SWITCHES = (*SLOWEST, "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG")

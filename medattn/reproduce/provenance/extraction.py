@@ -5,15 +5,15 @@ from pathlib import Path
 
 from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.hashes import sha256_of, sha256_of_lines
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.extract.unit_cache import directory_of, is_on
 from medattn.reproduce.provenance import code
 from medattn.reproduce.provenance.environment import environment
-from medattn.study.schema import ModelChoice, Study, read_study, settings, sha256_of, sha256_of_lines
+from medattn.study.schema import ModelChoice, Study, read_study, settings
 
 IMAGE = "MEDATTN_IMAGE"  # environment: digest of the container image; an image cannot know its own
-LOCK = Path("dvc.lock")
 Entries = dict[str, int]  # name -> time of the last change, in nanoseconds
 
 
@@ -23,7 +23,7 @@ class Extraction:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.code = code.of_run(root)
-        self.lock = sha256_of(root / LOCK) if (root / LOCK).is_file() else None
+        self.lock = sha256_of(root / paths.LOCK) if (root / paths.LOCK).is_file() else None
         try:
             self.params: Params | None = load_params(root / paths.PARAMS)
             self.study: Study | None = read_study(root / self.params.study)

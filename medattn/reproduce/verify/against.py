@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from medattn.base.dvc import LOCK, RecordedStage, directory_hash, hash_content, read_lock
 from medattn.base.errors import InputError
 from medattn.base.git import git
-from medattn.reproduce.verify.commit import PARAMS, Commit
 from medattn.reproduce.verify.key_changes import changes
-from medattn.reproduce.verify.lock import LOCK, Stage, directory_hash, read_lock
+from medattn.reproduce.verify.trees import PARAMS, Commit, read_params
 
 MANIFEST = "MANIFEST.json"
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]+/(.+)")  # below the commit that it started from
@@ -29,7 +27,7 @@ class Reference:
     kind: str  # HEAD, commit, experiment or archive
     name: str
     identity: str  # the commit; SHA-256 of an archive
-    lock: Mapping[str, Stage]
+    lock: Mapping[str, RecordedStage]
     params: Mapping[str, Any]
     files: Mapping[str, bytes]
     problems: tuple[str, ...] = ()
@@ -88,8 +86,8 @@ def read_archive(path: Path) -> Reference:
         with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
             files, problems = _members(tar)
         listed = {one["path"]: one for one in json.loads(files[MANIFEST])["members"]}
-        lock, params = read_lock(files[LOCK], f"{LOCK} of {path}"), yaml.safe_load(files[PARAMS])
-    except (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        lock, params = read_lock(files[LOCK], f"{LOCK} of {path}"), read_params(files[PARAMS], f"{PARAMS} of {path}")
+    except (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"--against {path}: no release of `medattn release` ({error})") from None
     for name in sorted(listed.keys() | (files.keys() - {MANIFEST})):
         if name not in files:
@@ -117,20 +115,20 @@ def _members(tar: tarfile.TarFile) -> tuple[dict[str, bytes], list[str]]:
     return files, problems
 
 
-def _below(files: Mapping[str, bytes], lock: Mapping[str, Stage]) -> dict[str, dict[str, str]]:
+def _below(files: Mapping[str, bytes], lock: Mapping[str, RecordedStage]) -> dict[str, dict[str, str]]:
     return {
-        path: {name.removeprefix(f"{path}/"): _md5(content) for name, content in files.items() if name.startswith(f"{path}/")}
+        path: {
+            name.removeprefix(f"{path}/"): hash_content(content)
+            for name, content in files.items()
+            if name.startswith(f"{path}/")
+        }
         for stage in lock.values()
         for path, one in stage.outs.items()
         if one.is_directory
     }
 
 
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _contradictions(files: Mapping[str, bytes], lock: Mapping[str, Stage]) -> list[str]:
+def _contradictions(files: Mapping[str, bytes], lock: Mapping[str, RecordedStage]) -> list[str]:
     """Reports in the archive that are not what its own dvc.lock records."""
     below = _below(files, lock)
     problems = []
@@ -138,7 +136,7 @@ def _contradictions(files: Mapping[str, bytes], lock: Mapping[str, Stage]) -> li
         for path, entry in stage.outs.items():
             if entry.is_directory and below[path] and directory_hash(below[path]) != entry.hash:
                 problems.append(f"{path}: its files are not what the archive's {LOCK} records")
-            elif path in files and _md5(files[path]) != entry.hash:
+            elif path in files and hash_content(files[path]) != entry.hash:
                 problems.append(f"{path}: is not what the archive's {LOCK} records")
     return problems
 

@@ -1,22 +1,20 @@
 """Step 1: is everything here what the last commit records? Nothing is computed, only hashed; every mismatch is named."""
 
 from collections.abc import Iterator
-from hashlib import md5
 from pathlib import Path
 
-from medattn.reproduce.verify import audit_data, audit_lock, audit_outputs
-from medattn.reproduce.verify.commit import PARAMS, Commit
-from medattn.reproduce.verify.contents import Contents
-from medattn.reproduce.verify.discrepancies import CODE, DATA, RESULTS, SETTINGS, Findings, told
-from medattn.reproduce.verify.discrepancies import LOCK as RECORDS
+from medattn.base.dvc import LOCK, PIPELINE, hash_content, outputs
+from medattn.reproduce.verify import audit_data, audit_outputs, audit_records
+from medattn.reproduce.verify.discrepancies import CODE, DATA, RECORDS, RESULTS, SETTINGS, Findings, told
 from medattn.reproduce.verify.key_changes import changed_keys
-from medattn.reproduce.verify.lock import LOCK, PIPELINE, outputs
+from medattn.reproduce.verify.recorded_content import RecordedContent
+from medattn.reproduce.verify.trees import PARAMS, Commit
 
 PACKAGE, STORE = "medattn", "dvc-store"
 IMPORTED = (".py", ".pyc", ".so", ".pyd")  # what Python imports
 
 
-def audit(root: Path, head: Commit, contents: Contents) -> Findings:
+def audit(root: Path, head: Commit, contents: RecordedContent) -> Findings:
     """Everything below `root` against `head`. Raises InputError if `head` has no lock, parameters or pipeline."""
     findings = Findings()
     contents.hold(head.content)
@@ -27,7 +25,7 @@ def audit(root: Path, head: Commit, contents: Contents) -> Findings:
     _workspace(root, head, contents, findings)
     for path in untracked_code(root, head):
         findings.mismatch(CODE, path, "is not in HEAD, and Python may import it: commit it or remove it")
-    audit_lock.audit(head, findings)
+    audit_records.audit(head, findings)
     audit_data.audit(root, head, contents, findings)
     audit_outputs.audit(root, head, contents, findings)
     return findings
@@ -44,7 +42,7 @@ def _part(path: str, head: Commit) -> str:
     return RESULTS if made else CODE
 
 
-def _workspace(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+def _workspace(root: Path, head: Commit, contents: RecordedContent, findings: Findings) -> None:
     """Files that git tracks, byte by byte: neither git's index nor file times are trusted."""
     for path in sorted(head.files):
         problems = _problems(root, path, head, contents)
@@ -53,7 +51,7 @@ def _workspace(root: Path, head: Commit, contents: Contents, findings: Findings)
     findings.checked[CODE] = f"{len(head.files)} files that git tracks, and no other code"
 
 
-def _problems(root: Path, path: str, head: Commit, contents: Contents) -> list[str]:
+def _problems(root: Path, path: str, head: Commit, contents: RecordedContent) -> list[str]:
     now, then = root / path, head.content[path]
     if head.is_link(path) != now.is_symlink():
         return ["is a link" if now.is_symlink() else "is missing" if not now.exists() else "is no link, as in HEAD"]
@@ -66,7 +64,7 @@ def _problems(root: Path, path: str, head: Commit, contents: Contents) -> list[s
         return []
     if path in (LOCK, PARAMS, PIPELINE) or path.endswith(".dvc"):
         return changed_keys(then, content)
-    return told(path, contents.file(md5(then, usedforsecurity=False).hexdigest()), now)
+    return told(path, contents.file(hash_content(then)), now)
 
 
 def untracked_code(root: Path, head: Commit) -> Iterator[str]:

@@ -1,18 +1,17 @@
 """Is the study what the run read? The embedded one file by file; another by the hash of its directory and its pinned digest."""
 
-from hashlib import md5
 from pathlib import Path, PurePosixPath
 
+from medattn.base.dvc import Entry, IgnoreRules, directory_hash, hash_content, hash_files, read_listing, read_pointer
 from medattn.base.errors import InputError
 from medattn.reproduce import store
-from medattn.reproduce.verify.commit import Commit
-from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import DATA, Findings, compare_listings, told
-from medattn.reproduce.verify.lock import Entry, Ignored, directory_hash, hash_directory, read_listing, read_pointer
+from medattn.reproduce.verify.recorded_content import RecordedContent
+from medattn.reproduce.verify.trees import Commit
 from medattn.study.schema import read_study
 
 
-def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+def audit(root: Path, head: Commit, contents: RecordedContent, findings: Findings) -> None:
     """Add a mismatch for every file of the study, and of the store inside the repository, that is not as recorded."""
     name = head.study
     if is_embedded(head):
@@ -21,7 +20,7 @@ def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> N
         remedy = f"`dvc pull {name}.dvc`" if is_embedded(head) else "put the study there"
         findings.not_here.append(f"{name}: the study ({remedy})")
         return
-    files = hash_directory(root / name, ignored(head, name))
+    files = hash_files(root / name, ignored(head, name))
     if is_embedded(head):
         _embedded(root, name, files, head, contents, findings)
     else:
@@ -35,10 +34,10 @@ def is_embedded(head: Commit) -> bool:
     return f"{head.study}.dvc" in head
 
 
-def ignored(head: Commit, study: str) -> Ignored:
+def ignored(head: Commit, study: str) -> IgnoreRules:
     """What DVC leaves out of the study: .dvcignore has no say outside of the repository."""
     outside = PurePosixPath(study).is_absolute() or ".." in PurePosixPath(study).parts
-    return Ignored(b"") if outside else head.ignored
+    return IgnoreRules(b"") if outside else head.ignored
 
 
 def _store(head: Commit, findings: Findings) -> None:
@@ -47,13 +46,15 @@ def _store(head: Commit, findings: Findings) -> None:
         return
     start = f"{store.STORE.as_posix()}/"
     held = {path: content for path, content in head.content.items() if path.startswith(start)}
-    hashes = {path: md5(content, usedforsecurity=False).hexdigest() for path, content in held.items()}
+    hashes = {path: hash_content(content) for path, content in held.items()}
     for line in store.compare(head.content[pointer], hashes, held.get):
         path, _, problem = line.partition(": ")
         findings.mismatch(DATA, path, f"{problem} (in HEAD)")
 
 
-def _embedded(root: Path, name: str, files: dict[str, str], head: Commit, contents: Contents, findings: Findings) -> None:
+def _embedded(
+    root: Path, name: str, files: dict[str, str], head: Commit, contents: RecordedContent, findings: Findings
+) -> None:
     tracked = read_pointer(head.content[f"{name}.dvc"], f"{name}.dvc")[PurePosixPath(name).name]
     recorded = listing(tracked, head, contents)
     if recorded is None:
@@ -66,7 +67,7 @@ def _embedded(root: Path, name: str, files: dict[str, str], head: Commit, conten
         findings.mismatch(DATA, f"{name}/{file}", *told(file, contents.file(recorded[file]), root / name / file))
 
 
-def listing(tracked: Entry, head: Commit, contents: Contents) -> dict[str, str] | None:
+def listing(tracked: Entry, head: Commit, contents: RecordedContent) -> dict[str, str] | None:
     """Path -> MD5 of the files of a directory that a .dvc file tracks: from the store in HEAD, else from DVC's cache."""
     held = head.content.get(store.object_path(tracked.hash))
     return (read_listing(held, tracked.hash) if held is not None else None) or contents.listing(tracked.hash)

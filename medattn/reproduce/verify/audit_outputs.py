@@ -1,49 +1,55 @@
 """Are results/, reports/ and DVC's copies what HEAD's dvc.lock records? Each file, and of a table row and column."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from medattn.base import paths
+from medattn.base.dvc import Entry, directory_hash, hash_file, hash_files, outputs, read_pointer
 from medattn.reproduce.verify.audit_data import is_embedded, listing
-from medattn.reproduce.verify.commit import Commit
-from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.discrepancies import CACHE, RESULTS, Findings, compare_listings, told
-from medattn.reproduce.verify.lock import Entry, directory_hash, hash_directory, hash_file, outputs, read_pointer
+from medattn.reproduce.verify.recorded_content import RecordedContent
+from medattn.reproduce.verify.trees import Commit, Tree
 
 REPORTS, RESULTS_ROOT = "reports", "results"
+Tell = Callable[[str, str, Path], list[str]]  # a file's name, its recorded hash, and where it lies -> lines
 
 
-def audit(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+def audit(root: Path, head: Commit, contents: RecordedContent, findings: Findings) -> None:
     """Add a mismatch for every file that is not as recorded. Sound outputs are added to `contents`."""
     recorded = outputs(head.lock)
     here = 0
     for path, (_, entry) in recorded.items():
-        if head.hash_of(path) is not None:
+        if head.entry(path) is not None:
             contents.add_listing(directory_hash(head.below(path)), head.below(path))
             here += 1
         elif not (root / path).exists():
             findings.not_here.append(f"{path}: a result (`dvc repro` makes it)")
         else:
             here += 1
-            _output(root, entry, head, contents, findings)
+            audit_output(root, entry, head, contents, findings, lambda name, hash, now: told(name, contents.file(hash), now))
     findings.checked[RESULTS] = f"{here} of {len(recorded)} outputs"
     _strays(root, head, findings)
     _cache(root, head, contents, findings)
 
 
-def _output(root: Path, entry: Entry, head: Commit, contents: Contents, findings: Findings) -> None:
+def audit_output(root: Path, entry: Entry, tree: Tree, contents: RecordedContent, findings: Findings, tell: Tell) -> None:
+    """Add a mismatch for every file of one output that `tree` records otherwise. tell: in what two files differ."""
     path = root / entry.path
+    if not path.exists():
+        findings.mismatch(RESULTS, entry.path, "not found")
+        return
     if path.is_dir() != entry.is_directory:
-        findings.mismatch(RESULTS, entry.path, f"is a {'directory' if path.is_dir() else 'file'}, which HEAD does not record")
+        kind = "directory" if path.is_dir() else "file"
+        findings.mismatch(RESULTS, entry.path, f"is a {kind}, which {tree.title} does not record")
         return
     if not entry.is_directory:
         found = hash_file(path)
         if found == entry.hash:
             contents.add_file(found, path)
         else:
-            findings.mismatch(RESULTS, entry.path, *told(entry.path, contents.file(entry.hash), path))
+            findings.mismatch(RESULTS, entry.path, *tell(entry.path, entry.hash, path))
         return
-    files = hash_directory(path, head.ignored)
+    files = hash_files(path, tree.ignored)
     if directory_hash(files) == entry.hash:
         contents.add_listing(entry.hash, files)
         for name, hash in files.items():
@@ -53,12 +59,12 @@ def _output(root: Path, entry: Entry, head: Commit, contents: Contents, findings
     if recorded is None:
         findings.mismatch(
             RESULTS, entry.path,
-            f"its files are not those that HEAD records ({len(files)} files, recorded {entry.files}); which, cannot be told:"
-            " DVC's cache has no sound listing of them",
+            f"its files are not those that {tree.title} records ({len(files)} files, recorded {entry.files}); which, cannot be"
+            " told: DVC's cache has no sound listing of them",
         )  # fmt: skip
         return
     for name in compare_listings(findings, RESULTS, entry.path, recorded, files):
-        findings.mismatch(RESULTS, f"{entry.path}/{name}", *told(name, contents.file(recorded[name]), path / name))
+        findings.mismatch(RESULTS, f"{entry.path}/{name}", *tell(name, recorded[name], path / name))
 
 
 def _strays(root: Path, head: Commit, findings: Findings) -> None:
@@ -76,7 +82,7 @@ def _strays(root: Path, head: Commit, findings: Findings) -> None:
 # --- DVC's cache ------------------------------------------------------------------------------------------------------
 
 
-def _cache(root: Path, head: Commit, contents: Contents, findings: Findings) -> None:
+def _cache(root: Path, head: Commit, contents: RecordedContent, findings: Findings) -> None:
     """Objects that HEAD names and whose content is not what their own name says: DVC would restore them unseen."""
     count = 0
     for hash, what in _named(head, contents):
@@ -88,7 +94,7 @@ def _cache(root: Path, head: Commit, contents: Contents, findings: Findings) -> 
     findings.checked[CACHE] = f"{count} objects that HEAD names"
 
 
-def _named(head: Commit, contents: Contents) -> Iterator[tuple[str, str]]:
+def _named(head: Commit, contents: RecordedContent) -> Iterator[tuple[str, str]]:
     """Hash -> file of every object that HEAD's lock and data name."""
     entries = [entry for _, entry in outputs(head.lock).values()]
     if is_embedded(head):

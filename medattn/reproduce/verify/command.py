@@ -36,8 +36,8 @@ def command(**options: object) -> None:
     could not be done. docs/verify.md explains every word of the answer.
     """
     from medattn.base.paths import check_root
-    from medattn.reproduce.verify.record import EXIT_CODES
     from medattn.reproduce.verify.run import Options, verify
+    from medattn.reproduce.verify.verification import EXIT_CODES
 
     made = verify(check_root(), Options(**options), lambda text, end: click.echo(text, nl=end))  # type: ignore[arg-type]
     click.echo(made.line())

@@ -9,8 +9,16 @@ from medattn.reproduce.verify.files import compare_files
 from medattn.reproduce.verify.tolerance import EXACT
 
 # What is audited, in the order it is told.
-CODE, SETTINGS, LOCK, DATA, RESULTS, CACHE, ARCHIVE = "code", "parameters", "lock", "data", "outputs", "DVC's cache", "archive"
-PARTS = (CODE, SETTINGS, LOCK, DATA, RESULTS, CACHE, ARCHIVE)
+CODE, SETTINGS, RECORDS, DATA, RESULTS, CACHE, ARCHIVE = (
+    "code",
+    "parameters",
+    "lock",
+    "data",
+    "outputs",
+    "DVC's cache",
+    "archive",
+)
+PARTS = (CODE, SETTINGS, RECORDS, DATA, RESULTS, CACHE, ARCHIVE)
 
 
 class Mismatch(NamedTuple):

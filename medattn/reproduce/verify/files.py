@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import csv
 import io
 import json
 import re
@@ -19,14 +18,14 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from medattn.attention.captures import METADATA
-from medattn.reproduce.verify import ro_crate as crate
-from medattn.reproduce.verify import texts
+from medattn.base.errors import InputError
+from medattn.reproduce.verify import crate_hashes, texts
 from medattn.reproduce.verify.deviation import Comparison, Differences, Verdict
 from medattn.reproduce.verify.tolerance import Tolerance
 
 # What the readers of the formats raise for a file that was cut off or changed by hand.
 UNREADABLE = (
-    ValueError, KeyError, IndexError, TypeError, EOFError, OSError, SyntaxError, csv.Error, struct.error, zlib.error,
+    ValueError, KeyError, IndexError, TypeError, EOFError, OSError, SyntaxError, InputError, struct.error, zlib.error,
     tokenize.TokenError, SafetensorError,
 )  # fmt: skip
 CELLS = 256  # of a grid that the gallery packs into bytes
@@ -43,7 +42,7 @@ def compare_files(name: str, recorded: Path, found: Path, tolerance: Tolerance) 
     A PDF is only looked at as a drawing: what it was drawn from decides (medattn/reproduce/verify/sources.py).
     """
     differences = Differences(tolerance)
-    compare = _crate if name == crate.CRATE else KINDS.get(PurePosixPath(name).suffix, _bytes)
+    compare = _crate if name == crate_hashes.CRATE else KINDS.get(PurePosixPath(name).suffix, _bytes)
     try:
         compare(recorded, found, differences)
     except UNREADABLE as error:
@@ -92,7 +91,7 @@ def _json(recorded: Path, found: Path, differences: Differences) -> None:
 
 
 def _crate(recorded: Path, found: Path, differences: Differences) -> None:
-    texts.jsons(crate.without_hashes(_text(recorded)), crate.without_hashes(_text(found)), differences)
+    texts.jsons(crate_hashes.without_hashes(_text(recorded)), crate_hashes.without_hashes(_text(found)), differences)
 
 
 def _tex(recorded: Path, found: Path, differences: Differences) -> None:

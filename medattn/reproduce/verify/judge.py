@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from medattn.reproduce.verify import ro_crate as crate
-from medattn.reproduce.verify.contents import Contents
+from medattn.base.dvc import Entry, IgnoreRules, hash_files
+from medattn.reproduce.verify import crate_hashes
 from medattn.reproduce.verify.deviation import Comparison, Verdict, worst
 from medattn.reproduce.verify.files import compare_files
-from medattn.reproduce.verify.lock import Entry, Ignored, hash_directory
+from medattn.reproduce.verify.recorded_content import RecordedContent
 from medattn.reproduce.verify.sources import sources
 from medattn.reproduce.verify.tolerance import Tolerance
 
@@ -19,7 +19,7 @@ MISSING, EXTRA = "is missing", "is extra"
 
 
 @dataclass(frozen=True)
-class Judged:
+class OutputVerdict:
     """An output's verdict. files: path inside the output ("" for a file) -> comparison, if its files were looked at."""
 
     stage: str
@@ -33,29 +33,29 @@ class Judged:
 class Judge:
     """Compares outputs below `place` with recorded ones, whose content `contents` finds."""
 
-    def __init__(self, place: Path, contents: Contents, tolerance: Tolerance, ignored: Ignored) -> None:
+    def __init__(self, place: Path, contents: RecordedContent, tolerance: Tolerance, ignored: IgnoreRules) -> None:
         self._place, self._contents, self._tolerance, self._ignored = place, contents, tolerance, ignored
 
-    def judge(self, recorded: Outputs, found: Outputs, absent: Collection[str] = ()) -> list[Judged]:
+    def judge(self, recorded: Outputs, found: Outputs, absent: Collection[str] = ()) -> list[OutputVerdict]:
         """Every output that is recorded or found, in that order. absent: outputs that are known by their hash alone."""
         paths = [*recorded, *(path for path in found if path not in recorded)]
         files = {path: self._files(recorded.get(path), found.get(path), path in absent) for path in paths}
         known = {f"{path}/{name}" if name else path: one for path, held in files.items() for name, one in held.items()}
         whole = {path for path in paths if path in recorded and path in found and recorded[path][1].hash == found[path][1].hash}
-        judged = []
+        verdicts = []
         for path in paths:
             stage = (recorded.get(path) or found[path])[0]
             then, now = (side[path][1] if path in side else None for side in (recorded, found))
             held = {
                 name: self._drawn(f"{path}/{name}" if name else path, one, known, whole) for name, one in files[path].items()
             }
-            if path == crate.CRATE and then is not None and now is not None and then.hash != now.hash:
-                held[""] = crate.as_good_as(held[""], (one for other, one in known.items() if other != path))
+            if path == crate_hashes.CRATE and then is not None and now is not None and then.hash != now.hash:
+                held[""] = crate_hashes.as_good_as(held[""], (one for other, one in known.items() if other != path))
             overall = worst(one.inside(name) if name else one for name, one in held.items())
             if overall.verdict is Verdict.IDENTICAL and path not in whole:
                 overall = _different("its hash is not the recorded one, though no file of it differs")
-            judged.append(Judged(stage, path, then, now, overall, held))
-        return judged
+            verdicts.append(OutputVerdict(stage, path, then, now, overall, held))
+        return verdicts
 
     def _files(
         self, recorded: tuple[str, Entry] | None, found: tuple[str, Entry] | None, absent: bool
@@ -71,7 +71,7 @@ class Judge:
         before = self._contents.files_of(then)
         if absent or before is None:
             return {"": _absent("how far it deviates")}
-        after = hash_directory(self._place / now.path, self._ignored) if now.is_directory else {"": now.hash}
+        after = hash_files(self._place / now.path, self._ignored) if now.is_directory else {"": now.hash}
         return {
             name: self._file(then.path, name, before.get(name), after.get(name))
             for name in sorted(before.keys() | after.keys())

@@ -7,24 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from medattn.attention import captures
 from medattn.base import paths
+from medattn.base.dvc import RecordedStage, read_run
 from medattn.base.errors import InputError
 from medattn.base.params.whole import load as load_params
 from medattn.extract.unit_cache import UnitCache, directory_of
-from medattn.reproduce.verify.contents import Contents
 from medattn.reproduce.verify.deviation import Verdict
-from medattn.reproduce.verify.judge import Judged
-from medattn.reproduce.verify.lock import Stage, read_lock
+from medattn.reproduce.verify.judge import OutputVerdict
+from medattn.reproduce.verify.recorded_content import RecordedContent
 from medattn.study.schema import read_study
 
 EXTRACT = "extract"
 KEY = 64  # letters of a unit's name
 
 
-def same_inputs(recorded: Stage | None, found: Stage | None) -> bool:
+def same_inputs(recorded: RecordedStage | None, found: RecordedStage | None) -> bool:
     """Whether a stage read in the re-run what was read for the record."""
     if recorded is None or found is None:
         return False
@@ -32,42 +31,41 @@ def same_inputs(recorded: Stage | None, found: Stage | None) -> bool:
     return before == after and recorded.params == found.params and recorded.command == found.command
 
 
-def begun(recorded: Mapping[str, Stage], found: Mapping[str, Stage], judged: Sequence[Judged]) -> list[str]:
+def begun(
+    recorded: Mapping[str, RecordedStage], found: Mapping[str, RecordedStage], verdicts: Sequence[OutputVerdict]
+) -> list[str]:
     """Stages that made other outputs of the same inputs."""
-    changed = {one.stage for one in judged if one.comparison.verdict is not Verdict.IDENTICAL}
+    changed = {one.stage for one in verdicts if one.comparison.verdict is not Verdict.IDENTICAL}
     return [name for name in recorded if name in changed and same_inputs(recorded[name], found.get(name))]
 
 
 def suspects(
     root: Path,
     made: Path,
-    recorded: Mapping[str, Stage],
-    found: Mapping[str, Stage],
-    judged: Sequence[Judged],
-    contents: Contents,
+    recorded: Mapping[str, RecordedStage],
+    found: Mapping[str, RecordedStage],
+    verdicts: Sequence[OutputVerdict],
+    contents: RecordedContent,
 ) -> list[str]:
     """A line for every cache entry of the workspace that gives other outputs than were recomputed, where it began.
 
     made: the clone. Outputs that are equivalent put no cache under suspicion: another processor made them.
     """
-    stages = begun(recorded, found, [one for one in judged if one.comparison.verdict is Verdict.DIFFERENT])
+    stages = begun(recorded, found, [one for one in verdicts if one.comparison.verdict is Verdict.DIFFERENT])
     lines = [line for name in stages for line in _run_cache(root, recorded[name], found[name], contents)]
     if EXTRACT in stages:
         lines += _units(root, made)
     return lines
 
 
-def _run_cache(root: Path, recorded: Stage, found: Stage, contents: Contents) -> Iterator[str]:
+def _run_cache(root: Path, recorded: RecordedStage, found: RecordedStage, contents: RecordedContent) -> Iterator[str]:
     """Entries of DVC's run cache for the same inputs with other outputs than were recomputed."""
     right = {path: entry.hash for path, entry in found.outs.items()}
     for file in sorted((contents.cache / "runs").glob("*/*/*")):
         try:
-            entry = read_lock(
-                yaml.safe_dump({"stages": {recorded.name: yaml.safe_load(file.read_bytes())}}).encode(), str(file)
-            )
-        except (InputError, yaml.YAMLError, UnicodeDecodeError):
+            stage = read_run(file.read_bytes(), recorded.name, str(file))
+        except InputError:
             continue  # DVC itself passes over what it cannot read
-        stage = entry[recorded.name]
         if same_inputs(stage, found) and (wrong := [path for path, one in stage.outs.items() if right.get(path) != one.hash]):
             said = f"DVC's run cache has other outputs for these inputs of {recorded.name}: {', '.join(wrong)}"
             yield f"{_relative(file, root)}: {said}"

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from medattn.base.errors import InputError
+from medattn.base.git import git
 from medattn.extract.unit_cache import SWITCH
 from medattn.reproduce.verify.audit_data import is_embedded
-from medattn.reproduce.verify.commit import Commit
+from medattn.reproduce.verify.trees import Commit
 
 _RUNNING = re.compile(r"Running stage '([^']+)'")
 _SKIPPED = re.compile(r"Stage '([^']+)' (?:didn't change|is cached)")
@@ -33,7 +34,7 @@ UNSET = (
 
 
 @dataclass(frozen=True)
-class Ran:
+class StageRun:
     """How a stage fared. status: re-run, failed, or skipped."""
 
     name: str
@@ -42,7 +43,7 @@ class Ran:
 
 
 @dataclass
-class Workplace:
+class ScratchDirectory:
     """A private directory for a clone. keep: leave it there."""
 
     path: Path
@@ -50,10 +51,10 @@ class Workplace:
 
 
 @contextmanager
-def workplace(parent: Path, keep: bool) -> Iterator[Workplace]:
+def scratch_directory(parent: Path, keep: bool) -> Iterator[ScratchDirectory]:
     """A new directory below `parent`, removed in the end unless `keep` was set; an error leaves it and says where."""
     parent.mkdir(parents=True, exist_ok=True)
-    place = Workplace(Path(tempfile.mkdtemp(prefix="verify-", dir=parent)), keep)  # mode 0700
+    place = ScratchDirectory(Path(tempfile.mkdtemp(prefix="verify-", dir=parent)), keep)  # mode 0700
     try:
         yield place
     except Exception:
@@ -70,11 +71,17 @@ def clone(root: Path, head: Commit, place: Path) -> Path:
     made = place / "repository"
     no_hooks = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
     # --no-local: git reads every object and checks it, instead of linking its files
-    _run(place, root, "git", *no_hooks, "clone", "--quiet", "--no-local", "--no-checkout", str(root), str(made))
-    _run(place, made, "git", *no_hooks, "checkout", "--quiet", "--detach", head.name)
+    for where, command in (
+        (root, ("clone", "--quiet", "--no-local", "--no-checkout", str(root), str(made))),
+        (made, ("checkout", "--quiet", "--detach", head.name)),
+    ):
+        try:
+            git(where, *no_hooks, *command, environment=environment(place))
+        except InputError as error:
+            raise InputError(f"{error}, so HEAD cannot be recomputed") from None
     study = head.study
     if is_embedded(head):
-        _run(place, made, sys.executable, "-m", "dvc", "pull", "--quiet", f"{study}.dvc")
+        _pull(place, made, f"{study}.dvc")
     elif not PurePosixPath(study).is_absolute():
         _copy_study(root, made, study)
     elif not Path(study).is_dir():
@@ -108,8 +115,9 @@ def environment(place: Path) -> dict[str, str]:
     }
 
 
-def _run(place: Path, where: Path, *command: str) -> None:
-    done = subprocess.run(command, cwd=where, env=environment(place), capture_output=True, text=True, check=False)
+def _pull(place: Path, made: Path, pointer: str) -> None:
+    command = [sys.executable, "-m", "dvc", "pull", "--quiet", pointer]
+    done = subprocess.run(command, cwd=made, env=environment(place), capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         raise InputError(f"`{' '.join(command)}` failed, so HEAD cannot be recomputed: {said}")
@@ -117,21 +125,21 @@ def _run(place: Path, where: Path, *command: str) -> None:
 
 def rerun(
     made: Path, place: Path, stages: Mapping[str, object], say: Callable[[str, bool], None]
-) -> tuple[list[Ran], list[str]]:
+) -> tuple[list[StageRun], list[str]]:
     """Run every stage of the clone by force. How each of `stages` fared, and the last lines of a run that failed.
 
     say: writes a text; True ends the line. The whole output lies in `place`/repro.log.
     """
     # --no-commit: DVC keeps no copy of what it hashes, so half the space is enough
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-commit"]
-    ran: list[Ran] = []
+    ran: list[StageRun] = []
     skipped: set[str] = set()
     last: deque[str] = deque(maxlen=TAIL)
     current, start = "", time.monotonic()
 
     def finish(status: str) -> None:
         if current:
-            ran.append(Ran(current, status, time.monotonic() - start))
+            ran.append(StageRun(current, status, time.monotonic() - start))
             say(f"{status}  {ran[-1].seconds:.0f} s", True)
 
     with (
@@ -160,5 +168,5 @@ def rerun(
     failed = process.returncode != 0
     finish("failed" if failed else "re-run")
     done = {one.name for one in ran}
-    ran += [Ran(name, "skipped", 0.0) for name in stages if name not in done]
+    ran += [StageRun(name, "skipped", 0.0) for name in stages if name not in done]
     return ran, list(last) if failed else []

@@ -1,6 +1,5 @@
 """Tables, JSON and pages: numbers are compared as numbers, everything else must be the same."""
 
-import csv
 import io
 import json
 import math
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from medattn.base.tables import csv_lines
 from medattn.reproduce.verify.deviation import Differences
 
 _WHOLE = re.compile(r"[-−+]?\d+")
@@ -41,7 +41,7 @@ def tables(recorded: str, found: str, differences: Differences) -> None:
 
 
 def _rows(text: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text, newline=""), strict=True)) or [[]]
+    return [cells for _, cells in csv_lines(io.StringIO(text, newline=""), "the table", "restore it")] or [[]]
 
 
 def _paired(

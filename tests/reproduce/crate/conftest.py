@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from medattn.base.params.whole import load as load_params
 from medattn.phantom.study import write
-from medattn.reproduce.crate.pipeline import read_pipeline
+from medattn.reproduce.crate.stage import declared_stages
 from medattn.reproduce.locks import LOCKS
 from tests.conftest import make_model
 from tests.import_closure import ROOT
@@ -32,7 +33,12 @@ def described(tmp_path_factory) -> Path:
         if (ROOT / name).is_file():
             (root / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, root / name)
-    for path in (path for stage in read_pipeline(root) for path in stage.outputs if path != "ro-crate-metadata.json"):
+    for path in (
+        path
+        for stage in declared_stages(root, load_params(root / "params.yaml"))
+        for path in stage.outs
+        if path != "ro-crate-metadata.json"
+    ):
         file = root / path / INSIDE[path] if path in INSIDE else root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"what {path} holds\n")

@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from medattn.base.errors import InputError
+from medattn.base.params.whole import load as load_params
 from medattn.release.members import plain
 from medattn.release.pack import problems_of
 from medattn.release.scan import SAMPLE_IDS, restricted_of
 from medattn.reproduce.crate.citation import read_citation
-from medattn.reproduce.crate.pipeline import read_pipeline
-from medattn.reproduce.crate.stage import CRATE, run
+from medattn.reproduce.crate.stage import CRATE, declared_stages, run
 from medattn.study.schema import read_study
 from tests.import_closure import ROOT
 from tests.reproduce.crate.conftest import INSIDE, SECRET, make_credentialed, set_params, set_patients, tracked_only
@@ -104,12 +104,12 @@ def test_a_file_that_is_missing_is_found(root, tmp_path):
 
 def test_every_output_of_every_stage_is_described_with_its_hash_and_by_whom_it_was_made(root):
     graph = entities(root)
-    stages = read_pipeline(root)
+    stages = declared_stages(root, load_params(root / "params.yaml"))
     assert [stage.name for stage in stages][-1] == "describe"
     for stage in stages[:-1]:
         results = ids(graph[f"#run-{stage.name}"]["result"])
-        assert len(results) == len(stage.outputs)
-        for path, identifier in zip(stage.outputs, results, strict=True):
+        assert len(results) == len(stage.outs)
+        for path, identifier in zip(stage.outs, results, strict=True):
             assert identifier.strip("#/") == path and identifier in graph
             assert {"sha256", "identifier"} & graph[identifier].keys() or graph[identifier]["hasPart"]
     assert "#model" in ids(graph["#run-extract"]["object"]) and "#study" in ids(graph["#run-prepare"]["object"])

@@ -10,7 +10,7 @@ import pytest
 from medattn.base.errors import InputError
 from medattn.release.pack import pack
 from medattn.reproduce.verify.against import find, read_archive
-from medattn.reproduce.verify.record import RECORD
+from medattn.reproduce.verify.verification import RECORD
 from tests.clones import dvc, medattn, run
 from tests.reproduce.verify.conftest import everything, verify
 

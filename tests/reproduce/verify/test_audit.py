@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from medattn.base.errors import InputError
-from medattn.reproduce.verify.record import EXIT_CODES, RECORD
 from medattn.reproduce.verify.run import Options, verify
+from medattn.reproduce.verify.verification import EXIT_CODES, RECORD
 from tests.clones import run
 from tests.reproduce.verify.conftest import commit, recorded, replace
 from tests.reproduce.verify.conftest import verify as verify_command

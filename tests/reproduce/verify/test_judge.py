@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from medattn.reproduce.verify.contents import Contents
+from medattn.base.dvc import Entry, IgnoreRules, directory_hash, hash_files
 from medattn.reproduce.verify.deviation import Verdict
 from medattn.reproduce.verify.judge import Judge
-from medattn.reproduce.verify.lock import Entry, Ignored, directory_hash, hash_directory
+from medattn.reproduce.verify.recorded_content import RecordedContent
 from medattn.reproduce.verify.tolerance import TOLERANCES
 
 TABLE = "finding,x\nall,0.5\nnodule,0.25\n"
@@ -31,7 +31,7 @@ def entries(place: Path) -> dict[str, tuple[str, Entry]]:
     found = {}
     for path, stage in OUTPUTS.items():
         if (place / path).is_dir():
-            hash, count = directory_hash(hash_directory(place / path, Ignored(b""))), len(list((place / path).iterdir()))
+            hash, count = directory_hash(hash_files(place / path, IgnoreRules(b""))), len(list((place / path).iterdir()))
         else:
             hash, count = md5((place / path).read_bytes()).hexdigest(), None
         found[path] = (stage, Entry(path, hash, None, count))
@@ -45,14 +45,14 @@ def judged(tmp_path):
     def judge(forgotten: bool = False, **changes: str | None):
         recorded, found = written(tmp_path / "recorded"), written(tmp_path / "found", **changes)
         (tmp_path / "blobs").mkdir()
-        contents = Contents(tmp_path, tmp_path / "blobs")
+        contents = RecordedContent(tmp_path, tmp_path / "blobs")
         contents.cache = tmp_path / "no cache"
         if not forgotten:
             contents.hold({name: (recorded / name).read_bytes() for name in FILES})
             for path in ("reports/tables", "reports/figures"):
-                files = hash_directory(recorded / path, Ignored(b""))
+                files = hash_files(recorded / path, IgnoreRules(b""))
                 contents.add_listing(directory_hash(files), files)
-        judge = Judge(found, contents, TOLERANCES["float64"], Ignored(b""))
+        judge = Judge(found, contents, TOLERANCES["float64"], IgnoreRules(b""))
         return {one.path: one.comparison for one in judge.judge(entries(recorded), entries(found))}
 
     return judge
@@ -105,11 +105,11 @@ def test_files_that_are_missing_or_extra_are_named(tmp_path):
     (found / "reports/figures/robustness.pdf").unlink()
     (found / "reports/figures/sinks.pdf").write_text(DRAWING)
     (tmp_path / "blobs").mkdir()
-    contents = Contents(tmp_path, tmp_path / "blobs")
+    contents = RecordedContent(tmp_path, tmp_path / "blobs")
     contents.cache = tmp_path / "no cache"
-    files = hash_directory(recorded / "reports/figures", Ignored(b""))
+    files = hash_files(recorded / "reports/figures", IgnoreRules(b""))
     contents.add_listing(directory_hash(files), files)
-    judge = Judge(found, contents, TOLERANCES["float64"], Ignored(b""))
+    judge = Judge(found, contents, TOLERANCES["float64"], IgnoreRules(b""))
     then, now = entries(recorded), entries(found)
     figures = {one.path: one.comparison for one in judge.judge(then, now)}["reports/figures"]
     assert figures.verdict is Verdict.DIFFERENT
@@ -125,9 +125,9 @@ def test_an_output_that_is_known_by_its_hash_alone_can_still_be_the_same(tmp_pat
     then = entries(written(tmp_path / "a"))
     now = entries(written(tmp_path / "b", manifest=TABLE + "more,0.1\n"))
     (tmp_path / "blobs").mkdir()
-    contents = Contents(tmp_path, tmp_path / "blobs")
+    contents = RecordedContent(tmp_path, tmp_path / "blobs")
     contents.cache = tmp_path / "no cache"
-    judge = Judge(tmp_path / "nothing", contents, TOLERANCES["float64"], Ignored(b""))
+    judge = Judge(tmp_path / "nothing", contents, TOLERANCES["float64"], IgnoreRules(b""))
     assert [str(one.comparison.verdict) for one in judge.judge(then, now, OUTPUTS)] == [
         "identical",
         "identical",

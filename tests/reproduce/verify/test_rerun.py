@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from medattn.attention import captures
-from medattn.reproduce.verify.record import RECORD
+from medattn.reproduce.verify.verification import RECORD
 from tests.clones import dvc, medattn, run
 from tests.reproduce.verify.conftest import commit, everything, recorded, replace, verify
 

@@ -7,12 +7,12 @@ import pytest
 from medattn.reproduce.verify.against import Reference
 from medattn.reproduce.verify.deviation import Comparison, Deviation, Verdict
 from medattn.reproduce.verify.discrepancies import Findings
-from medattn.reproduce.verify.judge import Judged
-from medattn.reproduce.verify.record import EXIT_CODES, RECORD, Verification, audit_lines, output_lines
-from medattn.reproduce.verify.rerun import Ran
+from medattn.reproduce.verify.judge import OutputVerdict
+from medattn.reproduce.verify.rerun import StageRun
+from medattn.reproduce.verify.verification import EXIT_CODES, RECORD, Verification, audit_lines, output_lines
 
 HEAD = Reference("HEAD", "HEAD", "0123456789abcdef", {}, {}, {})
-RAN = [Ran("extract", "re-run", 3.0), Ran("metrics", "re-run", 1.0)]
+RAN = [StageRun("extract", "re-run", 3.0), StageRun("metrics", "re-run", 1.0)]
 CLOSE = Comparison(Verdict.EQUIVALENT, Deviation(1e-6, "row 2, column x: 0.500001, recorded 0.5"), Deviation(2e-6, "row 2"))
 
 
@@ -22,8 +22,10 @@ def made(*comparisons: Comparison, mismatch: bool = False, **more) -> Verificati
     if mismatch:
         findings.mismatch("data", "data/images/a.png", "pixel 3, 4: 1 of 255 levels", "is extra")
     paths = [f"{'reports' if number == 1 else 'results'}/{number}" for number in range(len(comparisons))]
-    judged = [Judged("extract", path, None, None, one, {"": one}) for path, one in zip(paths, comparisons, strict=True)]
-    return Verification("0123456789abcdef", HEAD, findings, **({"stages": RAN, "judged": judged} | more))
+    verdicts = [
+        OutputVerdict("extract", path, None, None, one, {"": one}) for path, one in zip(paths, comparisons, strict=True)
+    ]
+    return Verification("0123456789abcdef", HEAD, findings, **({"stages": RAN, "verdicts": verdicts} | more))
 
 
 SAME, WRONG = Comparison(Verdict.IDENTICAL), Comparison(Verdict.DIFFERENT, why=("row 2, column x: 0.7, recorded 0.5",))
@@ -43,8 +45,8 @@ UNKNOWN = Comparison(Verdict.INCOMPARABLE, why=("has other bytes",))
         (made(UNKNOWN, SAME, by_reports=True), 3, "equivalent: largest deviation none"),
         (made(SAME, UNKNOWN, by_reports=True), 2, "not comparable: "),
         (made(SAME, SAME, mismatch=True), 1, "tampered: data/images/a.png: pixel 3, 4: 1 of 255 levels (and 1 more)"),
-        (made(SAME, stages=[RAN[0], Ran("metrics", "failed", 1.0)]), 1, "different: stage metrics failed"),
-        (made(SAME, stages=[RAN[0], Ran("metrics", "skipped", 0.0)]), 1, "different: stage metrics did not run"),
+        (made(SAME, stages=[RAN[0], StageRun("metrics", "failed", 1.0)]), 1, "different: stage metrics failed"),
+        (made(SAME, stages=[RAN[0], StageRun("metrics", "skipped", 0.0)]), 1, "different: stage metrics did not run"),
         (made(stages=[]), 0, "audit passed (nothing was recomputed)"),
         (made(SAME, stages=[]), 0, "audit passed (nothing was recomputed; outputs are those of HEAD (0123456789ab))"),
         (made(CLOSE, stages=[]), 3, "equivalent: largest deviation absolute 1e-06"),
@@ -68,7 +70,7 @@ def test_without_a_re_run_it_is_said_and_nothing_is_identical():
 def test_the_record_has_everything_and_the_terminal_the_first_of_many(tmp_path):
     findings = Findings(not_here=["results/captures: a result"], checked={"data": "study data, 318 files"})
     findings.mismatch("data", "data/a.csv", *(f"row {number}" for number in range(50)))
-    verification = Verification("0123", HEAD, findings, stages=RAN, judged=made(CLOSE, WRONG).judged)
+    verification = Verification("0123", HEAD, findings, stages=RAN, verdicts=made(CLOSE, WRONG).verdicts)
     verification.write(tmp_path)
     record = json.loads((tmp_path / RECORD).read_text())
     assert record["verdict"] == "tampered" and record["exit_code"] == 1 and record["recomputed"] is True
@@ -81,6 +83,6 @@ def test_the_record_has_everything_and_the_terminal_the_first_of_many(tmp_path):
     assert lines[0].split() == ["data", "50", "mismatches", "study", "data,", "318", "files"]
     assert "    data/a.csv: row 0" in lines and any("and 38 more" in line for line in lines)
     assert "results/captures" in lines[-1]
-    table = output_lines(verification.judged)
+    table = output_lines(verification.verdicts)
     assert table[1].split() == ["extract", "results/0", "equivalent"] and "absolute 1e-06" in table[2]
     assert table[3].split() == ["extract", "reports/1", "different"] and table[4].strip() == WRONG.why[0]

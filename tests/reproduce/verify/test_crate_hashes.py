@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from medattn.reproduce.verify.contents import Contents
+from medattn.base.dvc import Entry, IgnoreRules, hash_file
+from medattn.reproduce.verify.crate_hashes import CRATE
 from medattn.reproduce.verify.deviation import Verdict
 from medattn.reproduce.verify.judge import Judge
-from medattn.reproduce.verify.lock import Entry, Ignored, hash_file
-from medattn.reproduce.verify.ro_crate import CRATE
+from medattn.reproduce.verify.recorded_content import RecordedContent
 from medattn.reproduce.verify.tolerance import TOLERANCES
 
 TABLE = "results/evaluation_results.csv"
@@ -24,7 +24,7 @@ def crate(table: str, name: str = "a study", settings: str = "1") -> str:
     return json.dumps({"@context": "x", "@graph": graph})
 
 
-def judged(tmp_path: Path, table: str, described: str, here: bool = True) -> dict[str, Verdict]:
+def verdicts(tmp_path: Path, table: str, described: str, here: bool = True) -> dict[str, Verdict]:
     """Verdicts on a run that found `table` and `described`, where 0.5 was recorded."""
     sides: dict[str, dict] = {}
     for side, files in {"then": {TABLE: "x\n0.5\n", CRATE: crate("0.5")}, "now": {TABLE: table, CRATE: described}}.items():
@@ -33,11 +33,11 @@ def judged(tmp_path: Path, table: str, described: str, here: bool = True) -> dic
             (tmp_path / side / path).write_text(content)
         sides[side] = {path: ("stage", Entry(path, hash_file(tmp_path / side / path), None, None)) for path in files}
     (tmp_path / "blobs").mkdir()
-    contents = Contents(tmp_path, tmp_path / "blobs")
+    contents = RecordedContent(tmp_path, tmp_path / "blobs")
     contents.cache = tmp_path / "no cache"
     known = (TABLE, CRATE) if here else (CRATE,)
     contents.hold({path: (tmp_path / "then" / path).read_bytes() for path in known})
-    judge = Judge(tmp_path / "now", contents, TOLERANCES["float64"], Ignored(b""))
+    judge = Judge(tmp_path / "now", contents, TOLERANCES["float64"], IgnoreRules(b""))
     return {one.path: one.comparison.verdict for one in judge.judge(sides["then"], sides["now"])}
 
 
@@ -53,8 +53,8 @@ def judged(tmp_path: Path, table: str, described: str, here: bool = True) -> dic
     ],
 )
 def test_the_crate_is_as_good_as_the_outputs_that_it_hashes_and_the_rest_must_be_the_same(tmp_path, table, described, verdict):
-    assert judged(tmp_path, table, described)[CRATE] is verdict
+    assert verdicts(tmp_path, table, described)[CRATE] is verdict
 
 
 def test_where_an_output_cannot_be_compared_neither_can_its_hash(tmp_path):
-    assert judged(tmp_path, "x\n0.5000001\n", crate("0.5000001"), here=False)[CRATE] is Verdict.INCOMPARABLE
+    assert verdicts(tmp_path, "x\n0.5000001\n", crate("0.5000001"), here=False)[CRATE] is Verdict.INCOMPARABLE

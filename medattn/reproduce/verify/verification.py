@@ -12,8 +12,8 @@ from medattn.base.tables import write_bytes
 from medattn.reproduce.verify.against import Reference
 from medattn.reproduce.verify.deviation import Comparison, Verdict, worst
 from medattn.reproduce.verify.discrepancies import PARTS, Findings
-from medattn.reproduce.verify.judge import Judged
-from medattn.reproduce.verify.rerun import Ran
+from medattn.reproduce.verify.judge import OutputVerdict
+from medattn.reproduce.verify.rerun import StageRun
 from medattn.reproduce.verify.tolerance import Tolerance
 
 FORMAT = 1
@@ -34,8 +34,8 @@ class Verification:
     findings: Findings
     by_reports: bool = False
     tolerance: Tolerance | None = None
-    stages: Sequence[Ran] = ()
-    judged: Sequence[Judged] = ()
+    stages: Sequence[StageRun] = ()
+    verdicts: Sequence[OutputVerdict] = ()
     begun: Sequence[str] = ()  # stages that made other outputs of the same inputs
     suspects: Sequence[str] = ()  # cache entries that hold wrong content
     context: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -50,10 +50,10 @@ class Verification:
         """Of all outputs; without what cannot be compared where reports/ are to decide."""
         verdicts = [
             one.comparison.verdict
-            for one in self.judged
+            for one in self.verdicts
             if not (self.by_reports and one.comparison.verdict is Verdict.INCOMPARABLE and not one.path.startswith("reports/"))
         ]
-        left_out = len(verdicts) < len(self.judged)
+        left_out = len(verdicts) < len(self.verdicts)
         return max([*verdicts, Verdict.EQUIVALENT if left_out else Verdict.IDENTICAL])
 
     def verdict(self) -> tuple[str, str]:
@@ -78,11 +78,11 @@ class Verification:
             left_out = self._named(Verdict.INCOMPARABLE)
             return EQUIVALENT, deviations(self._overall()) + (f"; not compared: {left_out}" if left_out else "")
         if not self.recomputed:
-            same = f"; outputs are those of {self.reference.title}" if self.judged else ""
+            same = f"; outputs are those of {self.reference.title}" if self.verdicts else ""
             return PASSED, f"nothing was recomputed{same}"
         return (
             IDENTICAL,
-            f"{len(self.judged)} outputs of {len(self.stages)} stages have the bytes that {self.reference.title} records",
+            f"{len(self.verdicts)} outputs of {len(self.stages)} stages have the bytes that {self.reference.title} records",
         )
 
     def line(self) -> str:
@@ -93,10 +93,10 @@ class Verification:
         return f"{verdict}: {said}" + ("" if self.recomputed or verdict == TAMPERED else " (nothing was recomputed)")
 
     def _named(self, verdict: Verdict) -> str:
-        return ", ".join(one.path for one in self.judged if one.comparison.verdict is verdict)
+        return ", ".join(one.path for one in self.verdicts if one.comparison.verdict is verdict)
 
     def _overall(self) -> Comparison:
-        return worst(one.comparison.inside(one.path) for one in self.judged)
+        return worst(one.comparison.inside(one.path) for one in self.verdicts)
 
     # --- as JSON ------------------------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Verification:
             },
             "tolerance": self.tolerance.as_json() if self.tolerance else None,
             "stages": [asdict(one) | {"seconds": round(one.seconds, 1)} for one in self.stages],
-            "outputs": [_output(one) for one in self.judged],
+            "outputs": [_output(one) for one in self.verdicts],
             "began_in": list(self.begun),
             "suspects": list(self.suspects),
             "context": {name: list(lines) for name, lines in self.context.items()},
@@ -134,7 +134,7 @@ class Verification:
         write_bytes(root / RECORD, f"{text}\n".encode())
 
 
-def _output(one: Judged) -> dict[str, object]:
+def _output(one: OutputVerdict) -> dict[str, object]:
     comparison = one.comparison
     return {
         "stage": one.stage,
@@ -192,11 +192,11 @@ def audit_lines(findings: Findings) -> list[str]:
     return lines + [f"  note         {one}" for one in findings.notes]
 
 
-def output_lines(judged: Sequence[Judged]) -> list[str]:
+def output_lines(verdicts: Sequence[OutputVerdict]) -> list[str]:
     """A table of outputs, each with its verdict, and what is to be said about it below."""
-    width = max((len(one.path) for one in judged), default=0)
+    width = max((len(one.path) for one in verdicts), default=0)
     lines = [f"  {'stage':<12} {'output':<{width}}  verdict"]
-    for one in judged:
+    for one in verdicts:
         lines.append(f"  {one.stage:<12} {one.path:<{width}}  {one.comparison.verdict}")
         if one.comparison.verdict in (Verdict.EQUIVALENT, Verdict.DIFFERENT) and any(
             mark.value for mark in one.comparison.marks

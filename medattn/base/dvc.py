@@ -1,4 +1,4 @@
-"""What dvc.lock and a .dvc file record: of every stage its command, and the hash of all that it read and wrote."""
+"""DVC's files (dvc.yaml, dvc.lock, *.dvc, listings of directories), and the hashes that it gives to what lies here."""
 
 import json
 import re
@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.release.members import directory_hash as directory_hash  # of DVC's, for every module here
 
-LOCK, PIPELINE = "dvc.lock", "dvc.yaml"
+LOCK, PIPELINE = paths.LOCK.as_posix(), paths.PIPELINE.as_posix()  # as git and DVC name them
 DIRECTORY = ".dir"  # how the hash of a directory ends
-DVC_IGNORES = (".git", ".hg", ".dvc")  # whatever .dvcignore says
+ALWAYS_IGNORED = (".git", ".hg", ".dvc")  # whatever .dvcignore says
 Fill = Callable[[str], str]
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+_NO_FILE_OF_DVC = (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError)
 
 
 class Entry(NamedTuple):
@@ -35,7 +36,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stage:
+class RecordedStage:
     """A stage as it ran. params: file -> key -> value."""
 
     name: str
@@ -46,41 +47,64 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A stage as dvc.yaml asks for it. params: file -> keys; None: all of them."""
+class DeclaredStage:
+    """A stage as dvc.yaml asks for it. says: its desc, "" without one. params: file -> keys; None: all of them."""
 
     name: str
+    says: str
     command: str
     deps: tuple[str, ...]
     params: Mapping[str, tuple[str, ...] | None]
     outs: tuple[str, ...]
 
 
-def read_lock(content: bytes, where: str = LOCK) -> dict[str, Stage]:
+# --- what was recorded ------------------------------------------------------------------------------------------------
+
+
+def read_lock(content: bytes, where: str = LOCK) -> dict[str, RecordedStage]:
     """The stages of dvc.lock, in its order. Raises InputError if it is no such file."""
     try:
-        stages = yaml.safe_load(content)["stages"]
-        return {
-            name: Stage(
-                name, _command(stage["cmd"]), _entries(stage.get("deps", [])), stage.get("params", {}), _entries(stage["outs"])
-            )
-            for name, stage in stages.items()
-        }
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        return {name: _recorded(name, stage) for name, stage in yaml.safe_load(content)["stages"].items()}
+    except _NO_FILE_OF_DVC as error:
         raise InputError(f"{where} is not DVC's ({error}): restore it, or run `dvc repro`") from None
+
+
+def read_run(content: bytes, name: str, where: str) -> RecordedStage:
+    """An earlier run of stage `name`, from an entry of DVC's run cache. Raises InputError if it is no such file."""
+    try:
+        return _recorded(name, yaml.safe_load(content))
+    except _NO_FILE_OF_DVC as error:
+        raise InputError(f"{where} is not DVC's ({error}): remove it") from None
 
 
 def read_pointer(content: bytes, where: str) -> dict[str, Entry]:
     """The outputs that a .dvc file tracks. Raises InputError if it is no such file."""
     try:
         return _entries(yaml.safe_load(content)["outs"])
-    except (yaml.YAMLError, TypeError, KeyError) as error:
+    except _NO_FILE_OF_DVC as error:
         raise InputError(f"{where} is not DVC's ({error}): restore it (`git checkout {where}`)") from None
 
 
-def outputs(stages: Mapping[str, Stage]) -> dict[str, tuple[str, Entry]]:
+def read_listing(content: bytes, hash: str) -> dict[str, str] | None:
+    """Path -> MD5 of a directory's files from its object; None if `content` is not what `hash` names."""
+    if hash_content(content) + DIRECTORY != hash:
+        return None
+    return {one["relpath"]: one["md5"] for one in json.loads(content)}
+
+
+def outputs(stages: Mapping[str, RecordedStage]) -> dict[str, tuple[str, Entry]]:
     """path -> (stage, output) of every stage."""
     return {path: (name, entry) for name, stage in stages.items() for path, entry in stage.outs.items()}
+
+
+def object_path(hash: str) -> str:
+    """Where a remote or a cache keeps an object, below its own directory."""
+    return f"files/md5/{hash[:2]}/{hash[2:]}"
+
+
+def _recorded(name: str, stage: Mapping[str, Any]) -> RecordedStage:
+    deps, outs = _entries(stage.get("deps", [])), _entries(stage["outs"])
+    return RecordedStage(name, _command(stage["cmd"]), deps, stage.get("params", {}), outs)
 
 
 def _command(value: str | list[str]) -> str:
@@ -94,7 +118,7 @@ def _entries(listed: list[dict[str, Any]]) -> dict[str, Entry]:
 # --- dvc.yaml ---------------------------------------------------------------------------------------------------------
 
 
-def read_pipeline(content: bytes, params: Mapping[str, Any], params_file: str = "params.yaml") -> dict[str, Plan]:
+def read_pipeline(content: bytes, params: Mapping[str, Any]) -> dict[str, DeclaredStage]:
     """The stages of dvc.yaml, in its order, with ${...} filled in. Raises InputError if it is no such file."""
 
     def filled(text: str) -> str:
@@ -104,21 +128,21 @@ def read_pipeline(content: bytes, params: Mapping[str, Any], params_file: str = 
         return PurePosixPath(filled(text)).as_posix()  # DVC records "data/" as "data"
 
     try:
-        stages = yaml.safe_load(content)["stages"]
-        return {name: _plan(name, stage, filled, path, params_file) for name, stage in stages.items()}
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        return {name: _declared(name, stage, filled, path) for name, stage in yaml.safe_load(content)["stages"].items()}
+    except _NO_FILE_OF_DVC as error:
         raise InputError(f"{PIPELINE} is not DVC's ({error}): restore it (`git checkout {PIPELINE}`)") from None
 
 
-def _plan(name: str, stage: Mapping[str, Any], filled: Fill, path: Fill, params_file: str) -> Plan:
+def _declared(name: str, stage: Mapping[str, Any], filled: Fill, path: Fill) -> DeclaredStage:
     listed = [one for kind in ("outs", "metrics", "plots") for one in stage.get(kind, [])]
     outs = tuple(path(one if isinstance(one, str) else next(iter(one))) for one in listed)
     wanted: dict[str, tuple[str, ...] | None] = {}
     for one in stage.get("params", []):
-        for file, keys in one.items() if isinstance(one, Mapping) else [(params_file, [one])]:
+        for file, keys in one.items() if isinstance(one, Mapping) else [(paths.PARAMS.as_posix(), [one])]:
             before = wanted.get(file, ())
             wanted[file] = None if keys is None or before is None else (*before, *keys)
-    return Plan(name, filled(_command(stage["cmd"])), tuple(map(path, stage.get("deps", []))), wanted, outs)
+    deps = tuple(map(path, stage.get("deps", [])))
+    return DeclaredStage(name, stage.get("desc", ""), filled(_command(stage["cmd"])), deps, wanted, outs)
 
 
 def value_of(params: Mapping[str, Any], key: str) -> Any:
@@ -132,7 +156,7 @@ def value_of(params: Mapping[str, Any], key: str) -> Any:
 # --- hashes -----------------------------------------------------------------------------------------------------------
 
 
-class Ignored:
+class IgnoreRules:
     """What DVC leaves out of a directory: .dvcignore with patterns of names, such as `.cache/` and `*.pyc`."""
 
     def __init__(self, content: bytes) -> None:
@@ -142,10 +166,15 @@ class Ignored:
             raise InputError(
                 f".dvcignore: pattern {unclear[0]!r} is not one of names alone: `medattn verify` cannot tell its files"
             )
-        self._patterns = (*DVC_IGNORES, *patterns)
+        self._patterns = (*ALWAYS_IGNORED, *patterns)
 
     def __call__(self, path: str) -> bool:
         return any(fnmatchcase(part, pattern) for part in PurePosixPath(path).parts for pattern in self._patterns)
+
+
+def hash_content(content: bytes) -> str:
+    """MD5 of bytes, as DVC names them."""
+    return md5(content, usedforsecurity=False).hexdigest()
 
 
 def hash_file(path: Path) -> str:
@@ -157,14 +186,13 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def hash_directory(directory: Path, ignored: Ignored) -> dict[str, str]:
+def hash_files(directory: Path, ignored: IgnoreRules) -> dict[str, str]:
     """Path inside `directory` -> MD5 of every file that DVC counts."""
     names = (path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
     return {name: hash_file(directory / name) for name in sorted(names) if not ignored(name)}
 
 
-def read_listing(content: bytes, hash: str) -> dict[str, str] | None:
-    """Path -> MD5 of a directory's files from its object; None if `content` is not what `hash` names."""
-    if md5(content, usedforsecurity=False).hexdigest() + DIRECTORY != hash:
-        return None
-    return {one["relpath"]: one["md5"] for one in json.loads(content)}
+def directory_hash(hashes: Mapping[str, str]) -> str:
+    """DVC's hash of a directory. hashes: path inside it -> MD5."""
+    listing = [{"md5": value, "relpath": name} for name, value in sorted(hashes.items())]
+    return hash_content(json.dumps(listing, sort_keys=True).encode()) + DIRECTORY

@@ -1,13 +1,12 @@
-"""What dvc.lock, dvc.yaml and params.yaml say, and how two of them differ."""
+"""What dvc.lock and dvc.yaml say, and the hashes that DVC gives to what lies here."""
 
 from hashlib import md5
 
 import pytest
+import yaml
 
+from medattn.base.dvc import Entry, IgnoreRules, directory_hash, hash_files, read_listing, read_lock, read_pipeline, read_run
 from medattn.base.errors import InputError
-from medattn.reproduce.verify.key_changes import changed_keys
-from medattn.reproduce.verify.lock import Entry, Ignored, directory_hash, hash_directory, read_listing, read_lock, read_pipeline
-from medattn.reproduce.verify.tolerance import TOLERANCES, tolerance
 
 LOCK = b"""\
 schema: '2.0'
@@ -43,6 +42,7 @@ def test_the_pipeline_is_read_with_its_parameters_filled_in():
         b"""\
 stages:
   one:
+    desc: Runs.
     cmd: run ${study} ${model.id}
     deps: ["${study}/", a.py]
     params: [limit, {params.yaml: [model]}]
@@ -55,6 +55,7 @@ stages:
 """,
         {"study": "studies/x", "model": {"id": "m"}},
     )
+    assert (plan["one"].says, plan["two"].says) == ("Runs.", "")
     assert plan["one"].command == "run studies/x m" and plan["one"].deps == ("studies/x", "a.py")
     assert plan["one"].params == {"params.yaml": ("limit", "model")} and plan["two"].params == {"params.yaml": None}
     assert plan["one"].outs == ("results/b", "results/c", "reports/m.json")
@@ -64,7 +65,7 @@ def test_a_directory_is_hashed_as_dvc_does_without_what_dvc_ignores(tmp_path):
     for name in ("b.txt", "a/c.txt", "__pycache__/x.pyc", ".cache/unit", ".git/HEAD"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    files = hash_directory(tmp_path, Ignored(b"# names\n__pycache__/\n*.pyc\n.cache/\n"))
+    files = hash_files(tmp_path, IgnoreRules(b"# names\n__pycache__/\n*.pyc\n.cache/\n"))
     assert list(files) == ["a/c.txt", "b.txt"]
     object = b'[{"md5": "%s", "relpath": "a/c.txt"}, {"md5": "%s", "relpath": "b.txt"}]' % tuple(
         md5(name).hexdigest().encode() for name in (b"a/c.txt", b"b.txt")
@@ -77,43 +78,13 @@ def test_a_directory_is_hashed_as_dvc_does_without_what_dvc_ignores(tmp_path):
 @pytest.mark.parametrize("pattern", [b"results/run", b"!keep.txt"])
 def test_a_pattern_of_dvcignore_that_is_more_than_a_name_is_refused(pattern):
     with pytest.raises(InputError, match="not one of names alone"):
-        Ignored(pattern)
+        IgnoreRules(pattern)
 
 
-@pytest.mark.parametrize(
-    ("then", "now", "lines"),
-    [
-        (b"a: 1\nb: {c: 2}\n", b"a: 1\nb: {c: 3}\n", ["b.c: 3, was 2"]),
-        (b"a: 1\n", b"a: 1\nb: 2\n", ["b: 2, was not there"]),
-        (b"a: 1\nb: 2\n", b"a: 1\n", ["b: is not there, was 2"]),
-        (b"a: 1\n", b"a: 1.0\n", ["a: 1.0, was 1"]),
-        (b"a: [1, 2]\n", b"a: [1, 3]\n", ["a: [1, 3], was [1, 2]"]),
-        (b"a: 1\n", b"a: 1 # one\n", ["only comments or layout differ"]),
-        (
-            b"a: [{path: x, md5: 1}]\n",
-            b"a: [{path: x, md5: 2}, {path: y}]\n",
-            ["a[x].md5: 2, was 1", "a[y]: {path: y}, was not there"],
-        ),
-    ],
-)
-def test_every_key_that_differs_is_named(then, now, lines):
-    assert changed_keys(then, now) == lines
-
-
-def test_a_file_that_is_no_yaml_is_said_to_be_none():
-    assert changed_keys(b"a: 1\n", b"a: [\n")[0].startswith("is not valid YAML")
-
-
-def test_an_own_bound_takes_the_place_of_the_arithmetics():
-    assert tolerance("float64") == TOLERANCES["float64"]
-    assert tolerance("float32", absolute=0.5).absolute == tolerance("float32", absolute=0.5).floor == 0.5
-    assert tolerance("bfloat16", relative=0.0, pixels=1.0).relative == 0
-    for wrong in ({"absolute": -1.0}, {"relative": float("nan")}, {"pixels": -0.1}):
-        with pytest.raises(InputError, match="give 0 or more"):
-            tolerance("float64", **wrong)
-
-
-def test_coarser_arithmetic_has_wider_bounds():
-    one, two, three = (TOLERANCES[name] for name in ("float64", "float32", "bfloat16"))
-    for name in ("absolute", "relative", "floor", "share"):
-        assert getattr(one, name) < getattr(two, name) < getattr(three, name)
+def test_a_run_is_read_as_its_entry_of_the_lock_and_anything_else_is_none():
+    entry = {"cmd": "run", "deps": [{"path": "a.py", "hash": "md5", "md5": "aaaa"}], "outs": [{"path": "b", "md5": "bbbb"}]}
+    run = read_run(yaml.safe_dump(entry).encode(), "one", "runs/x")
+    assert run == read_lock(yaml.safe_dump({"stages": {"one": entry}}).encode())["one"]
+    for content in (b"\xff", b"a: [", b"3", b"cmd: run"):
+        with pytest.raises(InputError, match="runs/x is not DVC's"):
+            read_run(content, "one", "runs/x")

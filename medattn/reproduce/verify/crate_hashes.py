@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from medattn.reproduce.crate.stage import CRATE as _PATH
+from medattn.reproduce.crate import stage
 from medattn.reproduce.verify.deviation import Comparison, Verdict
 
-CRATE = _PATH.as_posix()
+CRATE = stage.CRATE.as_posix()
 OUTPUTS = ("reports/", "#results/")  # how the entities of outputs are named
 HASHES = ("sha256", "identifier")
 

@@ -8,14 +8,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cached_property
-from hashlib import md5
 from pathlib import Path
 
+from medattn.base.dvc import DIRECTORY, Entry, hash_content, hash_file, object_path, read_listing
 from medattn.base.errors import InputError
-from medattn.reproduce.verify.lock import Entry, hash_file, read_listing
 
 
-class Contents:
+class RecordedContent:
     """Content by MD5. temporary: a directory for files that only git or an archive holds."""
 
     def __init__(self, root: Path, temporary: Path) -> None:
@@ -36,7 +35,7 @@ class Contents:
     def hold(self, contents: Mapping[str, bytes]) -> None:
         """Files of a commit or an archive, by path."""
         for content in contents.values():
-            self._held.setdefault(md5(content, usedforsecurity=False).hexdigest(), content)
+            self._held.setdefault(hash_content(content), content)
 
     # --- DVC's cache --------------------------------------------------------------------------------------------------
 
@@ -52,7 +51,7 @@ class Contents:
 
     def object(self, hash: str) -> Path:
         """The cache's file of a hash, whether it is there or not."""
-        return self.cache / "files" / "md5" / hash[:2] / hash[2:]
+        return self.cache / object_path(hash)
 
     def damaged(self, hash: str) -> str | None:
         """What the cache's object hashes to if that is not its name; None if it is sound or not there."""
@@ -62,7 +61,7 @@ class Contents:
         if path not in self._checked:
             self._checked[path] = hash_file(path)
         found = self._checked[path]
-        return None if found == hash.removesuffix(".dir") else found
+        return None if found == hash.removesuffix(DIRECTORY) else found
 
     # --- by hash ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,15 @@
+"""What pydantic finds wrong, as lines of text."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+
+def problems(path: Path, error: ValidationError, remedy: str = "", values: bool = True) -> list[str]:
+    """One line per problem: file, key, what was expected, the value (unless not wanted), and the remedy."""
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "(top level)"
+        said = f", not {item['input']!r}" if values and item["type"] != "missing" else ""
+        lines.append(f"{path}: {key}: {item['msg']}{said}{remedy and f': {remedy}'}")
+    return lines
