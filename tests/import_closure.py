@@ -14,6 +14,11 @@ def _file_of(name: str) -> Path | None:
     return base.with_suffix(".py") if base.with_suffix(".py").exists() else None
 
 
+def _modules_of(package: str) -> list[str]:
+    """What medattn.base.modules.collect imports of a package."""
+    return [path.stem for path in ROOT.joinpath(*package.split(".")).glob("*.py") if path.stem != "__init__"]
+
+
 def _imported(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -21,6 +26,9 @@ def _imported(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "collect":
+            names |= {f"{package.value}.{name}" for package in node.args[:1] if isinstance(package, ast.Constant)
+                      for name in _modules_of(package.value)}  # fmt: skip
     return {name for name in names if name.split(".")[0] == "medattn"}
 
 

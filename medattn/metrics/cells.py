@@ -11,7 +11,7 @@ from medattn.base.tables import Row
 from medattn.disclosure.suppression import Cell, Population
 from medattn.metrics.grid_metrics import REGION, column
 from medattn.metrics.samples import PROFILE
-from medattn.metrics.summaries import MAIN, SETTINGS
+from medattn.metrics.tables.summaries import MAIN, SETTINGS
 
 Holds = Callable[[Row], bool] | str | None  # which rows have the value: a test, a column that is not empty, or all
 Spec = Sequence[tuple[tuple[str, ...], Holds]]

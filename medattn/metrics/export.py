@@ -11,7 +11,7 @@ from medattn.base.params import Profile
 from medattn.base.rounding import round_number
 from medattn.base.tables import Row, fresh_directory, write_bytes
 from medattn.metrics.inputs import Store
-from medattn.metrics.references import PlaceOf
+from medattn.metrics.tables.localisation import PlaceOf
 
 
 def json_bytes(value: object) -> bytes:

@@ -24,18 +24,18 @@ from medattn.metrics.cells import (
     localisation,
 )  # fmt: skip
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.groups import merged_js_distribution
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import patients
-from medattn.metrics.references import MAPS, PlaceOf, headed
 from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows, study_rows
-from medattn.metrics.sink_tables import SINK_IMAGES, compared
-from medattn.metrics.summaries import MAIN
+from medattn.metrics.tables.groups import merged_js_distribution
+from medattn.metrics.tables.localisation import MAPS, PlaceOf, headed
+from medattn.metrics.tables.sinks import SINK_IMAGES, compared
+from medattn.metrics.tables.summaries import MAIN
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What the tables were made of. located: "keep", "zero" (sinks) -> the rows of references.located."""
+    """What the tables were made of. located: "keep", "zero" (sinks) -> the rows of localisation.located."""
 
     rows: Sequence[Row]
     questions: Sequence[Row]

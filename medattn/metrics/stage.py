@@ -12,27 +12,24 @@ from medattn.base.params import Params
 from medattn.base.tables import Row, fresh_directory, write_csv
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
-from medattn.metrics import (
-    agreement,
-    correctness,
-    export,
-    groups,
-    hypotheses,
-    inputs,
-    occlusion,
-    protected,
-    published,
-    references,
-    reliance,
-    robustness,
-    sink_tables,
-    strategies,
-    summaries,
-)  # fmt: skip
+from medattn.metrics import export, inputs, protected, published
 from medattn.metrics.anatomy import Places
 from medattn.metrics.inputs import Store
-from medattn.metrics.references import PlaceOf
 from medattn.metrics.rows import columns, evaluate
+from medattn.metrics.tables import (
+    agreement,
+    correctness,
+    groups,
+    hypotheses,
+    localisation,
+    occlusion,
+    reliance,
+    robustness,
+    sinks,
+    strategies,
+    summaries,
+)
+from medattn.metrics.tables.localisation import PlaceOf
 from medattn.radiographs.films import Films
 from medattn.study.schema import Study, read_study
 
@@ -52,7 +49,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
     by_image = defaultdict(list)
     for sample in by_id.values():
         by_image[sample["image_id"]].append(sample)
-    place_of = references.place_of_rows(places, by_id)
+    place_of = localisation.place_of_rows(places, by_id)
 
     rows: list[Row] = []
     with tqdm(total=2 * len(by_id), desc="metrics", unit="sample") as bar:
@@ -79,14 +76,14 @@ def tables_of(
     chosen = params.metrics
     questions, contrast = groups.question_rows(rows, store), groups.contrast_rows(rows, store)
     relied = reliance.reliance_rows(rows, questions)
-    located, unsunk = (references.located(rows, store, place_of, without_sinks) for without_sinks in (False, True))
-    occluded, sunk = occlusion.occlusion_pairs(rows), sink_tables.sink_images(rows, store)
+    located, unsunk = (localisation.located(rows, store, place_of, without_sinks) for without_sinks in (False, True))
+    occluded, sunk = occlusion.occlusion_pairs(rows), sinks.sink_images(rows, store)
     by_question = {
         "questions": (groups.QUESTION_COLUMNS, questions),
         "js_contrast": (groups.CONTRAST_COLUMNS, contrast),
         "reliance": (reliance.RELIANCE, relied),
         "occlusion": (occlusion.PAIRS, occluded),
-        "sinks": (sink_tables.SINK_IMAGES, sunk),
+        "sinks": (sinks.SINK_IMAGES, sunk),
     }
     exposure = study.about.strategy_exposure or {}
     tables = {
@@ -98,10 +95,10 @@ def tables_of(
         "flips": (agreement.FLIPS, agreement.flips(rows, chosen)),
         "correct_incorrect": (correctness.CORRECT_INCORRECT, correctness.correct_incorrect(rows, chosen)),
         "image_reliance": (reliance.IMAGE_RELIANCE, reliance.image_reliance(relied, chosen)),
-        "localisation": (references.LOCALISATION, references.localisation_table(located, unsunk, chosen)),
-        "layer_head": (references.LAYER_HEAD, references.layer_head(rows, store, place_of)),
+        "localisation": (localisation.LOCALISATION, localisation.localisation_table(located, unsunk, chosen)),
+        "layer_head": (localisation.LAYER_HEAD, localisation.layer_head(rows, store, place_of)),
         "occlusion": (occlusion.OCCLUSION, occlusion.occlusion(occluded, chosen)),
-        "sinks": (sink_tables.SINKS, sink_tables.sinks(rows, sunk, store, place_of, chosen)),
+        "sinks": (sinks.SINKS, sinks.sinks(rows, sunk, store, place_of, chosen)),
         "hypotheses": (hypotheses.COLUMNS, hypotheses.hypotheses(located, contrast, rows, store, chosen)),
         "js_distribution": (groups.DISTRIBUTION, groups.js_distribution(contrast)),
         "metric_summary": (summaries.METRIC_SUMMARY, summaries.metric_summary(rows, store, chosen)),

@@ -31,8 +31,9 @@ from medattn.disclosure.suppression import (
     nice_step,
     steady_edges,
 )
-from medattn.metrics import cells, groups, protected
+from medattn.metrics import cells, protected
 from medattn.metrics import stage as metrics
+from medattn.metrics.tables import groups
 from tests.metrics import conftest as tiny
 from tests.metrics.failing import fail
 

@@ -7,7 +7,7 @@ from medattn.base import params, paths
 from medattn.base.errors import InputError
 from medattn.checks.study_check import digest
 from medattn.figures.strategies import draw
-from medattn.metrics import strategies
+from medattn.metrics.tables import strategies
 from medattn.prepare import run
 from tests.conftest import change, read
 from tests.metrics.handmade import PARAMS, row

@@ -3,11 +3,11 @@
 import numpy as np
 
 from medattn.base.params import Metrics
-from medattn.metrics import strategies
 from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store
 from medattn.metrics.rows import ANSWER, IDENTITY
+from medattn.metrics.tables import strategies
 
 PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
 

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from medattn.metrics import agreement
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.groups import question_rows
+from medattn.metrics.tables import agreement
+from medattn.metrics.tables.groups import question_rows
 from tests.metrics.handmade import PARAMS, row, spot, store
 
 NO_GRID = store({"other": spot((0, 0))})

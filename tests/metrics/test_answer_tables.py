@@ -6,9 +6,9 @@ from scipy import stats
 
 from medattn.measures.contrasts import cliffs_delta
 from medattn.measures.statistics import holm
-from medattn.metrics import correctness, occlusion, reliance, robustness
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals
+from medattn.metrics.tables import correctness, occlusion, reliance, robustness
 from tests.metrics.handmade import PARAMS, row
 
 # --- correctness ------------------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from medattn.measures.localisation import ZONES
-from medattn.metrics import groups, summaries
 from medattn.metrics.grid_metrics import COLUMNS
 from medattn.metrics.rows import ANSWER
+from medattn.metrics.tables import groups, summaries
 
 PAGE = Path("docs/metrics.md").read_text(encoding="utf-8")
 ZONE_TABLE = PAGE.split("## Zones")[1].split("\n## ")[0]

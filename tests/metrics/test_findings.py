@@ -7,21 +7,12 @@ import pytest
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.metrics import (
-    agreement,
-    correctness,
-    hypotheses,
-    occlusion,
-    published,
-    references,
-    reliance,
-    robustness,
-    strategies,
-)
+from medattn.metrics import published
 from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.hypotheses import verdict
 from medattn.metrics.inputs import Store
+from medattn.metrics.tables import agreement, correctness, hypotheses, localisation, occlusion, reliance, robustness, strategies
+from medattn.metrics.tables.hypotheses import verdict
 from tests.import_closure import ROOT
 from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
 
@@ -203,7 +194,7 @@ def asked(patients: int, where: dict[str, tuple[int, int]]) -> tuple[list[dict],
 
 def test_the_reference_maps_are_what_they_are_called():
     rows, made = asked(3, {"study": HERE, "control": THERE})
-    located = references.located(rows, made, place, without_sinks=False)
+    located = localisation.located(rows, made, place, without_sinks=False)
     assert [one["uniform_region_enrichment"] for one in located] == [1, 1, 1]
     assert [one["body_region_enrichment"] for one in located] == [1, 1, 1]  # the body is the whole picture here
     for patient, one in enumerate(located):
@@ -214,13 +205,13 @@ def test_the_reference_maps_are_what_they_are_called():
 
 
 def test_zeroed_cells_give_their_mass_to_the_rest():
-    grid = references.without_cells(spot(HERE), [4 * 16 + 4])
+    grid = localisation.without_cells(spot(HERE), [4 * 16 + 4])
     assert grid[HERE] == 0 and grid.sum() == pytest.approx(1) and grid[0, 0] == pytest.approx(1 / 255)
-    assert references.without_cells(spot(HERE, 1.0), [4 * 16 + 4]) is None
+    assert localisation.without_cells(spot(HERE, 1.0), [4 * 16 + 4]) is None
 
 
 def decided(rows: list[dict], made: Store, contrast: list[dict] = ()) -> dict[str, dict]:
-    located = references.located(rows, made, place, without_sinks=False)
+    located = localisation.located(rows, made, place, without_sinks=False)
     return {line["hypothesis"]: line for line in hypotheses.hypotheses(located, contrast, rows, made, PARAMS)}
 
 
@@ -252,7 +243,7 @@ def test_attention_at_each_patients_own_region_is_supported():
         coverage[cells[int(one["subject_id"][1:])]] = 1
         return Place(np.ones((16, 16)), (0.0, 0.0, 1.0, 1.0), True, {"nodule": Region(coverage, coverage > 0, False)}, 160, 160)
 
-    located = references.located(rows, store(grids), own_place, without_sinks=False)
+    located = localisation.located(rows, store(grids), own_place, without_sinks=False)
     found = {line["hypothesis"]: line for line in hypotheses.hypotheses(located, [], rows, store(grids), PARAMS)}["H1b"]
     assert found["verdict"] == "supported" and found["effect"] > 1.2 and found["p"] <= 0.01 and found["patients"] == 14
 

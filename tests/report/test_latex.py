@@ -68,12 +68,12 @@ def test_two_numbers_of_one_name_are_an_error(monkeypatch):
 
 
 def test_every_layout_names_columns_that_the_tables_have():
-    from medattn.metrics import (
+    from medattn.metrics.tables import (
         agreement,
         correctness,
         hypotheses,
+        localisation,
         occlusion,
-        references,
         reliance,
         robustness,
         strategies,
@@ -83,7 +83,7 @@ def test_every_layout_names_columns_that_the_tables_have():
     columns = {
         "by_strategy": strategies.BY_STRATEGY, "by_finding": summaries.BY_FINDING, "robustness": robustness.ROBUSTNESS,
         "consistency": agreement.CONSISTENCY, "flips": agreement.FLIPS, "correct_incorrect": correctness.CORRECT_INCORRECT,
-        "image_reliance": reliance.IMAGE_RELIANCE, "localisation": references.LOCALISATION, "occlusion": occlusion.OCCLUSION,
+        "image_reliance": reliance.IMAGE_RELIANCE, "localisation": localisation.LOCALISATION, "occlusion": occlusion.OCCLUSION,
         "hypotheses": hypotheses.COLUMNS,
     }  # fmt: skip
     for name, layout in LAYOUTS.items():

@@ -13,9 +13,9 @@ from medattn.measures import consistency, contrasts
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, by_patient, present
-from medattn.metrics.references import MAPS, REFERENCES
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL
-from medattn.metrics.strategies import adjust
+from medattn.metrics.tables.localisation import MAPS, REFERENCES
+from medattn.metrics.tables.strategies import adjust
 
 COLUMNS = (
     "hypothesis", "claim", "statistic", "effect", "low", "high", "minimum_effect", "patients", "p", "p_adjusted", "verdict",

@@ -9,10 +9,10 @@ from medattn.base.rounding import round_number
 from medattn.base.tables import Row
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import COLUMNS, column
-from medattn.metrics.groups import contrast_rows
 from medattn.metrics.inputs import Store, profile_of
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of, patients, present
 from medattn.metrics.samples import PROFILE, per_finding, study_rows
+from medattn.metrics.tables.groups import contrast_rows
 
 BY_FINDING = (
     "finding", "n", "patients", "positives", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method",

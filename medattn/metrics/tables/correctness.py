@@ -11,7 +11,7 @@ from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, average, patients, present
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, PROFILE, study_rows
-from medattn.metrics.strategies import adjust
+from medattn.metrics.tables.strategies import adjust
 
 FAMILY = (
     "image_mass", "entropy_normalised", "focus", "sparseness", "inside_body_enrichment", "border_fraction",

@@ -10,8 +10,8 @@ from medattn.base.tables import Row
 from medattn.metrics import grid_metrics
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
-from medattn.metrics.references import Grids, PlaceOf
 from medattn.metrics.samples import PROFILE, study_rows
+from medattn.metrics.tables.localisation import Grids, PlaceOf
 
 METRICS = (*grid_metrics.SPATIAL, *grid_metrics.ZONE, *grid_metrics.REGION[:-1])
 SINKS = ("metric", "n", "patients", "with_sinks", "without_sinks", "difference", "low", "high", "method", "few_patients")

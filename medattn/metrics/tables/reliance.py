@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from medattn.base.params import Metrics
 from medattn.base.tables import Row
-from medattn.metrics.groups import by_question
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
 from medattn.metrics.samples import per_finding
+from medattn.metrics.tables.groups import by_question
 
 RELIANCE = (
     "question_id", "image_id", "subject_id", "finding", "ground_truth", "wordings", "consistency", "reliance_no_image",

@@ -7,8 +7,8 @@ from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, by_patient, count_of_patients, mean_of
-from medattn.metrics.reliance import SIGN
 from medattn.metrics.samples import PROFILE, baseline_rows, per_finding
+from medattn.metrics.tables.reliance import SIGN
 
 PAIRS = (
     "question_id", "image_id", "subject_id", "finding", "clean_answer", "region_mass", "region_enrichment",
