@@ -1,6 +1,6 @@
 """What lies where in the image that a sample shows: the patient's body and the true regions, as coverage of grid cells."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,8 @@ from medattn.base.tables import Row
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
 from medattn.radiographs.films import Films
+
+PlaceOf = Callable[[Row], "Place"]  # of an evaluation row
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,8 @@ class Places:
             width=width,
             height=height,
         )
+
+
+def place_of_rows(places: Callable[[Mapping[str, str]], Place], samples: Mapping[str, Mapping[str, str]]) -> PlaceOf:
+    """The place of an evaluation row, by its manifest row."""
+    return lambda row: places(samples[row["sample_id"]])

@@ -11,20 +11,11 @@ from medattn.base.tables import Row
 from medattn.disclosure.suppression import Cell, Population
 from medattn.metrics.grid_metrics import REGION, column
 from medattn.metrics.samples import PROFILE
-from medattn.metrics.tables.summaries import MAIN, SETTINGS
+from medattn.metrics.tables.summaries import MAIN
 
 Holds = Callable[[Row], bool] | str | None  # which rows have the value: a test, a column that is not empty, or all
 Spec = Sequence[tuple[tuple[str, ...], Holds]]
 Group = Callable[[Iterable[Row]], int]
-KEYS = {
-    "by_strategy": ("strategy",), "exposure_order": ("less_exposed", "more_exposed", "less_exposure", "more_exposure"),
-    "by_finding": ("finding",), "robustness": ("condition", "strength", "wordings"),
-    "consistency": ("grouping", "condition", "strength"), "flips": ("answers",), "correct_incorrect": ("metric",),
-    "image_reliance": ("finding",), "localisation": ("finding", "sinks", "map"),
-    "layer_head": ("finding", "layer", "head", "key_value_group"), "occlusion": ("finding",), "sinks": ("metric",),
-    "hypotheses": ("hypothesis", "claim", "statistic", "minimum_effect", "verdict", "rule"),
-    "metric_summary": ("profile", "metric"), "profiles": ("profile", *SETTINGS), "headline": ("n_samples",),
-}  # fmt: skip
 N = ("n", "patients", "few_patients")
 REGION_METRICS = tuple(name for name in REGION if name != "region_fallback")
 

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from medattn.base import paths
 from medattn.base.tables import Row
 from medattn.disclosure import suppression as disclosure
 from medattn.measures import contrasts
@@ -14,7 +14,6 @@ from medattn.metrics.cells import (
     FLIPS,
     HEADLINE,
     IMAGE_RELIANCE,
-    KEYS,
     OCCLUSION,
     ROBUSTNESS,
     Cells,
@@ -23,58 +22,43 @@ from medattn.metrics.cells import (
     interval,
     localisation,
 )  # fmt: skip
+from medattn.metrics.evaluation import Evaluation
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import patients
 from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows, study_rows
-from medattn.metrics.tables.groups import merged_js_distribution
-from medattn.metrics.tables.localisation import MAPS, PlaceOf, headed
+from medattn.metrics.table import Table, declared
+from medattn.metrics.tables.localisation import MAPS, headed
 from medattn.metrics.tables.sinks import SINK_IMAGES, compared
 from medattn.metrics.tables.summaries import MAIN
 
 
-@dataclass(frozen=True)
-class Sources:
-    """What the tables were made of. located: "keep", "zero" (sinks) -> the rows of localisation.located."""
-
-    rows: Sequence[Row]
-    questions: Sequence[Row]
-    contrast: Sequence[Row]
-    relied: Sequence[Row]
-    occluded: Sequence[Row]
-    sunk: Sequence[Row]
-    located: Mapping[str, Sequence[Row]]
-    store: Store
-    place_of: PlaceOf
-
-
-def protected(tables: Mapping[str, Sequence[Row]], headline: Row, of: Sources) -> tuple[dict[str, list[Row]], Row]:
-    """Aggregate tables and headline as a credentialed study may publish them; what is withheld of the headline is None."""
-    distribution = {"js_distribution": merged_js_distribution(of.contrast)}
-    made = all_cells({name: table for name, table in tables.items() if name not in distribution} | {"headline": [headline]}, of)
-    levels = disclosure.levels(made.cells, made.partitions, made.population)
-    safe = disclosure.withhold(made.tables, KEYS, made.cells, levels)
+def publishable(of: Evaluation) -> dict[Table, list[Row]]:
+    """The rows of every aggregate table as they may be published; what is withheld of the headline is None."""
+    made = {table: table.rows(of) for table in declared() if table.output != paths.GROUPS}
+    if not of.restricted:
+        return made
+    named = {table.name: rows for table, rows in made.items() if table.name != "js_distribution"}  # made safe
+    cells = all_cells(named, of)
+    levels = disclosure.levels(cells.cells, cells.partitions, cells.population)
+    keys = {table.name: table.keys for table in made}
+    safe = disclosure.withhold(named, keys, cells.cells, levels)
     _withhold_extremes(safe["metric_summary"])
     _withhold_differences(safe["exposure_order"], safe["by_strategy"])
-    numbers = {name: None if value == disclosure.WITHHELD else value for name, value in safe.pop("headline")[0].items()}
-    return safe | distribution, numbers
+    (headline,) = safe["headline"]
+    safe["headline"] = [{name: None if value == disclosure.WITHHELD else value for name, value in headline.items()}]
+    return {table: safe.get(table.name, rows) for table, rows in made.items()}
 
 
-def shows(metric_summary: Sequence[Row], metrics: Sequence[str]) -> bool:
-    """Whether the means of these metrics of the profile `original` are published."""
-    return all(row["mean"] is not None for row in metric_summary if row["profile"] == "original" and row["metric"] in metrics)
-
-
-def all_cells(tables: Mapping[str, Sequence[Row]], of: Sources) -> Cells:
+def all_cells(tables: Mapping[str, Sequence[Row]], of: Evaluation) -> Cells:
     """Every cell of the tables and of the headline."""
     made, clean = Cells(tables, of.rows), study_rows(of.rows)
     asked = [row for row in of.questions if row["condition"] == "clean"]
     made.add_parts("by_finding", BY_FINDING, "finding", clean, made.samples)
-    made.add_parts("image_reliance", IMAGE_RELIANCE, "finding", of.relied, made.questions)
-    made.add_parts("occlusion", OCCLUSION, "finding", of.occluded, made.questions)
+    made.add_parts("image_reliance", IMAGE_RELIANCE, "finding", of.reliance, made.questions)
+    made.add_parts("occlusion", OCCLUSION, "finding", of.occlusion, made.questions)
     made.add_parts("by_strategy", BY_STRATEGY, "strategy", clean, made.samples)
     _strategy_tests(made, clean)
-    _localisation_cells(made, of.located)
+    _localisation_cells(made, {"keep": of.localisation, "zero": of.localisation_without_sinks})
     _layer_head_cells(made, of)
     _condition_cells(made, of, clean)
     _flip_cells(made, clean)
@@ -127,7 +111,7 @@ def _localisation_cells(made: Cells, located: Mapping[str, Sequence[Row]]) -> No
         made.partitions += zip(*one, strict=True)
 
 
-def _layer_head_cells(made: Cells, of: Sources) -> None:
+def _layer_head_cells(made: Cells, of: Evaluation) -> None:
     asked, at, known = OtherFindings(of.rows), defaultdict(list), set(of.store.head_samples)
     found = [row for row, _ in headed(of.rows, of.store, of.place_of)]
     compared_with = {row["question_id"] for row in found if any(one["sample_id"] in known for one in asked(row))}
@@ -143,7 +127,7 @@ def _layer_head_cells(made: Cells, of: Sources) -> None:
     made.partitions += zip(*parts, strict=True)
 
 
-def _condition_cells(made: Cells, of: Sources, clean: Sequence[Row]) -> None:
+def _condition_cells(made: Cells, of: Evaluation, clean: Sequence[Row]) -> None:
     """robustness and consistency."""
     answered = {(one["question_id"], one["variant_index"]) for one in clean}
 
@@ -167,7 +151,7 @@ def _condition_cells(made: Cells, of: Sources, clean: Sequence[Row]) -> None:
             made.add(
                 "consistency",
                 index,
-                [(tuple(name for name in row if name not in KEYS["consistency"]), None)],
+                [(tuple(name for name in row if name not in ("grouping", "condition", "strength")), None)],
                 clean,
                 made.samples,
             )
@@ -234,22 +218,22 @@ def _holding_both(rows: Sequence[Row], metric: str, group: str, strata: str) -> 
     return set(names.tolist())
 
 
-def _sink_cells(made: Cells, of: Sources) -> None:
+def _sink_cells(made: Cells, of: Evaluation) -> None:
     pairs = compared(of.rows, of.store, of.place_of)
     columns = ("n", "patients", "with_sinks", "without_sinks", "difference", "low", "high", "method", "few_patients")
     for index, row in enumerate(made.tables["sinks"]):
         name = row["metric"]
         if name in SINK_IMAGES:
-            made.add("sinks", index, [(columns, name)], [one for one in of.sunk if one["computed"]], made.images)
+            made.add("sinks", index, [(columns, name)], [one for one in of.sinks if one["computed"]], made.images)
         else:
             some = [one for one, before, after in pairs if before[name] is not None and after[name] is not None]
             made.add("sinks", index, [(columns, None)], some, made.samples, metric=column(PROFILE, name))
 
 
-def _summary_cells(made: Cells, clean: Sequence[Row], of: Sources) -> None:
+def _summary_cells(made: Cells, clean: Sequence[Row], of: Evaluation) -> None:
     """metric_summary and profiles. Which images have a contrast is the same for every profile: that of PROFILE counts."""
     for index, row in enumerate(made.tables["metric_summary"]):
-        columns = tuple(name for name in row if name not in KEYS["metric_summary"])
+        columns = tuple(name for name in row if name not in ("profile", "metric"))
         name = column(row["profile"], row["metric"])
         made.add("metric_summary", index, [(columns, name)], clean, made.samples, metric=name)
     for index, row in enumerate(made.tables["profiles"]):
@@ -264,11 +248,11 @@ def _summary_cells(made: Cells, clean: Sequence[Row], of: Sources) -> None:
         made.add("profiles", index, [sunk], clean, made.samples, whole=False)
 
 
-def _hypothesis_cells(made: Cells, of: Sources) -> None:
+def _hypothesis_cells(made: Cells, of: Evaluation) -> None:
     columns = ("effect", "low", "high", "patients", "p", "p_adjusted", "few_patients", "note")
     heads = set(of.store.head_samples)
     located = {
-        kind: [row for row in of.located["keep"] if all(row[f"{name}_{kind}_enrichment"] is not None for name in MAPS)]
+        kind: [row for row in of.localisation if all(row[f"{name}_{kind}_enrichment"] is not None for name in MAPS)]
         for kind in ("zone", "region")
     }
     about = {

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from medattn.base.errors import InputError
 from medattn.base.rounding import round_number
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.language import answers as measure
 from medattn.measures import consistency
@@ -80,13 +81,13 @@ def _grid(row: Row, store: Store, variant: str, place: Place | None, baseline_id
 
 def evaluate(
     samples: Sequence[Mapping[str, str]], answers: Mapping[str, Mapping[str, str]], store: Store, places: Places
-) -> list[Row]:
+) -> list[SampleRow]:
     """Evaluation rows of all samples of one image, in the order given."""
     rows = []
     for sample in samples:
-        row: Row = {name: sample[name] or None for name in IDENTITY}
+        row = SampleRow({name: sample[name] or None for name in IDENTITY} | _answer(sample, answers[sample["sample_id"]]))
         row["variant_index"] = int(sample["variant_index"])
-        rows.append(row | _answer(sample, answers[sample["sample_id"]]))
+        rows.append(row)
     baselines = {
         (row["question_id"], row["condition"], row["strength"]): row
         for row in rows

@@ -18,7 +18,7 @@ import yaml
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.disclosure import suppression as disclosure
+from medattn.disclosure import suppression
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import (
     LEAST,
@@ -31,8 +31,8 @@ from medattn.disclosure.suppression import (
     nice_step,
     steady_edges,
 )
-from medattn.metrics import cells, protected
-from medattn.metrics import stage as metrics
+from medattn.metrics import stage
+from medattn.metrics.table import declared
 from medattn.metrics.tables import groups
 from tests.metrics import conftest as tiny
 from tests.metrics.failing import fail
@@ -199,7 +199,7 @@ def planted_root(tmp_path, monkeypatch, licence: str = "credentialed"):
     root = tiny.make_root(tmp_path / licence, tuple(images))
     about = root / "data/study.yaml"
     about.write_text(yaml.safe_dump(yaml.safe_load(about.read_text()) | {"licence": licence}))
-    metrics.run(tiny.make_params(), root)
+    stage.run(tiny.make_params(), root)
     return root
 
 
@@ -234,7 +234,7 @@ def test_small_cells_of_every_kind_are_withheld(planted):
 def test_every_published_number_stands_for_five_patients_or_for_nobody(planted):
     for name, table in read_tables(planted).items():
         for row in table:
-            for column in disclosure.PATIENTS & set(row):
+            for column in suppression.PATIENTS & set(row):
                 assert row[column] in ("", WITHHELD, "0") or int(row[column]) >= LEAST, (name, row)
             assert row.get("minimum", "") == row.get("maximum", "") == ""
 
@@ -249,7 +249,7 @@ def test_small_cells_alone_would_follow_from_the_others(tmp_path, monkeypatch):
     def only_small(given, partitions, population, least=LEAST):
         return {cell.group: Level.ALL for cell in given if 0 < population.patients(cell.group) < least}
 
-    monkeypatch.setattr(disclosure, "levels", only_small)
+    monkeypatch.setattr(suppression, "levels", only_small)
     found = recoverable(read_tables(planted_root(tmp_path, monkeypatch)))
     wanted = {
         "by_finding pneumothorax n",
@@ -268,7 +268,7 @@ def test_published_counts_of_a_group_and_a_part_of_it_do_not_differ_by_few_patie
 
 
 def test_an_open_study_withholds_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(protected, "protected", None)
+    monkeypatch.setattr(suppression, "withhold", None)
     tables = read_tables(planted_root(tmp_path, monkeypatch, "open"))
     assert not any(WITHHELD in row.values() for table in tables.values() for row in table)
     assert row_of(tables["by_finding"], finding="pneumothorax")["patients"] == "3"
@@ -280,7 +280,7 @@ def test_an_open_study_withholds_nothing(tmp_path, monkeypatch):
 def rerun_without(root, fails) -> Tables:
     """Tables of the planted study whose samples that `fails` admits have failed."""
     fail(root, tiny.make_manifest(root / "data", tuple(tiny.IMAGES)), fails)
-    metrics.run(tiny.make_params(), root)
+    stage.run(tiny.make_params(), root)
     return read_tables(root)
 
 
@@ -304,7 +304,7 @@ def test_failures_of_few_patients_publish_nothing_about_them(planted, tmp_path, 
     assert [cell for cell in recoverable(tables, truth) if not ("all" in cell and cell.endswith(" n_region"))] == []
     for name, table in tables.items():
         for row in table:
-            for column in disclosure.PATIENTS & set(row):
+            for column in suppression.PATIENTS & set(row):
                 assert row[column] in ("", WITHHELD, "0") or int(row[column]) >= LEAST, (name, row)
     assert json.loads((planted / paths.METRICS).read_text())["n_failed"] is None
 
@@ -323,12 +323,13 @@ def test_a_study_of_four_patients_publishes_no_number_about_them(tmp_path):
     root = tiny.make_root(tmp_path)
     about = root / "data/study.yaml"
     about.write_text(about.read_text().replace("licence: open", "licence: credentialed"))
-    metrics.run(tiny.make_params(), root)
+    stage.run(tiny.make_params(), root)
     tables = read_tables(root)
+    keys = {table.name: table.keys for table in declared()}
     for name in ("by_finding", "by_strategy", "robustness", "image_reliance", "localisation", "sinks"):
         for row in tables[name]:
             shown = {column for column, value in row.items() if value not in ("", WITHHELD, "0")} - {"few_patients"}
-            assert shown <= set(cells.KEYS[name]), (name, row)
+            assert shown <= set(keys[name]), (name, row)
     assert tables["js_distribution"] == []
 
 
@@ -381,7 +382,7 @@ def test_a_group_that_lacks_few_of_anothers_patients_hides_its_counts_and_keeps_
 
 def test_a_column_that_no_cell_speaks_for_is_an_error():
     with pytest.raises(ValueError, match="table by_finding: nothing says how many patients age stands for"):
-        disclosure.withhold({"by_finding": [{"finding": "all", "age": 63.0}]}, {"by_finding": ("finding",)}, [], {})
+        suppression.withhold({"by_finding": [{"finding": "all", "age": 63.0}]}, {"by_finding": ("finding",)}, [], {})
 
 
 # --- distributions ------------------------------------------------------------------------------------------------------

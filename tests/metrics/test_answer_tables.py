@@ -228,7 +228,7 @@ def test_the_cost_of_a_hidden_region_is_compared_with_where_the_model_looked():
         for patient in range(12)
         for one in hidden(patient, masses[patient], effects[patient], "nodule" if patient else "edema")
     ]
-    table = {line["finding"]: line for line in occlusion.occlusion(occlusion.occlusion_pairs(rows), PARAMS)}
+    table = {line["finding"]: line for line in occlusion.occlusion(occlusion.occlusion_rows(rows), PARAMS)}
     assert list(table) == ["edema", "nodule", "all"] and table["edema"]["n"] == 1
     found = table["all"]
     assert found["effect"] == pytest.approx(np.mean(effects)) and found["drop_elsewhere"] == 0.5
@@ -239,12 +239,12 @@ def test_the_cost_of_a_hidden_region_is_compared_with_where_the_model_looked():
 
 def test_where_every_question_costs_the_same_there_is_no_correlation():
     rows = [one for patient in range(12) for one in hidden(patient, 0.1 * patient, 1.0)]
-    assert occlusion.occlusion(occlusion.occlusion_pairs(rows), PARAMS)[-1]["correlation_with_region_mass"] is None
+    assert occlusion.occlusion(occlusion.occlusion_rows(rows), PARAMS)[-1]["correlation_with_region_mass"] is None
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_a_pair_needs_three_valid_margins(which):
     rows = hidden(0, 0.5, 1.0)
-    assert len(occlusion.occlusion_pairs(rows)) == 1
+    assert len(occlusion.occlusion_rows(rows)) == 1
     rows[which]["margin_valid"] = False
-    assert occlusion.occlusion_pairs(rows) == []
+    assert occlusion.occlusion_rows(rows) == []

@@ -174,7 +174,7 @@ def test_what_an_occlusion_costs_is_signed_by_the_clean_answer():
         row(2, "uncertain"), row(2, "yes", condition="occlude_region"), row(2, "yes", condition="occlude_elsewhere"),
         row(3), row(3, "no", margin=-1.0, condition="occlude_region", flip_to_clean=True),
     ]  # fmt: skip
-    (pair,) = occlusion.occlusion_pairs(rows)  # 2 has no clean answer, 3 was not asked elsewhere
+    (pair,) = occlusion.occlusion_rows(rows)  # 2 has no clean answer, 3 was not asked elsewhere
     assert (pair["drop_region"], pair["drop_elsewhere"], pair["effect"]) == (2.0, -0.5, 2.5)
 
 
@@ -194,7 +194,7 @@ def asked(patients: int, where: dict[str, tuple[int, int]]) -> tuple[list[dict],
 
 def test_the_reference_maps_are_what_they_are_called():
     rows, made = asked(3, {"study": HERE, "control": THERE})
-    located = localisation.located(rows, made, place, without_sinks=False)
+    located = localisation.localisation_rows(rows, made, place, without_sinks=False)
     assert [one["uniform_region_enrichment"] for one in located] == [1, 1, 1]
     assert [one["body_region_enrichment"] for one in located] == [1, 1, 1]  # the body is the whole picture here
     for patient, one in enumerate(located):
@@ -211,7 +211,7 @@ def test_zeroed_cells_give_their_mass_to_the_rest():
 
 
 def decided(rows: list[dict], made: Store, contrast: list[dict] = ()) -> dict[str, dict]:
-    located = localisation.located(rows, made, place, without_sinks=False)
+    located = localisation.localisation_rows(rows, made, place, without_sinks=False)
     return {line["hypothesis"]: line for line in hypotheses.hypotheses(located, contrast, rows, made, PARAMS)}
 
 
@@ -243,7 +243,7 @@ def test_attention_at_each_patients_own_region_is_supported():
         coverage[cells[int(one["subject_id"][1:])]] = 1
         return Place(np.ones((16, 16)), (0.0, 0.0, 1.0, 1.0), True, {"nodule": Region(coverage, coverage > 0, False)}, 160, 160)
 
-    located = localisation.located(rows, store(grids), own_place, without_sinks=False)
+    located = localisation.localisation_rows(rows, store(grids), own_place, without_sinks=False)
     found = {line["hypothesis"]: line for line in hypotheses.hypotheses(located, [], rows, store(grids), PARAMS)}["H1b"]
     assert found["verdict"] == "supported" and found["effect"] > 1.2 and found["p"] <= 0.01 and found["patients"] == 14
 
@@ -288,14 +288,16 @@ def test_the_verdict_follows_the_rule(p, effect, high, expected):
 # --- published numbers ------------------------------------------------------------------------------------------------
 
 PUBLISHED = "quantity,study,published,unit,source,comparable,reason,ours\nflips,mimic-cxr,0.15,share,a paper,{},because,{}\n"
-TABLES = {"consistency": [], "flips": [], "image_reliance": []}
-HEADLINE = {"accuracy_all": 0.8, "accuracy_baseline": 0.9, "flip_rate": 0.25}
+TABLES = {
+    "headline": [{"accuracy_all": 0.8, "accuracy_baseline": 0.9, "flip_rate": 0.25}], "metric_summary": [], "consistency": [],
+    "flips": [], "image_reliance": [],
+}  # fmt: skip
 
 
 def beside(tmp_path, study: str, comparable: str = "yes", ours: str = "flip_rate") -> list[dict]:
     path = tmp_path / "published.csv"
     path.write_text(PUBLISHED.format(comparable, ours))
-    return published.published(path, study, [], TABLES, HEADLINE)
+    return published.published(path, study, TABLES)
 
 
 def test_published_numbers_stand_beside_ours_for_their_own_study_only(tmp_path):
@@ -311,8 +313,11 @@ def test_a_number_that_we_do_not_have_is_an_error_that_names_the_row(tmp_path):
 
 
 def test_every_number_that_may_be_named_is_taken_from_its_table():
-    rows = [row(0, **{column("original", name): 0.25 for name in ("focus", "inside_body_ratio", "entropy")})]
-    tables = {
+    tables = TABLES | {
+        "metric_summary": [
+            {"profile": "decision", "metric": "focus", "mean": 0.5},
+            {"profile": "original", "metric": "focus", "mean": 0.25},
+        ],
         "consistency": [
             {"grouping": "question", "condition": "no_image", "any_flip_3": 0.9},
             {"grouping": "question", "condition": "clean", "any_flip_3": 0.3, "any_flip_4": 0.4, "any_flip_5": None},
@@ -321,7 +326,7 @@ def test_every_number_that_may_be_named_is_taken_from_its_table():
         "flips": [{"answers": "yes→no", "js_distance_to_baseline": 0.125}],
         "image_reliance": [{"finding": "nodule", "text_only_agreement": 0.1}, {"finding": "all", "text_only_agreement": 0.6}],
     }
-    ours = published.our_numbers(rows, tables, HEADLINE)
+    ours = published.our_numbers(tables)
     assert [ours[f"any_flip_{k}"] for k in (3, 4, 5)] == [0.3, 0.4, None]
     assert (
         ours["consistency_by_text"] == 0.9 and ours["fully_consistent_by_text"] == 31.5 and ours["text_only_agreement"] == 0.6
@@ -332,4 +337,4 @@ def test_every_number_that_may_be_named_is_taken_from_its_table():
 
 def test_the_committed_published_numbers_name_only_numbers_that_we_have():
     for study in ("phantom", "mimic-cxr"):
-        published.published(ROOT / paths.PUBLISHED, study, [], TABLES, HEADLINE)
+        published.published(ROOT / paths.PUBLISHED, study, TABLES)

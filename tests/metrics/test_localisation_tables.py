@@ -45,7 +45,7 @@ def own_spot(patient: int) -> np.ndarray:
 
 
 def located(rows: list[dict], grids: dict, where=place, sinks: dict | None = None, without: bool = False) -> list[dict]:
-    return localisation.located(rows, store(grids, sinks=sinks), where, without_sinks=without)
+    return localisation.localisation_rows(rows, store(grids, sinks=sinks), where, without_sinks=without)
 
 
 # --- reference maps ---------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def decided(
     rows: list[dict], grids: dict, where=own_place, heads: dict | None = None, contrast: list[dict] = ()
 ) -> dict[str, dict]:
     made = store(grids, heads)
-    found = localisation.located(rows, made, where, without_sinks=False)
+    found = localisation.localisation_rows(rows, made, where, without_sinks=False)
     return {line["hypothesis"]: line for line in hypotheses.hypotheses(found, contrast, rows, made, PARAMS)}
 
 

@@ -12,6 +12,7 @@ from medattn.measures import consistency, contrasts
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
 from medattn.metrics.samples import PROFILE, study_rows
+from medattn.metrics.table import Table
 
 CONSISTENCY = (
     "grouping", "condition", "strength", "n", "patients", "mean_wordings", "consistency", "consistency_low", "consistency_high",
@@ -146,3 +147,14 @@ def _contrast(decided: Sequence[Row], js: str, intervals: Intervals) -> Row:
     gap = pairs[:, :1] - pairs[:, 1:]
     cells = intervals.of_patients(gap, "flipped", "js_contrast", "contrast")
     return {"informative_patients": len(names), **cells}
+
+
+TABLES = (
+    Table(
+        "consistency",
+        CONSISTENCY,
+        lambda of: consistency_table(of.rows, of.questions, of.settings),
+        keys=("grouping", "condition", "strength"),
+    ),
+    Table("flips", FLIPS, lambda of: flips(of.rows, of.settings), keys=("answers",)),
+)

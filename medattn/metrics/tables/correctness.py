@@ -11,6 +11,7 @@ from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, average, patients, present
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, PROFILE, study_rows
+from medattn.metrics.table import Table
 from medattn.metrics.tables.strategies import adjust
 
 FAMILY = (
@@ -70,3 +71,6 @@ def correct_incorrect(rows: Sequence[Row], params: Metrics) -> list[Row]:
         if row["p_adjusted"] is not None:
             row["verdict"] = "differs" if row["p_adjusted"] <= LEVEL else "inconclusive"
     return table
+
+
+TABLES = (Table("correct_incorrect", CORRECT_INCORRECT, lambda of: correct_incorrect(of.rows, of.settings), keys=("metric",)),)

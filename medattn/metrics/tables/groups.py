@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.base import paths
 from medattn.base.rounding import round_number
 from medattn.base.tables import Row
 from medattn.disclosure.suppression import divergence_edges, merged_bins
@@ -14,6 +15,7 @@ from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import average, mean_of
 from medattn.metrics.samples import PROFILE, OtherFindings, study_rows
+from medattn.metrics.table import Table
 
 QUESTION_COLUMNS = (
     "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",
@@ -164,3 +166,12 @@ def merged_js_distribution(contrast: Sequence[Row]) -> list[Row]:
         }
         for bar in bars
     ]
+
+
+TABLES = (
+    Table("questions", QUESTION_COLUMNS, lambda of: of.questions, paths.GROUPS),
+    Table("js_contrast", CONTRAST_COLUMNS, lambda of: of.contrast, paths.GROUPS),
+    Table(
+        "js_distribution", DISTRIBUTION, lambda of: (merged_js_distribution if of.restricted else js_distribution)(of.contrast)
+    ),
+)

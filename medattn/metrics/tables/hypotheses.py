@@ -14,6 +14,7 @@ from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, by_patient, present
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL
+from medattn.metrics.table import Table
 from medattn.metrics.tables.localisation import MAPS, REFERENCES
 from medattn.metrics.tables.strategies import adjust
 
@@ -184,3 +185,13 @@ def _h4(store: Store) -> Row:
         effect=float(len(cross)), verdict="fail" if cross else "not applicable", rule=CHECKED,
         note=", ".join(cross) if cross else "checked: no module of the loaded model is named or marked as cross-attention",
     )  # fmt: skip
+
+
+TABLES = (
+    Table(
+        "hypotheses",
+        COLUMNS,
+        lambda of: hypotheses(of.localisation, of.contrast, of.rows, of.store, of.settings),
+        keys=("hypothesis", "claim", "statistic", "minimum_effect", "verdict", "rule"),
+    ),
+)

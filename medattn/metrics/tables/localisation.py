@@ -6,7 +6,7 @@ same image asked about another finding. Only the last shows that the question ma
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from medattn.base.params import Metrics
 from medattn.base.tables import Row
 from medattn.measures import localisation
 from medattn.metrics import grid_metrics
-from medattn.metrics.anatomy import Place, Region
+from medattn.metrics.anatomy import Place, PlaceOf, Region
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, by_patient, count_of_patients, mean_of, patients, present
 from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows
+from medattn.metrics.table import Table
 
 MAPS = ("model", "uniform", "centre", "body", "other_patients", "other_finding")
 REFERENCES = MAPS[1:]
@@ -31,7 +32,6 @@ LAYER_HEAD = (
     "finding", "layer", "head", "key_value_group", "n", "patients", "region_enrichment", "region_mass",
     "other_finding_enrichment",
 )  # fmt: skip
-PlaceOf = Callable[[Row], Place]
 
 
 def without_cells(p: np.ndarray, cells: Sequence[int]) -> np.ndarray | None:
@@ -57,7 +57,7 @@ class Grids:
         return without_cells(grid, sinks["cells"]) if sinks and sinks["computed"] else None
 
 
-def located(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
+def localisation_rows(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
     """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
     grids = Grids(store, without_sinks)
     asked = OtherFindings(rows)
@@ -178,6 +178,17 @@ def _masses(heads: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     return maps @ coverage
 
 
-def place_of_rows(places: Callable[[Mapping[str, str]], Place], samples: Mapping[str, Mapping[str, str]]) -> PlaceOf:
-    """The place of an evaluation row, by its manifest row."""
-    return lambda row: places(samples[row["sample_id"]])
+TABLES = (
+    Table(
+        "localisation",
+        LOCALISATION,
+        lambda of: localisation_table(of.localisation, of.localisation_without_sinks, of.settings),
+        keys=("finding", "sinks", "map"),
+    ),
+    Table(
+        "layer_head",
+        LAYER_HEAD,
+        lambda of: layer_head(of.rows, of.store, of.place_of),
+        keys=("finding", "layer", "head", "key_value_group"),
+    ),
+)

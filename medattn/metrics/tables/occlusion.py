@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from medattn.base import paths
 from medattn.base.params import Metrics
 from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, by_patient, count_of_patients, mean_of
 from medattn.metrics.samples import PROFILE, baseline_rows, per_finding
+from medattn.metrics.table import Table
 from medattn.metrics.tables.reliance import SIGN
 
 PAIRS = (
@@ -22,7 +24,7 @@ OCCLUSION = (
 )  # fmt: skip
 
 
-def occlusion_pairs(rows: Sequence[Row]) -> list[Row]:
+def occlusion_rows(rows: Sequence[Row]) -> list[Row]:
     """PAIRS, one row per baseline question asked with both areas hidden, clean answer yes or no, all margins valid.
 
     drop: margin on the clean image − with the area hidden, signed by the clean answer, nats; > 0: hiding it speaks
@@ -75,3 +77,9 @@ def occlusion(pairs: Sequence[Row], params: Metrics) -> list[Row]:
             }
         )
     return table
+
+
+TABLES = (
+    Table("occlusion", PAIRS, lambda of: of.occlusion, paths.GROUPS),
+    Table("occlusion", OCCLUSION, lambda of: occlusion(of.occlusion, of.settings), keys=("finding",)),
+)

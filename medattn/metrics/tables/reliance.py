@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from medattn.base import paths
 from medattn.base.params import Metrics
 from medattn.base.tables import Row
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
 from medattn.metrics.samples import per_finding
+from medattn.metrics.table import Table
 from medattn.metrics.tables.groups import by_question
 
 RELIANCE = (
@@ -94,3 +96,9 @@ def image_reliance(table: Sequence[Row], params: Metrics) -> list[Row]:
             }
         )
     return out
+
+
+TABLES = (
+    Table("reliance", RELIANCE, lambda of: of.reliance, paths.GROUPS),
+    Table("image_reliance", IMAGE_RELIANCE, lambda of: image_reliance(of.reliance, of.settings), keys=("finding",)),
+)

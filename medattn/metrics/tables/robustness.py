@@ -8,6 +8,7 @@ from medattn.base.tables import Row
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of, present
 from medattn.metrics.samples import PROFILE, answered, mean_margin, share, study_rows
+from medattn.metrics.table import Table
 
 # Table order; strengths in numerical order.
 ORDER = (
@@ -78,3 +79,13 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
             }
         )
     return table
+
+
+TABLES = (
+    Table(
+        "robustness",
+        ROBUSTNESS,
+        lambda of: robustness(of.rows, of.contrast, of.settings),
+        keys=("condition", "strength", "wordings"),
+    ),
+)

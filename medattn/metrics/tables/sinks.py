@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.base import paths
 from medattn.base.params import Metrics
 from medattn.base.tables import Row
 from medattn.metrics import grid_metrics
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
 from medattn.metrics.samples import PROFILE, study_rows
+from medattn.metrics.table import Table
 from medattn.metrics.tables.localisation import Grids, PlaceOf
 
 METRICS = (*grid_metrics.SPATIAL, *grid_metrics.ZONE, *grid_metrics.REGION[:-1])
@@ -18,7 +20,7 @@ SINKS = ("metric", "n", "patients", "with_sinks", "without_sinks", "difference",
 SINK_IMAGES = ("image_id", "subject_id", "computed", "sinks", "position_sinks", "content_sinks", "least_mass", "mean_mass")
 
 
-def sink_images(rows: Sequence[Row], store: Store) -> list[Row]:
+def sink_rows(rows: Sequence[Row], store: Store) -> list[Row]:
     """SINK_IMAGES, one row per image with a clean study question.
 
     least_mass: what the sinks draw at the least, whatever is asked; mean_mass: over the image's clean wordings.
@@ -106,3 +108,9 @@ def _metrics(grid: np.ndarray, row: Row, place_of: PlaceOf) -> Row:
         | grid_metrics.zone_values(grid, place, row["zone"])
         | grid_metrics.region_values(grid, region)
     )
+
+
+TABLES = (
+    Table("sinks", SINK_IMAGES, lambda of: of.sinks, paths.GROUPS),
+    Table("sinks", SINKS, lambda of: sinks(of.rows, of.sinks, of.store, of.place_of, of.settings), keys=("metric",)),
+)

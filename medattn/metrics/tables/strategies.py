@@ -12,6 +12,7 @@ from medattn.measures.statistics import holm
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
 from medattn.metrics.samples import PROFILE, answered, mean_margin, share, study_rows
+from medattn.metrics.table import Table
 
 STRATEGIES = (BASELINE, *CANONICAL, OTHER)
 BY_STRATEGY = (
@@ -126,3 +127,14 @@ def exposure_order(rows: Sequence[Row], exposure: Mapping[str, float], params: M
             dict.fromkeys(EXPOSURE_ORDER) | {"less_exposed": "all", "verdict": "recovered" if recovered else "not recovered"}
         )
     return table
+
+
+TABLES = (
+    Table("by_strategy", BY_STRATEGY, lambda of: by_strategy(of.rows, of.settings), keys=("strategy",)),
+    Table(
+        "exposure_order",
+        EXPOSURE_ORDER,
+        lambda of: exposure_order(of.rows, of.study.about.strategy_exposure or {}, of.settings),
+        keys=("less_exposed", "more_exposed", "less_exposure", "more_exposure"),
+    ),
+)

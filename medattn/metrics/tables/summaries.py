@@ -5,13 +5,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from medattn.base.params import Metrics, Profile
-from medattn.base.rounding import round_number
 from medattn.base.tables import Row
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store, profile_of
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of, patients, present
 from medattn.metrics.samples import PROFILE, per_finding, study_rows
+from medattn.metrics.table import Table
 from medattn.metrics.tables.groups import contrast_rows
 
 BY_FINDING = (
@@ -120,20 +120,12 @@ def profiles(rows: Sequence[Row], store: Store, settings: Mapping[str, Profile])
     return table
 
 
-def headline(rows: Sequence[Row], questions: Sequence[Row], contrast: Sequence[Row]) -> dict[str, float | int | None]:
-    """The twelve numbers of reports/metrics.json; None where there is nothing to average."""
-    clean, asked = study_rows(rows), [row for row in questions if row["condition"] == "clean"]
-    numbers = {
-        "accuracy_baseline": mean_of([row for row in clean if row["variant_index"] == 0], "correct"),
-        "accuracy_all": mean_of(clean, "correct"),
-        "flip_rate": mean_of(clean, "flip"),
-        "any_flip_rate": mean_of(asked, "any_flip"),
-        "consistency": mean_of(asked, "consistency"),
-        "margin_valid_share": mean_of(clean, "margin_valid"),
-        "js_other_wording": mean_of(contrast, "js_other_wording"),
-        "js_other_finding": mean_of(contrast, "js_other_finding"),
-        "region_enrichment": mean_of(clean, column(PROFILE, "region_enrichment")),
-        "accuracy_no_image": mean_of(study_rows(rows, "no_image"), "correct"),
-    }
-    counts = {"n_samples": len(rows), "n_failed": sum(row["status"] == "failed" for row in rows)}
-    return counts | {name: None if value is None else round_number(value) for name, value in numbers.items()}
+TABLES = (
+    Table("by_finding", BY_FINDING, lambda of: by_finding(of.rows, of.settings), keys=("finding",)),
+    Table(
+        "metric_summary", METRIC_SUMMARY, lambda of: metric_summary(of.rows, of.store, of.settings), keys=("profile", "metric")
+    ),
+    Table(
+        "profiles", PROFILES, lambda of: profiles(of.rows, of.store, of.params.aggregate.profiles), keys=("profile", *SETTINGS)
+    ),
+)
