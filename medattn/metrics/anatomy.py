@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
@@ -45,8 +46,8 @@ class Places:
         self._films = films
         self._known: dict[tuple[str, str], Place] = {}
 
-    def __call__(self, sample: Mapping[str, str]) -> Place:
-        degrees = sample["strength"] if sample["condition"] == "rotation" else ""
+    def __call__(self, sample: SampleRow) -> Place:
+        degrees = sample["strength"] if sample.is_rotated else ""
         key = (sample["shown_image_id"] or sample["image_id"], degrees or "0")
         if key not in self._known:
             self._known[key] = self._place(key[0], float(key[1]))
@@ -71,6 +72,6 @@ class Places:
         )
 
 
-def place_of_rows(places: Callable[[Mapping[str, str]], Place], samples: Mapping[str, Mapping[str, str]]) -> PlaceOf:
+def place_of_rows(places: Places, samples: Mapping[str, SampleRow]) -> PlaceOf:
     """The place of an evaluation row, by its manifest row."""
     return lambda row: places(samples[row["sample_id"]])

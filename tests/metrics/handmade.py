@@ -3,6 +3,7 @@
 import numpy as np
 
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store
@@ -12,9 +13,9 @@ from medattn.metrics.tables import strategies
 PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
 
 
-def row(patient: int, parsed: str = "yes", truth: str = "yes", wording: int = 0, **more) -> dict:
+def row(patient: int, parsed: str = "yes", truth: str = "yes", wording: int = 0, **more) -> SampleRow:
     """An evaluation row of one patient with one image and one question."""
-    made = dict.fromkeys((*IDENTITY, *ANSWER, *(column("decision", name) for name in COLUMNS)))
+    made = SampleRow.fromkeys((*IDENTITY, *ANSWER, *(column("decision", name) for name in COLUMNS)))
     condition = more.get("condition", "clean")
     made |= {
         "sample_id": f"q{patient}-v{wording}-{condition}", "question_id": f"q{patient}", "image_id": f"i{patient}",

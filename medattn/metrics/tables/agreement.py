@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import consistency, contrasts
 from medattn.metrics.grid_metrics import column
@@ -37,7 +38,7 @@ def any_flip_among(yes: int, no: int, other: int, k: int) -> float | None:
     return 1 - without / all_ways
 
 
-def consistency_table(rows: Sequence[Row], questions: Sequence[Row], params: Metrics) -> list[Row]:
+def consistency_table(rows: Sequence[SampleRow], questions: Sequence[Row], params: Metrics) -> list[Row]:
     """CONSISTENCY: questions of one image each, per condition; and grouped by question text alone, for comparison only.
 
     Grouping by text merges patients, as earlier work did; such groups have no patient, so no interval.
@@ -79,7 +80,7 @@ def _average(values: Sequence[float | None]) -> float | None:
     return math.fsum(there) / len(there) if there else None
 
 
-def _by_text(clean: Sequence[Row]) -> list[Row]:
+def _by_text(clean: Sequence[SampleRow]) -> list[Row]:
     groups = defaultdict(list)
     for row in clean:
         groups[row["baseline_question"]].append(row["parsed_answer"])
@@ -97,14 +98,14 @@ def _by_text(clean: Sequence[Row]) -> list[Row]:
     return [cells]
 
 
-def flips(rows: Sequence[Row], params: Metrics) -> list[Row]:
+def flips(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     """FLIPS: attention of clean wordings against their baseline wording's, by what became of the answer.
 
     js_contrast: mean divergence of flipped − kept answers inside patients (and truths) that hold both. Descriptive.
     """
     intervals, table = Intervals(params, "flips"), []
     clean = study_rows(rows)
-    before = {row["question_id"]: row for row in clean if row["variant_index"] == 0}
+    before = {row["question_id"]: row for row in clean if row.is_baseline}
     js = column(PROFILE, "js_to_baseline")
     pairs = [
         row | {"before": before[row["question_id"]]["parsed_answer"], "margin_shift": _shift(row, before[row["question_id"]])}

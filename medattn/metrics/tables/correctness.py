@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.measures.statistics import FEW_PATIENTS
@@ -26,7 +27,7 @@ CORRECT_INCORRECT = (
 )  # fmt: skip
 
 
-def correct_incorrect(rows: Sequence[Row], params: Metrics) -> list[Row]:
+def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     """CORRECT_INCORRECT over clean study rows of all wordings, one row per metric of FAMILY.
 
     difference: mean metric of right − wrong answers inside patients holding both, each truth apart; sign-flip over

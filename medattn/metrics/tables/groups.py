@@ -8,6 +8,7 @@ import numpy as np
 
 from medattn.base import paths
 from medattn.base.rounding import round_number
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.disclosure.suppression import divergence_edges, merged_bins
 from medattn.measures import consistency
@@ -29,21 +30,21 @@ CONTRAST_COLUMNS = (
 DISTRIBUTION = ("divergence", "js_other_finding", "js_other_wording")
 
 
-def by_question(rows: Sequence[Row]) -> dict[tuple, list[Row]]:
+def by_question(rows: Sequence[SampleRow]) -> dict[tuple[str, str, str], list[SampleRow]]:
     """(question_id, condition, strength) -> the rows of its wordings, baseline first; study rows that were answered."""
     groups = defaultdict(list)
     for row in rows:
-        if row["role"] == "study" and row["status"] != "failed":
-            groups[row["question_id"], row["condition"], row["strength"] or ""].append(row)
+        if row.is_study and row.answered:
+            groups[row["question_id"], *row.setting].append(row)
     return {key: sorted(groups[key], key=lambda row: row["variant_index"]) for key in sorted(groups)}
 
 
-def answer_counts(rows: Sequence[Row]) -> dict[tuple[str, str], Counter[str]]:
+def answer_counts(rows: Sequence[SampleRow]) -> dict[tuple[str, str], Counter[str]]:
     """(condition, strength) -> how often each answer was given to its study questions."""
     counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
-        if row["role"] == "study" and row["parsed_answer"]:
-            counts[row["condition"], row["strength"] or ""][row["parsed_answer"]] += 1
+        if row.is_study and row["parsed_answer"]:
+            counts[row.setting][row["parsed_answer"]] += 1
     return counts
 
 
@@ -55,7 +56,7 @@ def _mean_js(wordings: Sequence[Row], store: Store) -> float | None:
     return average(consistency.pairwise_js(np.stack(grids))[np.triu_indices(len(grids), k=1)])
 
 
-def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
+def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     """QUESTION_COLUMNS, one row per study question and condition that was asked in several wordings (clean: always).
 
     expected_consistency: what the question's number of wordings would give if each had its answer from those of the
@@ -68,7 +69,7 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
         if condition != "clean" and len(wordings) == 1:
             continue  # one wording agrees with itself
         first = wordings[0]
-        answered = first["variant_index"] == 0  # else the baseline wording failed: nothing to compare with
+        answered = first.is_baseline  # else the baseline wording failed: nothing to compare with
         parsed = [row["parsed_answer"] for row in wordings]
         others, counts = parsed[1:], Counter(parsed)
         decided = counts["yes"] + counts["no"]
@@ -99,17 +100,17 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
     return table
 
 
-def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> list[Row]:
+def contrast_rows(rows: Sequence[SampleRow], store: Store, variant: str = PROFILE) -> list[Row]:
     """CONTRAST_COLUMNS, one row per image with a clean study question.
 
     js_other_finding: baseline wording against each question that asks in the same words about another finding.
     js_other_wording: baseline wording against its other wordings. Without either there is no value.
     """
     asked = OtherFindings(rows)
-    images: defaultdict[str, dict[str, list[Row]]] = defaultdict(lambda: {"baseline": [], "wording": []})
+    images: defaultdict[str, dict[str, list[SampleRow]]] = defaultdict(lambda: {"baseline": [], "wording": []})
     for row in study_rows(rows):
         if store.grid(variant, row["sample_id"]) is not None:
-            images[row["image_id"]]["wording" if row["variant_index"] else "baseline"].append(row)
+            images[row["image_id"]]["baseline" if row.is_baseline else "wording"].append(row)
     table = []
     for image_id, found in sorted(images.items()):
         if not found["baseline"]:

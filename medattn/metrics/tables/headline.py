@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from medattn.base import paths
 from medattn.base.rounding import round_number
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import mean_of
@@ -16,11 +17,11 @@ NUMBERS = (
 )  # fmt: skip
 
 
-def headline(rows: Sequence[Row], questions: Sequence[Row], contrast: Sequence[Row]) -> dict[str, float | int | None]:
+def headline(rows: Sequence[SampleRow], questions: Sequence[Row], contrast: Sequence[Row]) -> dict[str, float | int | None]:
     """The twelve numbers of reports/metrics.json; None where there is nothing to average."""
     clean, asked = study_rows(rows), [row for row in questions if row["condition"] == "clean"]
     numbers = {
-        "accuracy_baseline": mean_of([row for row in clean if row["variant_index"] == 0], "correct"),
+        "accuracy_baseline": mean_of([row for row in clean if row.is_baseline], "correct"),
         "accuracy_all": mean_of(clean, "correct"),
         "flip_rate": mean_of(clean, "flip"),
         "any_flip_rate": mean_of(asked, "any_flip"),
@@ -31,7 +32,7 @@ def headline(rows: Sequence[Row], questions: Sequence[Row], contrast: Sequence[R
         "region_enrichment": mean_of(clean, column(PROFILE, "region_enrichment")),
         "accuracy_no_image": mean_of(study_rows(rows, "no_image"), "correct"),
     }
-    counts = {"n_samples": len(rows), "n_failed": sum(row["status"] == "failed" for row in rows)}
+    counts = {"n_samples": len(rows), "n_failed": sum(not row.answered for row in rows)}
     return counts | {name: None if value is None else round_number(value) for name, value in numbers.items()}
 
 

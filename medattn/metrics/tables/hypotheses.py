@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.seeding import generator
 from medattn.base.tables import Row
 from medattn.measures import consistency, contrasts
@@ -31,7 +32,7 @@ CHECKED = "a check of the loaded model, not a test"
 
 
 def hypotheses(
-    located: Sequence[Row], contrast: Sequence[Row], rows: Sequence[Row], store: Store, params: Metrics
+    located: Sequence[Row], contrast: Sequence[Row], rows: Sequence[SampleRow], store: Store, params: Metrics
 ) -> list[Row]:
     """COLUMNS: H1a, H1b, H2, H3a, H3b, H4. p-values of H1, H2 and H3b are adjusted together (Holm)."""
     intervals = Intervals(params, "hypotheses")
@@ -144,7 +145,7 @@ def _h3a(store: Store) -> Row:
     )  # fmt: skip
 
 
-def _h3b(rows: Sequence[Row], store: Store, params: Metrics) -> Row:
+def _h3b(rows: Sequence[SampleRow], store: Store, params: Metrics) -> Row:
     claim = "Heads that share keys and values look more alike than heads that do not"
     statistic = "mean JS between groups − within groups, summed over layers, bits"
     heads, groups = store.heads.shape[2], store.key_value_heads
@@ -160,7 +161,7 @@ def _h3b(rows: Sequence[Row], store: Store, params: Metrics) -> Row:
     )  # fmt: skip
 
 
-def head_divergences(rows: Sequence[Row], store: Store) -> np.ndarray | None:
+def head_divergences(rows: Sequence[SampleRow], store: Store) -> np.ndarray | None:
     """JS divergences between heads [layer, head, head]: maps averaged over patients within a finding, then over findings."""
     index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
     maps: defaultdict[str, defaultdict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import localisation
 from medattn.metrics import grid_metrics
@@ -48,7 +49,7 @@ class Grids:
     def __init__(self, store: Store, without_sinks: bool) -> None:
         self._store, self._without = store, without_sinks
 
-    def __call__(self, row: Row) -> np.ndarray | None:
+    def __call__(self, row: SampleRow) -> np.ndarray | None:
         """float64 [16, 16]; None without a grid, or if sinks are to go and the image's were not computed."""
         grid = self._store.grid(PROFILE, row["sample_id"])
         if grid is None or not self._without:
@@ -57,14 +58,14 @@ class Grids:
         return without_cells(grid, sinks["cells"]) if sinks and sinks["computed"] else None
 
 
-def localisation_rows(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
+def localisation_rows(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
     """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
     grids = Grids(store, without_sinks)
     asked = OtherFindings(rows)
     by_finding: defaultdict[tuple[str, bool], defaultdict[str, list[np.ndarray]]]  # (finding, frontal) -> patient -> grids
     by_finding = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        if row["condition"] == "clean" and row["variant_index"] == 0 and (grid := grids(row)) is not None:
+        if row.is_clean and row.is_baseline and (grid := grids(row)) is not None:
             by_finding[row["finding"], place_of(row).frontal][row["subject_id"]].append(grid)
     table = []
     for row in baseline_rows(rows):
@@ -127,14 +128,14 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
     return table
 
 
-def headed(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[tuple[Row, Region]]:
+def headed(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[tuple[SampleRow, Region]]:
     """Clean baseline questions with a true region and maps of every head."""
     known = set(store.head_samples)
     placed = ((row, place_of(row).region_of(row)) for row in baseline_rows(rows) if row["sample_id"] in known)
     return [(row, region) for row, region in placed if region is not None]
 
 
-def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row]:
+def layer_head(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[Row]:
     """LAYER_HEAD: last prompt row of every head, clean baseline questions with a true region; findings, then all.
 
     other_finding_enrichment: the same head and region when the same image is asked about another finding.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from medattn.base import paths
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.metrics.grid_metrics import column
@@ -24,7 +25,7 @@ OCCLUSION = (
 )  # fmt: skip
 
 
-def occlusion_rows(rows: Sequence[Row]) -> list[Row]:
+def occlusion_rows(rows: Sequence[SampleRow]) -> list[Row]:
     """PAIRS, one row per baseline question asked with both areas hidden, clean answer yes or no, all margins valid.
 
     drop: margin on the clean image − with the area hidden, signed by the clean answer, nats; > 0: hiding it speaks

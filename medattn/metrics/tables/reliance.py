@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from medattn.base import paths
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
 from medattn.metrics.samples import per_finding
@@ -25,7 +26,7 @@ IMAGE_RELIANCE = (
 SIGN = {"yes": 1.0, "no": -1.0}
 
 
-def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
+def reliance_rows(rows: Sequence[SampleRow], questions: Sequence[Row]) -> list[Row]:
     """RELIANCE, one row per study question on its clean image.
 
     reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer; of the
@@ -47,7 +48,7 @@ def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
             for row in wordings
             if row["variant_index"] in without
         ]
-        baseline = [row for row in wordings if row["variant_index"] == 0]
+        baseline = [row for row in wordings if row.is_baseline]
         answers = Counter(row["parsed_answer"] for row in wordings)
         alike = len(answers) == 1 and "unparsed" not in answers and len(wordings) > 1
         table.append(
@@ -65,11 +66,11 @@ def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
     return table
 
 
-def _by_wording(rows: Sequence[Row]) -> dict[int, Row]:
+def _by_wording(rows: Sequence[SampleRow]) -> dict[int, SampleRow]:
     return {row["variant_index"]: row for row in rows}
 
 
-def _reliance(wordings: Sequence[Row], without: dict[int, Row]) -> float | None:
+def _reliance(wordings: Sequence[SampleRow], without: dict[int, SampleRow]) -> float | None:
     values = [
         SIGN[row["parsed_answer"]] * (row["margin"] - other["margin"])
         for row in wordings

@@ -7,6 +7,7 @@ import numpy as np
 
 from medattn.base import paths
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.metrics import grid_metrics
 from medattn.metrics.inputs import Store
@@ -20,13 +21,13 @@ SINKS = ("metric", "n", "patients", "with_sinks", "without_sinks", "difference",
 SINK_IMAGES = ("image_id", "subject_id", "computed", "sinks", "position_sinks", "content_sinks", "least_mass", "mean_mass")
 
 
-def sink_rows(rows: Sequence[Row], store: Store) -> list[Row]:
+def sink_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     """SINK_IMAGES, one row per image with a clean study question.
 
     least_mass: what the sinks draw at the least, whatever is asked; mean_mass: over the image's clean wordings.
     Position sinks are also high when the image is blank; without blank samples the kinds are empty.
     """
-    by_image: dict[str, list[Row]] = {}
+    by_image: dict[str, list[SampleRow]] = {}
     for row in study_rows(rows):
         if store.grid(PROFILE, row["sample_id"]) is not None:
             by_image.setdefault(row["image_id"], []).append(row)
@@ -51,7 +52,7 @@ def sink_rows(rows: Sequence[Row], store: Store) -> list[Row]:
     return table
 
 
-def sinks(rows: Sequence[Row], images: Sequence[Row], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
+def sinks(rows: Sequence[SampleRow], images: Sequence[Row], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
     """SINKS: counts and masses of the images' sinks, then every metric of the clean study grids with and without them.
 
     Only samples whose image's sinks were computed, in both columns. Sinks are zeroed in the finished grid.
@@ -78,7 +79,7 @@ def sinks(rows: Sequence[Row], images: Sequence[Row], store: Store, place_of: Pl
     return table
 
 
-def compared(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[tuple[Row, Row, Row]]:
+def compared(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[tuple[SampleRow, Row, Row]]:
     """Clean study rows whose image's sinks were computed, each with METRICS of its grid with and without them."""
     kept, zeroed = Grids(store, without_sinks=False), Grids(store, without_sinks=True)
     found = []

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from medattn.base.params import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.language.strategy_labels import BASELINE, CANONICAL, OTHER
 from medattn.measures.statistics import holm
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
-from medattn.metrics.samples import PROFILE, answered, mean_margin, share, study_rows
+from medattn.metrics.samples import PROFILE, answering, mean_margin, share, study_rows
 from medattn.metrics.table import Table
 
 STRATEGIES = (BASELINE, *CANONICAL, OTHER)
@@ -28,14 +29,14 @@ EXPOSURE_ORDER = (
 )  # fmt: skip
 
 
-def by_strategy(rows: Sequence[Row], params: Metrics) -> list[Row]:
+def by_strategy(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     """BY_STRATEGY over clean study rows; the baseline wording has no flips, no difference and no test.
 
     p: sign-flip over patients of the sum of (variant correct − baseline correct); adjusted by Holm over the strategies.
     """
     intervals, table = Intervals(params, "by_strategy"), []
     clean = study_rows(rows)
-    baseline = {row["question_id"]: row for row in clean if row["variant_index"] == 0}
+    baseline = {row["question_id"]: row for row in clean if row.is_baseline}
     for strategy in STRATEGIES:
         some = [row for row in clean if row["strategy"] == strategy]
         if not some:
@@ -48,10 +49,10 @@ def by_strategy(rows: Sequence[Row], params: Metrics) -> list[Row]:
                 "strategy": strategy,
                 **count_of_patients(some),
                 **intervals.share(some, "correct", strategy, "accuracy"),
-                "accuracy_decided": mean_of(answered(some, "yes", "no"), "correct"),
+                "accuracy_decided": mean_of(answering(some, "yes", "no"), "correct"),
                 **intervals.share(some, "flip", strategy, "flip_rate", "flip"),
                 "hedge_shift_rate": mean_of(some, "hedge_shift"),
-                "unparsed_rate": share(some, len(answered(some, "unparsed"))),
+                "unparsed_rate": share(some, len(answering(some, "unparsed"))),
                 "mean_margin": mean_margin(some),
                 "margin_valid_share": mean_of(some, "margin_valid"),
                 "margin_agreement": mean_of(some, "margin_agrees"),
@@ -90,7 +91,7 @@ def _sums(pairs: Sequence[Row]) -> np.ndarray:
     return np.array([sums[patient] for patient in sorted(sums)])
 
 
-def exposure_order(rows: Sequence[Row], exposure: Mapping[str, float], params: Metrics) -> list[Row]:
+def exposure_order(rows: Sequence[SampleRow], exposure: Mapping[str, float], params: Metrics) -> list[Row]:
     """EXPOSURE_ORDER: does the strategy seen less in training flip more? Known for a trained phantom only.
 
     One row per pair of strategies with different exposure, then "all": `recovered` if no pair contradicts the order

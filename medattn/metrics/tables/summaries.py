@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from medattn.base.params import Metrics, Profile
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import COLUMNS, column
@@ -31,7 +32,7 @@ MAIN = (
 PROFILES = ("profile", *SETTINGS, "n", "gated", *MAIN, "js_other_finding", "js_other_wording", "sink_share")
 
 
-def by_finding(rows: Sequence[Row], params: Metrics) -> list[Row]:
+def by_finding(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     """BY_FINDING over clean study rows of all wordings, findings in alphabetical order, then "all"."""
     intervals, table = Intervals(params, "by_finding"), []
     for finding, some in per_finding(study_rows(rows)):
@@ -52,7 +53,7 @@ def by_finding(rows: Sequence[Row], params: Metrics) -> list[Row]:
     return table
 
 
-def metric_summary(rows: Sequence[Row], store: Store, params: Metrics) -> list[Row]:
+def metric_summary(rows: Sequence[SampleRow], store: Store, params: Metrics) -> list[Row]:
     """METRIC_SUMMARY over clean study rows: every metric of every profile that has a value somewhere; true counts 1."""
     intervals, table = Intervals(params, "metric_summary"), []
     clean = study_rows(rows)
@@ -94,7 +95,7 @@ def _sink_share(clean: Sequence[Row], store: Store, variant: str) -> float | Non
     return average(shares) if shares else None
 
 
-def profiles(rows: Sequence[Row], store: Store, settings: Mapping[str, Profile]) -> list[Row]:
+def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Profile]) -> list[Row]:
     """PROFILES: how far the main results depend on a profile's settings; means over clean study rows."""
     table, clean = [], study_rows(rows)
     for variant in store.variants:
