@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
-from medattn.metrics.intervals import mean_of
+from medattn.metrics.values import Value, mean_of
 
 PROFILE = "decision"  # what the statistics use
 LEVEL = 0.05  # of every test
@@ -60,10 +60,6 @@ def answering(rows: Sequence[SampleRow], *answers: str) -> list[SampleRow]:
     return [row for row in rows if row["parsed_answer"] in answers]
 
 
-def share(rows: Sequence[object], true: int) -> float | None:
-    return true / len(rows) if rows else None
-
-
-def mean_margin(rows: Sequence[Row]) -> float | None:
+def mean_margin(rows: Sequence[Row]) -> Value:
     """Mean of the valid margins."""
     return mean_of([row for row in rows if row["margin_valid"]], "margin")

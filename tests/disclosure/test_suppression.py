@@ -32,8 +32,9 @@ from medattn.disclosure.suppression import (
     steady_edges,
 )
 from medattn.metrics import stage
-from medattn.metrics.table import declared
+from medattn.metrics.table import Table, declared
 from medattn.metrics.tables import groups
+from medattn.metrics.values import NOBODY, Value
 from tests.metrics import conftest as tiny
 from tests.metrics.failing import fail
 
@@ -344,7 +345,8 @@ def population(*sizes: int) -> tuple[Population, list[int]]:
 
 
 def counted(*found: int, value: str = "accuracy", metric: str = "") -> list[Cell]:
-    return [Cell("table", (row,), ("n", value), group, metric=metric) for row, group in enumerate(found)]
+    columns = (("n", ""), (value, metric))
+    return [Cell("table", row, column, group, of) for row, group in enumerate(found) for column, of in columns]
 
 
 def test_the_next_smallest_part_goes_with_a_small_one():
@@ -377,12 +379,17 @@ def test_a_group_that_lacks_few_of_anothers_patients_hides_its_counts_and_keeps_
     assert levels([*counted(a | b), *counted(a, value="mean")], [], people)[a] == Level.COUNTS
     assert levels(counted(a | b, a), [], people)[a] == Level.ALL  # a share tells of how many it is
     assert levels(counted(a | b, a, value="mean", metric="focus"), [], people)[a] == Level.ALL  # Σ over a and b − Σ over a
-    assert levels([*counted(a | b), Cell("table", (1,), ("mean",), a)], [], people)[a] == Level.NOTHING  # no count to subtract
+    assert levels([*counted(a | b), Cell("table", 1, "mean", a)], [], people)[a] == Level.NOTHING  # no count to subtract
 
 
-def test_a_column_that_no_cell_speaks_for_is_an_error():
-    with pytest.raises(ValueError, match="table by_finding: nothing says how many patients age stands for"):
-        suppression.withhold({"by_finding": [{"finding": "all", "age": 63.0}]}, {"by_finding": ("finding",)}, [], {})
+def test_a_value_that_does_not_say_what_it_was_computed_from_cannot_be_published():
+    table = Table("by_finding", ("finding", "age"), lambda of: [{"finding": "all", "age": 63.0}], keys=("finding",))
+    with pytest.raises(
+        ValueError, match=r"table by_finding: nothing says which patients column age stands for: make 63\.0 a Value"
+    ):
+        table.published(table.rows(None))
+    nobody = Value(63.0, NOBODY)
+    assert table.published([{"finding": "all", "age": nobody}]) == [{"finding": "all", "age": 63.0}]
 
 
 # --- distributions ------------------------------------------------------------------------------------------------------

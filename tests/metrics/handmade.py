@@ -9,6 +9,7 @@ from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store
 from medattn.metrics.rows import ANSWER, IDENTITY
 from medattn.metrics.tables import strategies
+from medattn.metrics.values import numbers
 
 PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
 
@@ -37,6 +38,11 @@ def store(grids: dict[str, np.ndarray], heads: dict[str, np.ndarray] | None = No
         head_samples=list(heads), key_value_heads=2,
         model={"image_side": 32, "cross_attention": [], "agrees_with_eager": True},
     )  # fmt: skip
+
+
+def plain(table: list[dict]) -> list[dict]:
+    """Rows of an aggregate table as numbers."""
+    return [numbers(one) for one in table]
 
 
 def spot(cell: tuple[int, int], share: float = 0.5) -> np.ndarray:

@@ -14,7 +14,7 @@ from medattn.metrics.inputs import Store
 from medattn.metrics.tables import agreement, correctness, hypotheses, localisation, occlusion, reliance, robustness, strategies
 from medattn.metrics.tables.hypotheses import verdict
 from tests.import_closure import ROOT
-from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
+from tests.metrics.handmade import HERE, PARAMS, THERE, place, plain, row, spot, store
 
 # --- strategies -------------------------------------------------------------------------------------------------------
 
@@ -23,7 +23,7 @@ def test_a_strategy_that_harms_half_of_the_patients_is_told_from_one_that_harms_
     rows = [row(patient) for patient in range(30)]
     rows += [row(patient, wording=1, flip=False) for patient in range(30)]
     rows += [row(patient, "no" if patient < 15 else "yes", wording=2, flip=patient < 15) for patient in range(30)]
-    table = {line["strategy"]: line for line in strategies.by_strategy(rows, PARAMS)}
+    table = {line["strategy"]: line for line in plain(strategies.by_strategy(rows, PARAMS))}
     assert table["baseline"]["p"] is None and table["baseline"]["accuracy_difference"] is None
     assert table["phrasing"]["p"] == 1 and table["phrasing"]["differing_patients"] == 0
     assert table["synonym"]["accuracy_difference"] == -0.5 and table["synonym"]["differing_patients"] == 15
@@ -35,23 +35,23 @@ def test_the_order_of_exposure_is_recovered_or_contradicted():
     rows = [row(patient) for patient in range(40)]
     for wording, flipped in ((1, 2), (2, 20)):
         rows += [row(patient, wording=wording, flip=patient % 40 < flipped) for patient in range(40)]
-    found = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.1}, PARAMS)
+    found = plain(strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.1}, PARAMS))
     assert found[0]["less_exposed"] == "synonym" and found[0]["flip_difference"] == pytest.approx(18 / 40)
     assert [line["verdict"] for line in found] == ["as exposed", "recovered"]
-    found = strategies.exposure_order(rows, {"phrasing": 0.1, "synonym": 1.0}, PARAMS)
+    found = plain(strategies.exposure_order(rows, {"phrasing": 0.1, "synonym": 1.0}, PARAMS))
     assert [line["verdict"] for line in found] == ["contradicts", "not recovered"]
-    assert strategies.exposure_order(rows, {}, PARAMS) == []
+    assert plain(strategies.exposure_order(rows, {}, PARAMS)) == []
 
 
 def test_an_order_of_exposure_is_neither_told_by_equals_nor_recovered_from_too_little():
     rows = [row(patient) for patient in range(40)]
     for wording, flipped in ((1, 2), (2, 3), (3, 20)):
         rows += [row(patient, wording=wording, flip=patient < flipped) for patient in range(40)]
-    assert strategies.exposure_order(rows, {"phrasing": 0.5, "synonym": 0.5}, PARAMS) == []
-    near = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5}, PARAMS)
+    assert plain(strategies.exposure_order(rows, {"phrasing": 0.5, "synonym": 0.5}, PARAMS)) == []
+    near = plain(strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5}, PARAMS))
     assert [line["verdict"] for line in near] == ["undecided", "not recovered"]
-    found = strategies.exposure_order(
-        rows, {"phrasing": 1.0, "synonym": 0.5, "clause": 0.1, "voice": 0.7}, PARAMS
+    found = plain(
+        strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5, "clause": 0.1, "voice": 0.7}, PARAMS)
     )  # voice: not asked
     assert [(line["less_exposed"], line["verdict"]) for line in found] == [
         ("synonym", "undecided"), ("clause", "as exposed"), ("clause", "as exposed"), ("all", "recovered"),
@@ -69,7 +69,7 @@ def test_the_test_of_a_strategy_sums_over_the_questions_of_a_patient():
                 row(patient, "no" if gains else "yes", **about),
                 row(patient, "no" if loses else "yes", wording=1, **about),
             ]
-    found = {line["strategy"]: line for line in strategies.by_strategy(rows, PARAMS)}["phrasing"]
+    found = {line["strategy"]: line for line in plain(strategies.by_strategy(rows, PARAMS))}["phrasing"]
     sums = np.array([-1] * 7 + [2])
     signs = np.array(list(itertools.product((-1, 1), repeat=8)))
     assert found["differing_patients"] == 8 and found["accuracy_difference"] == pytest.approx(-5 / 16)
@@ -94,7 +94,7 @@ def test_flipped_answers_are_compared_with_kept_ones_by_what_they_became():
     rows = [row(patient) for patient in range(8)]
     rows += [row(patient, wording=1, flip=False, **{js: 0.1}) for patient in range(8)]
     rows += [row(patient, "no", wording=2, flip=True, **{js: 0.3 + 0.01 * patient}) for patient in range(8)]
-    table = {line["answers"]: line for line in agreement.flips(rows, PARAMS)}
+    table = {line["answers"]: line for line in plain(agreement.flips(rows, PARAMS))}
     assert set(table) == {"yes→yes", "yes→no", "kept", "flipped"}
     assert table["yes→no"]["n"] == 8 and table["yes→no"]["js_to_baseline"] == pytest.approx(0.335)
     assert table["flipped"]["js_contrast"] == pytest.approx(0.235) and table["flipped"]["informative_patients"] == 8
@@ -110,11 +110,11 @@ def test_right_and_wrong_answers_are_compared_inside_patients():
     for patient in range(12):
         level = 10 * patient  # patients differ far more than answers do
         rows += [row(patient, "yes", wording=1, **{focus: level + 2.0}), row(patient, "no", wording=2, **{focus: level + 1.0})]
-    table = {line["metric"]: line for line in correctness.correct_incorrect(rows, PARAMS)}
+    table = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}
     assert table["focus"]["difference"] == pytest.approx(1) and table["focus"]["p"] == pytest.approx(2 / 2**12)
     assert table["focus"]["verdict"] == "differs" and table["focus"]["informative_patients"] == 12
     assert table["image_mass"]["verdict"] == "too few" and table["image_mass"]["p"] is None
-    few = {line["metric"]: line for line in correctness.correct_incorrect(rows[:10], PARAMS)}
+    few = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows[:10], PARAMS))}
     assert few["focus"]["informative_patients"] == 5 and few["focus"]["p"] is None and few["focus"]["verdict"] == "too few"
 
 
@@ -160,7 +160,7 @@ def test_conditions_are_compared_with_the_same_wordings_clean_row():
         flipped = patient < 4
         rows.append(row(patient, "no" if flipped else "yes", flip_to_clean=flipped, margin_change=-4.0 if flipped else 0.0,
                         **noise, **{column("decision", "js_to_clean"): 0.02}))  # fmt: skip
-    clean, noisy = robustness.robustness(rows, [{"js_other_finding": 0.5}], PARAMS)
+    clean, noisy = plain(robustness.robustness(rows, [{"image_id": "i0", "js_other_finding": 0.5}], PARAMS))
     assert clean["condition"] == "clean" and clean["flip_rate"] is None and clean["accuracy_change"] is None
     assert noisy["flip_rate"] == 0.4 and noisy["accuracy"] == 0.6 and noisy["accuracy_change"] == pytest.approx(-0.4)
     assert noisy["margin_change"] == pytest.approx(-1.6) and noisy["js_to_clean"] == 0.02 and noisy["js_other_finding"] == 0.5
@@ -212,7 +212,7 @@ def test_zeroed_cells_give_their_mass_to_the_rest():
 
 def decided(rows: list[dict], made: Store, contrast: list[dict] = ()) -> dict[str, dict]:
     located = localisation.localisation_rows(rows, made, place, without_sinks=False)
-    return {line["hypothesis"]: line for line in hypotheses.hypotheses(located, contrast, rows, made, PARAMS)}
+    return {line["hypothesis"]: line for line in plain(hypotheses.hypotheses(located, contrast, rows, made, PARAMS))}
 
 
 def test_attention_that_follows_the_question_is_supported_only_beyond_every_reference():
@@ -244,7 +244,7 @@ def test_attention_at_each_patients_own_region_is_supported():
         return Place(np.ones((16, 16)), (0.0, 0.0, 1.0, 1.0), True, {"nodule": Region(coverage, coverage > 0, False)}, 160, 160)
 
     located = localisation.localisation_rows(rows, store(grids), own_place, without_sinks=False)
-    found = {line["hypothesis"]: line for line in hypotheses.hypotheses(located, [], rows, store(grids), PARAMS)}["H1b"]
+    found = {line["hypothesis"]: line for line in plain(hypotheses.hypotheses(located, [], rows, store(grids), PARAMS))}["H1b"]
     assert found["verdict"] == "supported" and found["effect"] > 1.2 and found["p"] <= 0.01 and found["patients"] == 14
 
 
@@ -261,7 +261,8 @@ def test_without_controls_regions_or_patients_the_verdict_says_so():
 def test_wordings_that_share_a_pattern_are_told_by_the_mean_difference():
     rows, made = asked(12, {"study": HERE, "control": THERE})
     contrast = [
-        {"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(12)
+        {"image_id": f"i{index}", "subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2}
+        for index in range(12)
     ]
     found = decided(rows, made, contrast)["H2"]
     assert found["verdict"] == "supported" and found["effect"] == pytest.approx(0.1055)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medattn.metrics.tables import sinks
-from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
+from tests.metrics.handmade import HERE, PARAMS, THERE, place, plain, row, spot, store
 
 SINK = 16 * THERE[0] + THERE[1]
 
@@ -48,7 +48,7 @@ def test_a_sink_hides_where_the_model_looks_until_it_is_taken_out():
         [both(0.5 + 0.01 * patient, 0.2) for patient in range(8)],
         {f"i{patient}": known([SINK], position=[]) for patient in range(8)},
     )
-    table = {line["metric"]: line for line in sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS)}
+    table = {line["metric"]: line for line in plain(sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS))}
     assert list(table)[:5] == ["sinks", "position_sinks", "content_sinks", "least_mass", "mean_mass"]
     assert (
         table["sinks"]["with_sinks"] == 1
@@ -67,11 +67,11 @@ def test_a_sink_hides_where_the_model_looks_until_it_is_taken_out():
 
 def test_only_images_whose_sinks_were_looked_for_are_compared():
     rows, found = made([both(0.5, 0.2)] * 3, {"i0": known([SINK]), "i1": known([], computed=False, mass=None)})
-    table = {line["metric"]: line for line in sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS)}
+    table = {line["metric"]: line for line in plain(sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS))}
     assert table["region_mass"]["n"] == table["sinks"]["n"] == 1
 
 
 def test_a_grid_that_is_nothing_but_sink_is_left_out():
     rows, found = made([spot(THERE, 1.0), both(0.5, 0.2)], {name: known([SINK]) for name in ("i0", "i1")})
-    table = {line["metric"]: line for line in sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS)}
+    table = {line["metric"]: line for line in plain(sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS))}
     assert table["region_mass"]["n"] == 1 and table["mean_mass"]["with_sinks"] == pytest.approx(0.75)

@@ -10,10 +10,11 @@ from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import Intervals, average, patients, present
+from medattn.metrics.intervals import Intervals, within_patients
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, PROFILE, study_rows
 from medattn.metrics.table import Table
 from medattn.metrics.tables.strategies import adjust
+from medattn.metrics.values import Value, count, mean_of, present
 
 FAMILY = (
     "image_mass", "entropy_normalised", "focus", "sparseness", "inside_body_enrichment", "border_fraction",
@@ -39,39 +40,50 @@ def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     for metric in FAMILY:
         name = column(PROFILE, metric)
         some = present(study_rows(rows), name)
-        strategy = np.array([f"{row['ground_truth']}|{row['strategy']}" for row in some])
-        right, wrong = ([row[name] for row in some if bool(row["correct"]) == correct] for correct in (True, False))
-        values = np.array([row[name] for row in some], dtype=np.float64)
-        correct = np.array([bool(row["correct"]) for row in some], dtype=bool)
-        truth = np.array([row["ground_truth"] for row in some])
-        _, pairs = contrasts.within_patients(values, correct, truth, patients(some))
-        _, alike = contrasts.within_patients(values, correct, strategy, patients(some))
-        gap = pairs[:, :1] - pairs[:, 1:]
-        enough = len(pairs) >= LEAST_PATIENTS
+        right, wrong = ([row for row in some if bool(row["correct"]) == correct] for correct in (True, False))
+        pairs = within_patients(some, name, "correct", [str(row["ground_truth"]) for row in some])
+        alike = within_patients(some, name, "correct", [f"{row['ground_truth']}|{row['strategy']}" for row in some])
+        gap = pairs.gap().means
+        test = {
+            "informative_patients": len(gap),
+            "smallest_p": intervals.smallest_p(int(np.count_nonzero(gap))),
+            "p": intervals.sign_flip(gap[:, 0], metric) if len(gap) >= LEAST_PATIENTS else None,
+            "verdict": "too few",
+            "few_patients": len(gap) < FEW_PATIENTS,
+        }
         table.append(
             {
                 "metric": metric,
-                "n_correct": len(right),
-                "n_incorrect": len(wrong),
-                "mean_correct": average(right) if right else None,
-                "mean_incorrect": average(wrong) if wrong else None,
-                "informative_patients": len(pairs),
-                **intervals.of_patients(gap, metric, "difference"),
-                "smallest_p": intervals.smallest_p(int(np.count_nonzero(gap))),
-                "p": intervals.sign_flip(gap[:, 0], metric) if enough else None,
+                "n_correct": count(right),
+                "n_incorrect": count(wrong),
+                "mean_correct": mean_of(right, name),
+                "mean_incorrect": mean_of(wrong, name),
+                **intervals.of_patients(pairs.gap(), metric, "difference"),
+                **{of: Value(number, pairs.selection) for of, number in test.items()},
                 "p_adjusted": None,
                 **intervals.ranks_of_patients(pairs, contrasts.cliffs_delta, metric, "cliffs_delta", "delta"),
-                "verdict": "too few",
-                "same_wording_patients": len(alike),
-                **intervals.of_patients(alike[:, :1] - alike[:, 1:], metric, "same_wording_difference", "same_wording"),
-                "few_patients": len(pairs) < FEW_PATIENTS,
+                "same_wording_patients": Value(len(alike.means), alike.selection),
+                **intervals.of_patients(alike.gap(), metric, "same_wording_difference", "same_wording"),
             }
         )
     adjust(table)
     for row in table:
-        if row["p_adjusted"] is not None:
-            row["verdict"] = "differs" if row["p_adjusted"] <= LEVEL else "inconclusive"
+        if (adjusted := row["p_adjusted"]) is not None:
+            row["verdict"] = Value("differs" if adjusted.number <= LEVEL else "inconclusive", adjusted.selection)
     return table
 
 
-TABLES = (Table("correct_incorrect", CORRECT_INCORRECT, lambda of: correct_incorrect(of.rows, of.settings), keys=("metric",)),)
+def _means(row: Row) -> dict[str, str]:
+    return dict.fromkeys(("mean_correct", "mean_incorrect"), column(PROFILE, row["metric"]))
+
+
+TABLES = (
+    Table(
+        "correct_incorrect",
+        CORRECT_INCORRECT,
+        lambda of: correct_incorrect(of.rows, of.settings),
+        keys=("metric",),
+        parts=lambda rows: [[row["n_correct"], row["n_incorrect"]] for row in rows],
+        means=_means,
+    ),
+)

@@ -14,9 +14,9 @@ from medattn.disclosure.suppression import divergence_edges, merged_bins
 from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
-from medattn.metrics.intervals import average, mean_of
 from medattn.metrics.samples import PROFILE, OtherFindings, study_rows
 from medattn.metrics.table import Table
+from medattn.metrics.values import average, average_of
 
 QUESTION_COLUMNS = (
     "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",
@@ -90,8 +90,8 @@ def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
                 "flip_all_pairs": consistency.flip_all_pairs(parsed) if others else None,
                 "any_flip": consistency.any_flip(parsed) if others else None,
                 "mean_js": _mean_js(wordings, store),
-                "mean_js_to_baseline": mean_of(wordings, column(PROFILE, "js_to_baseline")),
-                "hedge_shift": mean_of(wordings, "hedge_shift"),
+                "mean_js_to_baseline": average_of(wordings, column(PROFILE, "js_to_baseline")),
+                "hedge_shift": average_of(wordings, "hedge_shift"),
                 "fully_consistent": agreement == 1,
                 "unparsed": counts["unparsed"],
                 "uncertain": counts["uncertain"],
@@ -119,7 +119,7 @@ def contrast_rows(rows: Sequence[SampleRow], store: Store, variant: str = PROFIL
         grids = [(store.grid(variant, row["sample_id"]), store.grid(variant, other["sample_id"])) for row, other in pairs]
         other_finding = [consistency.js_divergence(p, q) for p, q in grids if p is not None and q is not None]
         js_finding = round_number(average(other_finding)) if other_finding else None
-        js_wording = mean_of(found["wording"], column(variant, "js_to_baseline"))
+        js_wording = average_of(found["wording"], column(variant, "js_to_baseline"))
         js_wording = None if js_wording is None else round_number(js_wording)
         table.append(
             {
@@ -173,6 +173,9 @@ TABLES = (
     Table("questions", QUESTION_COLUMNS, lambda of: of.questions, paths.GROUPS),
     Table("js_contrast", CONTRAST_COLUMNS, lambda of: of.contrast, paths.GROUPS),
     Table(
-        "js_distribution", DISTRIBUTION, lambda of: (merged_js_distribution if of.restricted else js_distribution)(of.contrast)
+        "js_distribution",
+        DISTRIBUTION,
+        lambda of: (merged_js_distribution if of.restricted else js_distribution)(of.contrast),
+        safe=True,
     ),
 )

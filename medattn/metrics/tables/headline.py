@@ -7,9 +7,9 @@ from medattn.base.rounding import round_number
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import mean_of
 from medattn.metrics.samples import PROFILE, study_rows
 from medattn.metrics.table import Table
+from medattn.metrics.values import Value, count, mean_of
 
 NUMBERS = (
     "n_samples", "n_failed", "accuracy_baseline", "accuracy_all", "flip_rate", "any_flip_rate", "consistency",
@@ -17,7 +17,7 @@ NUMBERS = (
 )  # fmt: skip
 
 
-def headline(rows: Sequence[SampleRow], questions: Sequence[Row], contrast: Sequence[Row]) -> dict[str, float | int | None]:
+def headline(rows: Sequence[SampleRow], questions: Sequence[Row], contrast: Sequence[Row]) -> Row:
     """The twelve numbers of reports/metrics.json; None where there is nothing to average."""
     clean, asked = study_rows(rows), [row for row in questions if row["condition"] == "clean"]
     numbers = {
@@ -32,8 +32,11 @@ def headline(rows: Sequence[SampleRow], questions: Sequence[Row], contrast: Sequ
         "region_enrichment": mean_of(clean, column(PROFILE, "region_enrichment")),
         "accuracy_no_image": mean_of(study_rows(rows, "no_image"), "correct"),
     }
-    counts = {"n_samples": len(rows), "n_failed": sum(not row.answered for row in rows)}
-    return counts | {name: None if value is None else round_number(value) for name, value in numbers.items()}
+    counts = {"n_samples": len(rows), "n_failed": count([row for row in rows if not row.answered])}
+    return counts | {
+        name: value if value.number is None else Value(round_number(value.number), value.selection)
+        for name, value in numbers.items()
+    }
 
 
 HEADLINE = Table(

@@ -8,10 +8,11 @@ from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import Intervals, by_patient, count_of_patients, mean_of
+from medattn.metrics.intervals import Intervals, by_patient
 from medattn.metrics.samples import PROFILE, baseline_rows, per_finding
-from medattn.metrics.table import Table
+from medattn.metrics.table import Table, of_findings
 from medattn.metrics.tables.reliance import SIGN
+from medattn.metrics.values import count_of_patients, mean_of
 
 PAIRS = (
     "question_id", "image_id", "subject_id", "finding", "clean_answer", "region_mass", "region_enrichment",
@@ -62,7 +63,7 @@ def occlusion(pairs: Sequence[Row], params: Metrics) -> list[Row]:
     """OCCLUSION, per finding and for all; Spearman correlation of effect and clean region mass over patients' means."""
     intervals, table = Intervals(params, "occlusion"), []
     for finding, some in per_finding(pairs):
-        _, both = by_patient(some, "region_mass", "effect")
+        both = by_patient(some, "region_mass", "effect")
         table.append(
             {
                 "finding": finding,
@@ -82,5 +83,5 @@ def occlusion(pairs: Sequence[Row], params: Metrics) -> list[Row]:
 
 TABLES = (
     Table("occlusion", PAIRS, lambda of: of.occlusion, paths.GROUPS),
-    Table("occlusion", OCCLUSION, lambda of: occlusion(of.occlusion, of.settings), keys=("finding",)),
+    Table("occlusion", OCCLUSION, lambda of: occlusion(of.occlusion, of.settings), keys=("finding",), parts=of_findings),
 )

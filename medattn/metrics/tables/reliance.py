@@ -7,10 +7,11 @@ from medattn.base import paths
 from medattn.base.params import Metrics
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
-from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
+from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import per_finding
-from medattn.metrics.table import Table
+from medattn.metrics.table import Table, of_findings
 from medattn.metrics.tables.groups import by_question
+from medattn.metrics.values import average, count_of_patients, mean_of
 
 RELIANCE = (
     "question_id", "image_id", "subject_id", "finding", "ground_truth", "wordings", "consistency", "reliance_no_image",
@@ -101,5 +102,11 @@ def image_reliance(table: Sequence[Row], params: Metrics) -> list[Row]:
 
 TABLES = (
     Table("reliance", RELIANCE, lambda of: of.reliance, paths.GROUPS),
-    Table("image_reliance", IMAGE_RELIANCE, lambda of: image_reliance(of.reliance, of.settings), keys=("finding",)),
+    Table(
+        "image_reliance",
+        IMAGE_RELIANCE,
+        lambda of: image_reliance(of.reliance, of.settings),
+        keys=("finding",),
+        parts=of_findings,
+    ),
 )

@@ -7,9 +7,10 @@ from medattn.base.params import Metrics
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import Intervals, count_of_patients, mean_of, present
-from medattn.metrics.samples import PROFILE, answering, mean_margin, share, study_rows
+from medattn.metrics.intervals import Intervals
+from medattn.metrics.samples import PROFILE, answering, mean_margin, study_rows
 from medattn.metrics.table import Table
+from medattn.metrics.values import count, count_of_patients, mean_of, present, share
 
 # Table order; strengths in numerical order.
 ORDER = (
@@ -49,7 +50,7 @@ def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metri
         pairs = [(row, before) for row in some if condition != "clean" and (before := clean.get(row.variant)) is not None]
         changes = [
             {
-                "subject_id": row["subject_id"],
+                **{name: row[name] for name in ("subject_id", "question_id", "variant_index")},
                 "correct": float(row["correct"]) - float(before["correct"]) if row["correct"] is not None else None,
             }
             for row, before in pairs
@@ -61,15 +62,15 @@ def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metri
                 "condition": condition,
                 "strength": strength or None,
                 "wordings": wordings,
-                "n_truth": len(present(some, "correct")),
+                "n_truth": count(present(some, "correct")),
                 **count_of_patients(some),
                 **intervals.share(some, "correct", key, "accuracy"),
                 **intervals.mean(changes, "correct", key, "accuracy_change", "change"),
                 **intervals.share(some, "flip_to_clean", key, "flip_rate", "flip"),
                 **intervals.mean(some, "margin_change", key, "margin_change", "margin"),
                 **moved,
-                "js_other_finding": None if moved["js_to_clean"] is None or condition == "rotation" else scale,
-                "agreement_with_clean": share(pairs, agreeing),
+                "js_other_finding": None if moved["js_to_clean"].number is None or condition == "rotation" else scale,
+                "agreement_with_clean": share([row for row, _ in pairs], agreeing),
                 "yes_rate": share(some, len(answering(some, "yes"))),
                 "margin_valid_share": mean_of(some, "margin_valid"),
                 "mean_margin": mean_margin(some),

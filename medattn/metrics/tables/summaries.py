@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from medattn.base.params import Metrics, Profile
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
-from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store, profile_of
-from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of, patients, present
+from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import PROFILE, per_finding, study_rows
-from medattn.metrics.table import Table
+from medattn.metrics.table import Table, of_findings
 from medattn.metrics.tables.groups import contrast_rows
+from medattn.metrics.values import Value, count, count_of_patients, mean_of, patient_count, present
 
 BY_FINDING = (
     "finding", "n", "patients", "positives", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method",
@@ -41,11 +41,11 @@ def by_finding(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
             {
                 "finding": finding,
                 **count_of_patients(some),
-                "positives": sum(row["ground_truth"] == "yes" for row in some),
+                "positives": count([row for row in some if row["ground_truth"] == "yes"]),
                 **intervals.share(some, "correct", finding, "accuracy"),
                 **intervals.share(some, "flip", finding, "flip_rate", "flip"),
-                "n_region": len(present(some, enrichment)),
-                "region_patients": len(set(patients(present(some, enrichment)))),
+                "n_region": count(present(some, enrichment)),
+                "region_patients": patient_count(present(some, enrichment)),
                 **intervals.mean(some, enrichment, finding, "region_enrichment"),
                 **{name: mean_of(some, column(PROFILE, name)) for name in ("pointing_game", "region_auroc", "zone_enrichment")},
             }
@@ -65,34 +65,33 @@ def metric_summary(rows: Sequence[SampleRow], store: Store, params: Metrics) -> 
                 continue
             values = sorted(float(row[name]) for row in some)
             cells = intervals.mean(some, name, f"{variant}|{metric}", "mean", "mean")
+            spread = {
+                "sd": statistics.stdev(values) if len(values) > 1 else None,
+                "minimum": values[0],
+                "median": statistics.median(values),
+                "maximum": values[-1],
+            }
             table.append(
                 {
                     "profile": variant,
                     "metric": metric,
-                    "n": len(values),
+                    **count_of_patients(some),
+                    **{of: Value.of(some, number) for of, number in spread.items()},
                     "mean": cells["mean"],
-                    "low": cells["mean_low"],
-                    "high": cells["mean_high"],
-                    "sd": statistics.stdev(values) if len(values) > 1 else None,
-                    "minimum": values[0],
-                    "median": statistics.median(values),
-                    "maximum": values[-1],
-                    "patients": len(set(patients(some))),
-                    "method": cells["mean_method"],
-                    "few_patients": len(set(patients(some))) < FEW_PATIENTS,
+                    **{bound: cells[f"mean_{bound}"] for bound in ("low", "high", "method")},
                 }
             )
     return table
 
 
-def _sink_share(clean: Sequence[Row], store: Store, variant: str) -> float | None:
+def _sink_share(clean: Sequence[SampleRow], store: Store, variant: str) -> Value:
     """Mean mass on the sink cells of the image, over samples of images whose sinks were computed."""
     shares = []
     for row in clean:
         sinks, grid = store.sinks.get(row["image_id"]), store.grid(variant, row["sample_id"])
         if grid is not None and sinks is not None and sinks["computed"]:
-            shares.append(math.fsum(grid.ravel()[sinks["cells"]]))
-    return average(shares) if shares else None
+            shares.append(row | {"sink_share": math.fsum(grid.ravel()[sinks["cells"]])})
+    return mean_of(shares, "sink_share")
 
 
 def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Profile]) -> list[Row]:
@@ -110,7 +109,7 @@ def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Pro
                 "layer_weights": " ".join(map(str, profile.layer_weights)) if profile.layer_weights else None,
                 "gqa": profile.gqa,
                 "sinks": "keep" if variant not in settings else profile.sinks,
-                "n": len(present(clean, column(variant, "entropy"))),
+                "n": count(present(clean, column(variant, "entropy"))),
                 "gated": mean_of(clean, column(variant, "gated")),
                 **{name: mean_of(clean, column(variant, name)) for name in MAIN},
                 "js_other_finding": mean_of(contrast, "js_other_finding"),
@@ -122,7 +121,7 @@ def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Pro
 
 
 TABLES = (
-    Table("by_finding", BY_FINDING, lambda of: by_finding(of.rows, of.settings), keys=("finding",)),
+    Table("by_finding", BY_FINDING, lambda of: by_finding(of.rows, of.settings), keys=("finding",), parts=of_findings),
     Table(
         "metric_summary", METRIC_SUMMARY, lambda of: metric_summary(of.rows, of.store, of.settings), keys=("profile", "metric")
     ),
