@@ -123,7 +123,11 @@ def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Pro
 TABLES = (
     Table("by_finding", BY_FINDING, lambda of: by_finding(of.rows, of.settings), keys=("finding",), parts=of_findings),
     Table(
-        "metric_summary", METRIC_SUMMARY, lambda of: metric_summary(of.rows, of.store, of.settings), keys=("profile", "metric")
+        "metric_summary",
+        METRIC_SUMMARY,
+        lambda of: metric_summary(of.rows, of.store, of.settings),
+        keys=("profile", "metric"),
+        means=lambda row: {"mean": column(row["profile"], row["metric"])},
     ),
     Table(
         "profiles", PROFILES, lambda of: profiles(of.rows, of.store, of.params.aggregate.profiles), keys=("profile", *SETTINGS)
