@@ -34,13 +34,13 @@ CHECKED = "a check of the loaded model, not a test"
 
 
 def hypotheses(
-    located: Sequence[Row], contrast: Sequence[Row], rows: Sequence[SampleRow], store: Store, params: Metrics
+    localised: Sequence[Row], contrast: Sequence[Row], rows: Sequence[SampleRow], store: Store, params: Metrics
 ) -> list[Row]:
     """COLUMNS: H1a, H1b, H2, H3a, H3b, H4. p-values of H1, H2 and H3b are adjusted together (Holm)."""
     intervals = Intervals(params, "hypotheses")
     table = [
-        _h1("H1a", "Attention falls in the zone of the finding that is asked about", "zone", located, intervals),
-        _h1("H1b", "Attention falls in the true region of a finding that is there", "region", located, intervals),
+        _h1("H1a", "Attention falls in the zone of the finding that is asked about", "zone", localised, intervals),
+        _h1("H1b", "Attention falls in the true region of a finding that is there", "region", localised, intervals),
         _h2(contrast, intervals),
         _h3a(store),
         _h3b(rows, store, params),
@@ -69,7 +69,7 @@ def _row(about: tuple[str, str, str], selection: Selection = NOBODY, **values: o
     return row | {name: value if name in KEYS else Value(value, selection) for name, value in values.items()}
 
 
-def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Intervals) -> Row:
+def _h1(name: str, claim: str, kind: str, localised: Sequence[Row], intervals: Intervals) -> Row:
     """Intersection–union over the five reference maps: all must pass, so p is the largest.
 
     One mean per patient and map, over the questions that have every map; effect: mean of the patients' enrichments ÷
@@ -80,7 +80,7 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
     about = (name, claim, f"{kind} enrichment ÷ that of the best reference map")
     needed = [f"{one}_{metric}" for one in MAPS]
     for column in needed:
-        if all(row[column] is None for row in located):
+        if all(row[column] is None for row in localised):
             why = {
                 "other_patients": "no other patient was asked about the same finding",
                 "other_finding": "no control questions",
@@ -89,7 +89,7 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
                 column.removesuffix(f"_{metric}"), "no true regions" if kind == "region" else "no zone in a frontal view"
             )
             return _row(about, minimum_effect=LEAST_RATIO, verdict="not applicable", note=reason)
-    every = by_patient(located, *needed)
+    every = by_patient(localised, *needed)
     patients = len(every.means)
     if patients < LEAST_PATIENTS:
         return _row(about, every.selection, minimum_effect=LEAST_RATIO, patients=patients, verdict="too few")

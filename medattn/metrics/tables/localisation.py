@@ -116,8 +116,8 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
     """LOCALISATION: findings, then all; every map; ratio: the model's enrichment ÷ the map's, means over patients."""
     intervals, table = Intervals(params, "localisation"), []
     for finding in [*sorted({row["finding"] for row in with_sinks}), "all"]:
-        for sinks, located_rows in (("keep", with_sinks), ("zero", without)):
-            some = [row for row in located_rows if finding in ("all", row["finding"])]
+        for sinks, table_rows in (("keep", with_sinks), ("zero", without)):
+            some = [row for row in table_rows if finding in ("all", row["finding"])]
             if not some:
                 continue
             for name in MAPS:
