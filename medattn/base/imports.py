@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+EVERY = ".*"  # behind a package that medattn.base.modules.collect imports, all its modules
+
 
 def closure(root: Path, *start: str) -> set[str]:
     """Files, relative to `root`, that importing the modules `start` reads of their own packages.
@@ -20,8 +22,15 @@ def closure(root: Path, *start: str) -> set[str]:
             path = _file_of(root.joinpath(*parts[:length]))
             if path is not None and path not in found:
                 found.add(path)
-                todo += _imported(ast.parse(path.read_bytes()))
+                for name in _imported(ast.parse(path.read_bytes())):
+                    todo += _modules_of(root, name[: -len(EVERY)]) if name.endswith(EVERY) else [name]
     return {path.relative_to(root).as_posix() for path in found}
+
+
+def _modules_of(root: Path, package: str) -> list[str]:
+    """What medattn.base.modules.collect imports of a package."""
+    files = root.joinpath(*package.split(".")).glob("*.py")
+    return [f"{package}.{path.stem}" for path in files if path.stem != "__init__"]
 
 
 def _file_of(base: Path) -> Path | None:
@@ -39,6 +48,9 @@ def _imported(node: ast.AST) -> Iterator[str]:
             return
         case ast.ImportFrom(module=str(module), names=names, level=0):
             yield from (module, *(f"{module}.{alias.name}" for alias in names))
+            return
+        case ast.Call(func=ast.Name(id="collect"), args=[ast.Constant(value=str(package))]):
+            yield package + EVERY
             return
         case _:
             inner = [*ast.iter_child_nodes(node)]

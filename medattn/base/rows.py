@@ -1,10 +1,14 @@
 """Rows that know what is asked of them by name: a question as it stands in a study, and a sample of a run."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 
 class QuestionRow(dict[str, Any]):
     """A row of questions.csv, column -> text: one variant of a question about one image."""
+
+    def __or__(self, other: Mapping[str, Any]) -> Self:  # type: ignore[override]  # that of dict returns a plain dict
+        return type(self)({**self, **other})
 
     @property
     def is_baseline(self) -> bool:
@@ -29,6 +33,21 @@ class SampleRow(QuestionRow):
     def is_clean(self) -> bool:
         """Whether the image is shown as it is."""
         return self["condition"] == "clean"
+
+    @property
+    def is_rotated(self) -> bool:
+        """Whether the image is turned, by `strength` degrees."""
+        return self["condition"] == "rotation"
+
+    @property
+    def setting(self) -> tuple[str, str]:
+        """Its condition and that one's strength, "" where it has none."""
+        return self["condition"], self["strength"] or ""
+
+    @property
+    def variant(self) -> tuple[str, int]:
+        """Its question and variant, whatever the condition."""
+        return self["question_id"], int(self["variant_index"])
 
     @property
     def answered(self) -> bool:

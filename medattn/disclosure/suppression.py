@@ -1,4 +1,4 @@
-"""Which numbers of a study may be published. Pure functions; medattn/metrics/cells.py says what each number stands for.
+"""Which numbers of a study may be published. Pure functions; each number says itself what it stands for.
 
 A credentialed study publishes nothing that stands for fewer than LEAST patients:
 
@@ -33,6 +33,7 @@ SHARES = frozenset({
     "consistency", "text_only_agreement", "consistent_but_blind", "pointing_game", "rank_accuracy", "iou_top10", "flip_region",
     "flip_elsewhere", "gated", "region_fallback", "smallest_p",
 })  # fmt: skip
+EXTREMES = frozenset({"minimum", "maximum"})
 FOLLOW_COUNTS = frozenset({"few_patients", "smallest_p"})  # tell a count, so they go where it goes
 
 
@@ -52,27 +53,22 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """Columns of one or several rows of a table that stand for the same samples.
+    """A table's number and whom it stands for.
 
-    group: a bit per sample. whole: the rows are about no other samples, so they are withheld with it. metric: what the
-    means are of; two groups with means of one metric give away the mean of their difference.
+    group: a bit per sample. metric: what it is a mean of; two groups with means of one metric give away the mean of their
+    difference.
     """
 
     table: str
-    rows: tuple[int, ...]
-    columns: tuple[str, ...]
+    row: int
+    column: str
     group: int
-    whole: bool = False
     metric: str = ""
 
     @property
-    def counts(self) -> frozenset[str]:
-        return COUNTS & set(self.columns)
-
-    @property
     def tells(self) -> bool:
-        """Whether its values betray how many samples there are: shares do, being fractions."""
-        return not SHARES.isdisjoint({*self.columns, self.metric.removeprefix("decision_")})
+        """Whether it betrays how many samples there are: shares do, being fractions."""
+        return self.column in SHARES or self.metric.removeprefix("decision_") in SHARES
 
 
 class Population:
@@ -114,8 +110,8 @@ def levels(
 ) -> dict[int, Level]:
     """Group -> what of it is withheld. partitions: groups that add up to the group of all their samples."""
     shown = {cell.group for cell in cells} - {0}
-    counted = sorted({cell.group for cell in cells if cell.counts} - {0}, key=lambda group: (group.bit_count(), group))
-    of_patients = {cell.group for cell in cells if cell.counts & PATIENTS}
+    counted = sorted({cell.group for cell in cells if cell.column in COUNTS} - {0}, key=_by_size)
+    of_patients = {cell.group for cell in cells if cell.column in PATIENTS}
     telling = {cell.group for cell in cells if cell.tells}
     metrics: dict[int, set[str]] = {}
     for cell in cells:
@@ -151,6 +147,10 @@ def levels(
     while (step := _next_step(ordered, found, few)) is not None:
         withhold(*step)
     return found
+
+
+def _by_size(group: int) -> tuple[int, int]:
+    return group.bit_count(), group
 
 
 def _equation(parts: Iterable[int]) -> tuple[int, ...]:
@@ -202,38 +202,36 @@ def _cheapest(equations: Iterable[tuple[int, ...]], known: set[int]) -> int | No
     """Of the shown groups in these equations the one with the fewest samples, parts before totals."""
     parts = {part for equation in equations for part in equation[1:] if part in known}
     totals = {equation[0] for equation in equations if equation[0] in known}
-    return min(parts or totals, key=lambda group: (group.bit_count(), group), default=None)
+    return min(parts or totals, key=_by_size, default=None)
 
 
 def withhold(
     tables: Mapping[str, Sequence[Mapping[str, object]]],
-    keys: Mapping[str, Sequence[str]],
     cells: Sequence[Cell],
     found: Mapping[int, Level],
+    population: Population,
 ) -> dict[str, list[dict[str, object]]]:
-    """The tables with what `levels` found withheld; `keys` of a row stay. ValueError for a column that no cell speaks for."""
+    """The tables with what `levels` found withheld of their cells. A row whose n goes with every value goes as a whole."""
     made = {name: [dict(row) for row in rows] for name, rows in tables.items()}
-    spoken = {name: [set(keys[name]) for _ in rows] for name, rows in made.items()}
+    at = {cell: found.get(cell.group, Level.NOTHING) for cell in cells}
+    gone = {(cell.table, cell.row) for cell in cells if cell.column == "n" and at[cell] == Level.ALL}
     for cell in cells:
-        level = found.get(cell.group, Level.NOTHING)
-        for index in cell.rows:
-            row = made[cell.table][index]
-            spoken[cell.table][index] |= set(cell.columns)
-            columns = set(row) - set(keys[cell.table]) if cell.whole and level == Level.ALL else cell.columns
-            for name in columns:
-                if row[name] is not None and level >= _goes_at(name):
-                    row[name] = WITHHELD if name in COUNTS else None
-    for name, rows in made.items():
-        for row, covered in zip(rows, spoken[name], strict=True):
-            if missing := sorted(set(row) - covered):
-                raise ValueError(
-                    f"table {name}: nothing says how many patients {missing[0]} stands for: add it to metrics/cells.py"
-                )
+        level = Level.ALL if (cell.table, cell.row) in gone else at[cell]
+        row = made[cell.table][cell.row]
+        if row[cell.column] is not None and level >= _goes_at(cell, population):
+            row[cell.column] = WITHHELD if cell.column in COUNTS else None
     return made
 
 
-def _goes_at(column: str) -> Level:
-    return Level.PATIENTS if column in PATIENTS else Level.COUNTS if column in COUNTS | FOLLOW_COUNTS else Level.ALL
+def _goes_at(cell: Cell, population: Population) -> Level:
+    if cell.column in EXTREMES:
+        return Level.NOTHING
+    if cell.column == "median":
+        few = population.patients(cell.group, LEAST_FOR_MEDIAN) < LEAST_FOR_MEDIAN
+        return Level.NOTHING if few else Level.PATIENTS
+    if cell.column in PATIENTS:
+        return Level.PATIENTS
+    return Level.COUNTS if cell.column in COUNTS | FOLLOW_COUNTS else Level.ALL
 
 
 # --- distributions ----------------------------------------------------------------------------------------------------

@@ -1,14 +1,17 @@
 """What lies where in the image that a sample shows: the patient's body and the true regions, as coverage of grid cells."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
 from medattn.radiographs.films import Films
+
+PlaceOf = Callable[[Row], "Place"]  # of an evaluation row
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class Places:
         self._films = films
         self._known: dict[tuple[str, str], Place] = {}
 
-    def __call__(self, sample: Mapping[str, str]) -> Place:
-        degrees = sample["strength"] if sample["condition"] == "rotation" else ""
+    def __call__(self, sample: SampleRow) -> Place:
+        degrees = sample["strength"] if sample.is_rotated else ""
         key = (sample["shown_image_id"] or sample["image_id"], degrees or "0")
         if key not in self._known:
             self._known[key] = self._place(key[0], float(key[1]))
@@ -67,3 +70,8 @@ class Places:
             width=width,
             height=height,
         )
+
+
+def place_of_rows(places: Places, samples: Mapping[str, SampleRow]) -> PlaceOf:
+    """The place of an evaluation row, by its manifest row."""
+    return lambda row: places(samples[row["sample_id"]])

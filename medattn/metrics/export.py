@@ -2,16 +2,14 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from medattn.base.params.aggregate import Profile
 from medattn.base.rounding import round_number
-from medattn.base.tables import Row, fresh_directory, write_bytes
-from medattn.metrics.inputs import Store
-from medattn.metrics.references import PlaceOf
+from medattn.base.tables import fresh_directory, write_bytes
+from medattn.metrics.evaluation import Evaluation
 
 
 def json_bytes(value: object) -> bytes:
@@ -25,19 +23,12 @@ def _npy_bytes(grid: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def write_grids(
-    path: Path,
-    rows: Sequence[Row],
-    store: Store,
-    place_of: PlaceOf,
-    settings: Mapping[str, Profile],
-    tick: Callable[[], object],
-) -> int:
+def write_grids(path: Path, of: Evaluation, tick: Callable[[], object]) -> int:
     """{sample_id}_grid.npy (profile `original`) and {sample_id}_meta.json of every sample with a grid; how many."""
-    profiles = {name: profile.model_dump() for name, profile in settings.items()}
-    written = 0
+    profiles = {name: profile.model_dump() for name, profile in of.params.aggregate.profiles.items()}
+    store, written = of.store, 0
     with fresh_directory(path) as part:
-        for row in rows:
+        for row in of.rows:
             tick()
             sample_id = row["sample_id"]
             if sample_id not in store.samples:
@@ -45,7 +36,7 @@ def write_grids(
             sinks = store.sinks.get(row["shown_image_id"])
             meta = {
                 **row,
-                "body_box": [round_number(value) for value in place_of(row).box],
+                "body_box": [round_number(value) for value in of.place_of(row).box],
                 "profiles": profiles,
                 "sinks": sinks,
                 "terms": {name: notes[sample_id]["terms"] for name, notes in store.notes.items()},

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from medattn.base.rounding import round_number
-from medattn.base.tables import Row
+from medattn.base.rows import SampleRow
 from medattn.measures import consistency, localisation, spatial
 from medattn.measures.rotation import comparable_pair
 from medattn.metrics.anatomy import Place, Region
@@ -105,10 +105,10 @@ def similarity_values(p: np.ndarray, baseline: np.ndarray) -> dict[str, float | 
     )
 
 
-def js_to_clean(p: np.ndarray, clean: np.ndarray | None, row: Row, place: Place) -> float | None:
+def js_to_clean(p: np.ndarray, clean: np.ndarray | None, row: SampleRow, place: Place) -> float | None:
     """JS divergence to the same wording's grid on the clean image, bits; of a rotated image on the common support."""
     if clean is None:
         return None
-    if row["condition"] == "rotation":
+    if row.is_rotated:
         p, clean = comparable_pair(p, clean, place.width, place.height, float(row["strength"]))
     return round_number(consistency.js_divergence(p, clean))

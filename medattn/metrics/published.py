@@ -5,9 +5,6 @@ from pathlib import Path
 
 from medattn.base.errors import InputError
 from medattn.base.tables import Row, read_table
-from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import mean_of
-from medattn.metrics.samples import study_rows
 
 COLUMNS = ("quantity", "unit", "published", "ours", "difference", "comparable", "reason", "source")
 SOURCE_COLUMNS = ("quantity", "study", "published", "unit", "source", "comparable", "reason", "ours")
@@ -20,12 +17,12 @@ TRANSITIONS = {
 }
 
 
-def published(path: Path, study: str, rows: Sequence[Row], tables: Mapping[str, Sequence[Row]], headline: Row) -> list[Row]:
+def published(path: Path, study: str, tables: Mapping[str, Sequence[Row]]) -> list[Row]:
     """COLUMNS for the rows of reference/published.csv whose study is the one that is run; none for any other.
 
-    difference: ours − published, only where comparable.
+    tables: the aggregate tables by name, as they are published. difference: ours − published, only where comparable.
     """
-    ours, table = our_numbers(rows, tables, headline), []
+    ours, table = our_numbers(tables), []
     for number, row in enumerate(read_table(path, SOURCE_COLUMNS), start=2):
         if row["ours"] and row["ours"] not in ours:
             raise InputError(
@@ -47,17 +44,18 @@ def published(path: Path, study: str, rows: Sequence[Row], tables: Mapping[str, 
     return table
 
 
-def our_numbers(rows: Sequence[Row], tables: Mapping[str, Sequence[Row]], headline: Row) -> dict[str, float | None]:
+def our_numbers(tables: Mapping[str, Sequence[Row]]) -> dict[str, float | None]:
     """What a row of reference/published.csv may name in its column `ours`."""
-    clean = study_rows(rows)
     asked = next((row for row in tables["consistency"] if row["grouping"] == "question" and row["condition"] == "clean"), {})
     text = next((row for row in tables["consistency"] if row["grouping"] == "text"), {})
     flips = {row["answers"]: row for row in tables["flips"]}
     reliance = next((row for row in tables["image_reliance"] if row["finding"] == "all"), {})
+    (headline,) = tables["headline"]
+    means = {row["metric"]: row["mean"] for row in tables["metric_summary"] if row["profile"] == "original"}
     numbers = {name: headline[name] for name in ("accuracy_all", "accuracy_baseline", "flip_rate")}
     numbers |= {f"any_flip_{k}": asked.get(f"any_flip_{k}") for k in (3, 4, 5)}
     numbers |= {name: flips.get(kind, {}).get("js_distance_to_baseline") for name, kind in TRANSITIONS.items()}
-    numbers |= {name: mean_of(clean, column("original", name)) for name in MEANS}
+    numbers |= {name: means.get(name) for name in MEANS}
     consistent = text.get("fully_consistent")
     return numbers | {
         "consistency_by_text": text.get("consistency"),

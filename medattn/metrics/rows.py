@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from medattn.base.errors import InputError
 from medattn.base.rounding import round_number
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.language import answers as measure
 from medattn.measures import consistency
@@ -37,12 +38,12 @@ def _numbers(cell: str, name: str, sample_id: str) -> list[float]:
         raise InputError(f"{where}, expected numbers: run `dvc repro -f extract`") from None
 
 
-def _answer(sample: Mapping[str, str], said: Mapping[str, str]) -> Row:
+def _answer(sample: SampleRow, said: SampleRow) -> Row:
     """ANSWER but for what compares the answer with another row's."""
     sample_id, values = sample["sample_id"], dict.fromkeys(ANSWER)
     truth = sample["answer"] or None  # of what is shown; nobody may have asked about a donor's image
     values |= {"ground_truth": truth, "status": said["status"]}
-    if said["status"] == "failed":
+    if not said.answered:
         return values
     parsed = measure.parse_answer(said["answer_text"], sample["finding"])
     values |= {"answer": said["answer_text"], "parsed_answer": parsed, "correct": None if truth is None else parsed == truth}
@@ -55,7 +56,9 @@ def _answer(sample: Mapping[str, str], said: Mapping[str, str]) -> Row:
     return values
 
 
-def _grid(row: Row, store: Store, variant: str, place: Place | None, baseline_id: str | None, clean_id: str | None) -> Row:
+def _grid(
+    row: SampleRow, store: Store, variant: str, place: Place | None, baseline_id: str | None, clean_id: str | None
+) -> Row:
     """Every metric of one sample's grid under one profile; all None where it has no grid."""
     grid = store.grid(variant, row["sample_id"])
     if grid is None or place is None:
@@ -78,27 +81,21 @@ def _grid(row: Row, store: Store, variant: str, place: Place | None, baseline_id
     return {column(variant, metric): values[metric] for metric in grid_metrics.COLUMNS}
 
 
-def evaluate(
-    samples: Sequence[Mapping[str, str]], answers: Mapping[str, Mapping[str, str]], store: Store, places: Places
-) -> list[Row]:
+def evaluate(samples: Sequence[SampleRow], answers: Mapping[str, SampleRow], store: Store, places: Places) -> list[SampleRow]:
     """Evaluation rows of all samples of one image, in the order given."""
     rows = []
     for sample in samples:
-        row: Row = {name: sample[name] or None for name in IDENTITY}
+        row = SampleRow({name: sample[name] or None for name in IDENTITY} | _answer(sample, answers[sample["sample_id"]]))
         row["variant_index"] = int(sample["variant_index"])
-        rows.append(row | _answer(sample, answers[sample["sample_id"]]))
-    baselines = {
-        (row["question_id"], row["condition"], row["strength"]): row
-        for row in rows
-        if row["role"] == "study" and row["variant_index"] == 0
-    }
-    clean = {(row["question_id"], row["variant_index"]): row for row in rows if row["condition"] == "clean"}
+        rows.append(row)
+    baselines = {(row["question_id"], *row.setting): row for row in rows if row.is_study and row.is_baseline}
+    clean = {row.variant: row for row in rows if row.is_clean}
     for row, sample in zip(rows, samples, strict=True):
         baseline = _baseline(row, baselines)
         if baseline is not None and row["parsed_answer"] and baseline["parsed_answer"]:
             row["flip"] = consistency.flip(baseline["parsed_answer"], row["parsed_answer"])
             row["hedge_shift"] = consistency.hedge_shift(baseline["parsed_answer"], row["parsed_answer"])
-        unchanged = None if row["condition"] == "clean" else clean[row["question_id"], row["variant_index"]]
+        unchanged = None if row.is_clean else clean[row.variant]
         if unchanged is not None and row["parsed_answer"] and unchanged["parsed_answer"]:
             row["flip_to_clean"] = consistency.flip(unchanged["parsed_answer"], row["parsed_answer"])
             if row["margin_valid"] and unchanged["margin_valid"]:
@@ -112,12 +109,12 @@ def evaluate(
     return rows
 
 
-def _baseline(row: Row, baselines: Mapping[tuple, Row]) -> Row | None:
+def _baseline(row: SampleRow, baselines: Mapping[tuple[str, str, str], SampleRow]) -> SampleRow | None:
     """The baseline wording's row in the same condition; None for itself and for controls."""
-    if row["role"] != "study" or row["variant_index"] == 0:
+    if not row.is_study or row.is_baseline:
         return None
     try:
-        return baselines[row["question_id"], row["condition"], row["strength"]]
+        return baselines[row["question_id"], *row.setting]
     except KeyError:
         raise InputError(
             f"manifest: sample {row['sample_id']!r} has no baseline wording in its condition: run `dvc repro -f prepare`"

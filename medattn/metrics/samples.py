@@ -3,17 +3,18 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
-from medattn.metrics.intervals import mean_of
+from medattn.metrics.values import Value, mean_of
 
 PROFILE = "decision"  # what the statistics use
 LEVEL = 0.05  # of every test
 LEAST_PATIENTS = 6  # with fewer no p-value can reach LEVEL
 
 
-def study_rows(rows: Sequence[Row], condition: str = "clean") -> list[Row]:
+def study_rows(rows: Sequence[SampleRow], condition: str = "clean") -> list[SampleRow]:
     """Answered rows of study questions in one condition."""
-    return [row for row in rows if row["role"] == "study" and row["condition"] == condition and row["status"] != "failed"]
+    return [row for row in rows if row.is_study and row["condition"] == condition and row.answered]
 
 
 def per_finding(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
@@ -24,9 +25,9 @@ def per_finding(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         yield "all", list(rows)
 
 
-def baseline_rows(rows: Sequence[Row], condition: str = "clean") -> list[Row]:
-    """The baseline wordings among them."""
-    return [row for row in study_rows(rows, condition) if row["variant_index"] == 0]
+def baseline_rows(rows: Sequence[SampleRow], condition: str = "clean") -> list[SampleRow]:
+    """The baseline wordings among study_rows."""
+    return [row for row in study_rows(rows, condition) if row.is_baseline]
 
 
 class OtherFindings:
@@ -35,17 +36,17 @@ class OtherFindings:
     Controls are; of two study questions about one image only those whose texts differ in the finding alone.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._by_image: dict[str, list[Row]] = {}
+    def __init__(self, rows: Sequence[SampleRow]) -> None:
+        self._by_image: dict[str, list[SampleRow]] = {}
         for row in rows:
-            if row["condition"] == "clean" and row["variant_index"] == 0 and row["status"] != "failed":
+            if row.is_clean and row.is_baseline and row.answered:
                 self._by_image.setdefault(row["image_id"], []).append(row)
 
-    def __call__(self, row: Row) -> list[Row]:
+    def __call__(self, row: SampleRow) -> list[SampleRow]:
         return [
             other
             for other in self._by_image.get(row["image_id"], ())
-            if other["finding"] != row["finding"] and (other["role"] == "control" or _template(other) == _template(row))
+            if other["finding"] != row["finding"] and (other.is_control or _template(other) == _template(row))
         ]
 
 
@@ -54,14 +55,11 @@ def _template(row: Row) -> str:
     return re.sub(rf"\b(?:an? )?{re.escape(row['finding'].lower())}\b", "…", row["baseline_question"].lower())
 
 
-def answered(rows: Sequence[Row], *answers: str) -> list[Row]:
+def answering(rows: Sequence[SampleRow], *answers: str) -> list[SampleRow]:
+    """Rows whose parsed answer is one of these."""
     return [row for row in rows if row["parsed_answer"] in answers]
 
 
-def share(rows: Sequence[object], true: int) -> float | None:
-    return true / len(rows) if rows else None
-
-
-def mean_margin(rows: Sequence[Row]) -> float | None:
+def mean_margin(rows: Sequence[Row]) -> Value:
     """Mean of the valid margins."""
     return mean_of([row for row in rows if row["margin_valid"]], "margin")

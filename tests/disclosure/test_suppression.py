@@ -18,7 +18,7 @@ import yaml
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.disclosure import suppression as disclosure
+from medattn.disclosure import suppression
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import (
     LEAST,
@@ -31,8 +31,10 @@ from medattn.disclosure.suppression import (
     nice_step,
     steady_edges,
 )
-from medattn.metrics import cells, groups, protected
-from medattn.metrics import stage as metrics
+from medattn.metrics import stage
+from medattn.metrics.table import Table, declared
+from medattn.metrics.tables import groups
+from medattn.metrics.values import NOBODY, Value
 from tests.metrics import conftest as tiny
 from tests.metrics.failing import fail
 
@@ -198,7 +200,7 @@ def planted_root(tmp_path, monkeypatch, licence: str = "credentialed"):
     root = tiny.make_root(tmp_path / licence, tuple(images))
     about = root / "data/study.yaml"
     about.write_text(yaml.safe_dump(yaml.safe_load(about.read_text()) | {"licence": licence}))
-    metrics.run(tiny.make_params(), root)
+    stage.run(tiny.make_params(), root)
     return root
 
 
@@ -233,7 +235,7 @@ def test_small_cells_of_every_kind_are_withheld(planted):
 def test_every_published_number_stands_for_five_patients_or_for_nobody(planted):
     for name, table in read_tables(planted).items():
         for row in table:
-            for column in disclosure.PATIENTS & set(row):
+            for column in suppression.PATIENTS & set(row):
                 assert row[column] in ("", WITHHELD, "0") or int(row[column]) >= LEAST, (name, row)
             assert row.get("minimum", "") == row.get("maximum", "") == ""
 
@@ -248,7 +250,7 @@ def test_small_cells_alone_would_follow_from_the_others(tmp_path, monkeypatch):
     def only_small(given, partitions, population, least=LEAST):
         return {cell.group: Level.ALL for cell in given if 0 < population.patients(cell.group) < least}
 
-    monkeypatch.setattr(disclosure, "levels", only_small)
+    monkeypatch.setattr(suppression, "levels", only_small)
     found = recoverable(read_tables(planted_root(tmp_path, monkeypatch)))
     wanted = {
         "by_finding pneumothorax n",
@@ -267,7 +269,7 @@ def test_published_counts_of_a_group_and_a_part_of_it_do_not_differ_by_few_patie
 
 
 def test_an_open_study_withholds_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(protected, "protected", None)
+    monkeypatch.setattr(suppression, "withhold", None)
     tables = read_tables(planted_root(tmp_path, monkeypatch, "open"))
     assert not any(WITHHELD in row.values() for table in tables.values() for row in table)
     assert row_of(tables["by_finding"], finding="pneumothorax")["patients"] == "3"
@@ -279,7 +281,7 @@ def test_an_open_study_withholds_nothing(tmp_path, monkeypatch):
 def rerun_without(root, fails) -> Tables:
     """Tables of the planted study whose samples that `fails` admits have failed."""
     fail(root, tiny.make_manifest(root / "data", tuple(tiny.IMAGES)), fails)
-    metrics.run(tiny.make_params(), root)
+    stage.run(tiny.make_params(), root)
     return read_tables(root)
 
 
@@ -303,7 +305,7 @@ def test_failures_of_few_patients_publish_nothing_about_them(planted, tmp_path, 
     assert [cell for cell in recoverable(tables, truth) if not ("all" in cell and cell.endswith(" n_region"))] == []
     for name, table in tables.items():
         for row in table:
-            for column in disclosure.PATIENTS & set(row):
+            for column in suppression.PATIENTS & set(row):
                 assert row[column] in ("", WITHHELD, "0") or int(row[column]) >= LEAST, (name, row)
     assert json.loads((planted / paths.METRICS).read_text())["n_failed"] is None
 
@@ -322,12 +324,13 @@ def test_a_study_of_four_patients_publishes_no_number_about_them(tmp_path):
     root = tiny.make_root(tmp_path)
     about = root / "data/study.yaml"
     about.write_text(about.read_text().replace("licence: open", "licence: credentialed"))
-    metrics.run(tiny.make_params(), root)
+    stage.run(tiny.make_params(), root)
     tables = read_tables(root)
+    keys = {table.name: table.keys for table in declared()}
     for name in ("by_finding", "by_strategy", "robustness", "image_reliance", "localisation", "sinks"):
         for row in tables[name]:
             shown = {column for column, value in row.items() if value not in ("", WITHHELD, "0")} - {"few_patients"}
-            assert shown <= set(cells.KEYS[name]), (name, row)
+            assert shown <= set(keys[name]), (name, row)
     assert tables["js_distribution"] == []
 
 
@@ -342,7 +345,8 @@ def population(*sizes: int) -> tuple[Population, list[int]]:
 
 
 def counted(*found: int, value: str = "accuracy", metric: str = "") -> list[Cell]:
-    return [Cell("table", (row,), ("n", value), group, metric=metric) for row, group in enumerate(found)]
+    columns = (("n", ""), (value, metric))
+    return [Cell("table", row, column, group, of) for row, group in enumerate(found) for column, of in columns]
 
 
 def test_the_next_smallest_part_goes_with_a_small_one():
@@ -375,12 +379,17 @@ def test_a_group_that_lacks_few_of_anothers_patients_hides_its_counts_and_keeps_
     assert levels([*counted(a | b), *counted(a, value="mean")], [], people)[a] == Level.COUNTS
     assert levels(counted(a | b, a), [], people)[a] == Level.ALL  # a share tells of how many it is
     assert levels(counted(a | b, a, value="mean", metric="focus"), [], people)[a] == Level.ALL  # Σ over a and b − Σ over a
-    assert levels([*counted(a | b), Cell("table", (1,), ("mean",), a)], [], people)[a] == Level.NOTHING  # no count to subtract
+    assert levels([*counted(a | b), Cell("table", 1, "mean", a)], [], people)[a] == Level.NOTHING  # no count to subtract
 
 
-def test_a_column_that_no_cell_speaks_for_is_an_error():
-    with pytest.raises(ValueError, match="table by_finding: nothing says how many patients age stands for"):
-        disclosure.withhold({"by_finding": [{"finding": "all", "age": 63.0}]}, {"by_finding": ("finding",)}, [], {})
+def test_a_value_that_does_not_say_what_it_was_computed_from_cannot_be_published():
+    table = Table("by_finding", ("finding", "age"), lambda of: [{"finding": "all", "age": 63.0}], keys=("finding",))
+    with pytest.raises(
+        ValueError, match=r"table by_finding: nothing says which patients column age stands for: make 63\.0 a Value"
+    ):
+        table.published(table.rows(None))
+    nobody = Value(63.0, NOBODY)
+    assert table.published([{"finding": "all", "age": nobody}]) == [{"finding": "all", "age": 63.0}]
 
 
 # --- distributions ------------------------------------------------------------------------------------------------------

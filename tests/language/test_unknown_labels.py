@@ -8,10 +8,10 @@ from medattn.base.errors import InputError
 from medattn.base.params import whole as params
 from medattn.checks.study_check import digest
 from medattn.figures.strategies import draw
-from medattn.metrics import strategies
+from medattn.metrics.tables import strategies
 from medattn.prepare import run
 from tests.conftest import change, read
-from tests.metrics.handmade import PARAMS, row
+from tests.metrics.handmade import PARAMS, plain, row
 from tests.test_prepare import made, root, set_params  # noqa: F401 (fixtures)
 
 
@@ -58,7 +58,7 @@ def test_other_comes_after_the_known_strategies_in_table_and_figure():
         row(patient, "no" if patient < 2 else "yes", wording=1, strategy="other", flip=patient < 2) for patient in range(6)
     ]
     rows += [row(patient, wording=2, strategy="ellipsis", flip=False) for patient in range(6)]
-    table = strategies.by_strategy(rows, PARAMS)
+    table = plain(strategies.by_strategy(rows, PARAMS))
     assert [line["strategy"] for line in table] == ["baseline", "ellipsis", "other"]
     assert table[2]["accuracy"] == pytest.approx(4 / 6) and table[2]["p_adjusted"] is not None
     frame = pd.DataFrame(table).fillna({"js_to_baseline": 0.1, "js_low": 0.05, "js_high": 0.2})

@@ -3,18 +3,20 @@
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
-from medattn.metrics import strategies
+from medattn.base.rows import SampleRow
 from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store
 from medattn.metrics.rows import ANSWER, IDENTITY
+from medattn.metrics.tables import strategies
+from medattn.metrics.values import numbers
 
 PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
 
 
-def row(patient: int, parsed: str = "yes", truth: str = "yes", wording: int = 0, **more) -> dict:
+def row(patient: int, parsed: str = "yes", truth: str = "yes", wording: int = 0, **more) -> SampleRow:
     """An evaluation row of one patient with one image and one question."""
-    made = dict.fromkeys((*IDENTITY, *ANSWER, *(column("decision", name) for name in COLUMNS)))
+    made = SampleRow.fromkeys((*IDENTITY, *ANSWER, *(column("decision", name) for name in COLUMNS)))
     condition = more.get("condition", "clean")
     made |= {
         "sample_id": f"q{patient}-v{wording}-{condition}", "question_id": f"q{patient}", "image_id": f"i{patient}",
@@ -36,6 +38,11 @@ def store(grids: dict[str, np.ndarray], heads: dict[str, np.ndarray] | None = No
         head_samples=list(heads), key_value_heads=2,
         model={"image_side": 32, "cross_attention": [], "agrees_with_eager": True},
     )  # fmt: skip
+
+
+def plain(table: list[dict]) -> list[dict]:
+    """Rows of an aggregate table as numbers."""
+    return [numbers(one) for one in table]
 
 
 def spot(cell: tuple[int, int], share: float = 0.5) -> np.ndarray:

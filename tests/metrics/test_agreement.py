@@ -5,16 +5,16 @@ import itertools
 import numpy as np
 import pytest
 
-from medattn.metrics import agreement
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.groups import question_rows
-from tests.metrics.handmade import PARAMS, row, spot, store
+from medattn.metrics.tables import agreement
+from medattn.metrics.tables.groups import question_rows
+from tests.metrics.handmade import PARAMS, plain, row, spot, store
 
 NO_GRID = store({"other": spot((0, 0))})
 
 
 def tables(rows: list[dict]) -> dict[tuple[str, str], dict]:
-    table = agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS)
+    table = plain(agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS))
     return {(line["grouping"], line["condition"]): line for line in table}
 
 
@@ -57,7 +57,7 @@ def test_grouping_by_text_merges_patients_that_were_asked_the_same():
 
 def test_only_clean_answers_are_grouped_by_text_and_clean_comes_first():
     rows = wordings(0, "yes", "yes") + wordings(0, "no", "no", condition="no_image") + wordings(0, "no", condition="blank")
-    table = agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS)
+    table = plain(agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS))
     assert [(line["grouping"], line["condition"]) for line in table] == [
         ("question", "clean"), ("question", "no_image"), ("text", "clean"),  # one wording alone agrees with itself: no row
     ]  # fmt: skip
@@ -67,7 +67,7 @@ def test_only_clean_answers_are_grouped_by_text_and_clean_comes_first():
 def test_every_strength_stands_alone_and_expects_what_its_own_answers_do():
     rows = wordings(0, "yes", "yes")
     rows += wordings(0, "yes", "no", condition="blur", strength="2") + wordings(0, "no", "no", condition="blur", strength="10")
-    table = agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS)
+    table = plain(agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS))
     found = [
         (line["strength"], line["consistency"], line["expected_consistency"]) for line in table if line["condition"] == "blur"
     ]
@@ -75,7 +75,7 @@ def test_every_strength_stands_alone_and_expects_what_its_own_answers_do():
 
 
 def test_without_answers_there_is_no_table():
-    assert agreement.consistency_table([], [], PARAMS) == [] and agreement.flips([], PARAMS) == []
+    assert plain(agreement.consistency_table([], [], PARAMS)) == [] and plain(agreement.flips([], PARAMS)) == []
 
 
 def test_every_transition_has_its_own_row_and_hedges_belong_to_none():
@@ -87,7 +87,7 @@ def test_every_transition_has_its_own_row_and_hedges_belong_to_none():
         first, second = wordings(patient, before, after, margin=1.0)
         second |= {js: 0.1 * (patient + 1), "margin": 3.0}
         rows += [first, second]
-    found = {line["answers"]: line for line in agreement.flips(rows, PARAMS)}
+    found = {line["answers"]: line for line in plain(agreement.flips(rows, PARAMS))}
     assert {name: line["n"] for name, line in found.items()} == {
         "yes→yes": 1,
         "yes→no": 1,
@@ -108,4 +108,4 @@ def test_a_shift_needs_two_valid_margins():
     second |= {column("decision", "js_to_baseline"): 0.2}
     for spoiled in (first, second):
         rows = [first | {"margin_valid": spoiled is not first}, second | {"margin_valid": spoiled is not second}]
-        assert {line["answers"]: line for line in agreement.flips(rows, PARAMS)}["yes→no"]["margin_shift"] is None
+        assert {line["answers"]: line for line in plain(agreement.flips(rows, PARAMS))}["yes→no"]["margin_shift"] is None

@@ -6,10 +6,11 @@ from scipy import stats
 
 from medattn.measures.contrasts import cliffs_delta
 from medattn.measures.statistics import holm
-from medattn.metrics import correctness, occlusion, reliance, robustness
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import Intervals
-from tests.metrics.handmade import PARAMS, row
+from medattn.metrics.intervals import Intervals, PatientMeans
+from medattn.metrics.tables import correctness, occlusion, reliance, robustness
+from medattn.metrics.values import NOBODY, numbers
+from tests.metrics.handmade import PARAMS, plain, row
 
 # --- correctness ------------------------------------------------------------------------------------------------------
 
@@ -27,7 +28,7 @@ def pairs_of(metric: str, gaps: list[float]) -> list[dict]:
 def test_the_p_values_of_the_metrics_are_one_family():
     clear, mixed = [0.5 + 0.01 * index for index in range(10)], [1.0, -0.9, 0.8, -0.7, 0.6, -0.5, 0.4, 0.3, 0.2, 0.1]
     rows = pairs_of("focus", clear) + pairs_of("image_mass", mixed)
-    table = {line["metric"]: line for line in correctness.correct_incorrect(rows, PARAMS)}
+    table = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}
     tested = [table["image_mass"], table["focus"]]
     assert [line["p_adjusted"] for line in tested] == pytest.approx(list(holm([line["p"] for line in tested])))
     assert table["focus"]["p_adjusted"] == pytest.approx(2 * 2 / 2**10) and table["focus"]["verdict"] == "differs"
@@ -49,7 +50,8 @@ def test_ranks_of_fewer_than_ten_patients_have_no_interval():
     rng = np.random.default_rng(0)
     for patients in (9, 10):
         pairs = rng.normal(size=(patients, 2))
-        cells = Intervals(PARAMS, "ranks").ranks_of_patients(pairs, cliffs_delta, "key", "delta")
+        cells = Intervals(PARAMS, "ranks").ranks_of_patients(PatientMeans(pairs, NOBODY), cliffs_delta, "key", "delta")
+        cells = numbers(cells)
         assert cells["delta"] == cliffs_delta(pairs) and (cells["delta_low"] is None) == (patients == 9)
         assert cells["delta_method"] == ("bca" if patients == 10 else "no interval")
 
@@ -57,7 +59,7 @@ def test_ranks_of_fewer_than_ten_patients_have_no_interval():
 @pytest.mark.parametrize("patients, verdict", [(5, "too few"), (6, "differs")])
 def test_six_patients_are_the_fewest_that_can_differ(patients, verdict):
     rows = pairs_of("focus", [0.5 + 0.01 * index for index in range(patients)])
-    found = {line["metric"]: line for line in correctness.correct_incorrect(rows, PARAMS)}["focus"]
+    found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}["focus"]
     assert found["verdict"] == verdict and (found["p"] is None) == (verdict == "too few")
     assert found["smallest_p"] == 2.0 ** (1 - patients) and found["difference"] > 0.5
 
@@ -66,17 +68,17 @@ def test_a_wording_that_is_mostly_wrong_is_told_from_answers_that_are():
     """Every patient is right in wording 1 and wrong in wording 2, where attention differs; nobody is both in one wording."""
     name = column("decision", "focus")
     rows = pairs_of("focus", [0.5 + 0.01 * index for index in range(8)])
-    found = {line["metric"]: line for line in correctness.correct_incorrect(rows, PARAMS)}["focus"]
+    found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}["focus"]
     assert found["verdict"] == "differs" and found["same_wording_patients"] == 0 and found["same_wording_difference"] is None
     second = [
         one | {"question_id": "other", "parsed_answer": "no", "correct": False, name: 0.25} for one in rows if one["correct"]
     ]
-    found = {line["metric"]: line for line in correctness.correct_incorrect(rows + second, PARAMS)}["focus"]
+    found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows + second, PARAMS))}["focus"]
     assert found["same_wording_patients"] == 8 and found["same_wording_difference"] == pytest.approx(0.75 + 0.5 + 0.035)
     absent = [
         one | {"ground_truth": "no", "parsed_answer": "yes"} for one in second
     ]  # wrong in that wording, about absent findings
-    found = {line["metric"]: line for line in correctness.correct_incorrect(rows + absent, PARAMS)}["focus"]
+    found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows + absent, PARAMS))}["focus"]
     assert found["same_wording_patients"] == 0
 
 
@@ -85,7 +87,7 @@ def test_each_truth_is_compared_apart():
     # right answers are all about present findings, wrong ones about absent: the truth differs, attention does not
     rows = [row(patient, "yes", "yes", **{name: 5.0}) for patient in range(8)]
     rows += [row(patient, "yes", "no", wording=1, **{name: 1.0}) for patient in range(8)]
-    found = {line["metric"]: line for line in correctness.correct_incorrect(rows, PARAMS)}["focus"]
+    found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}["focus"]
     assert (found["n_correct"], found["n_incorrect"], found["informative_patients"]) == (8, 8, 0)
     assert found["difference"] is None and found["mean_correct"] == 5 and found["verdict"] == "too few"
 
@@ -141,7 +143,7 @@ def test_a_margin_that_is_not_valid_says_nothing_about_reliance(spoiled):
 
 def test_reliance_is_averaged_per_finding_and_over_all():
     rows = asked(0, "nodule", 3.0, 1.0) + asked(1, "nodule", 3.0, -1.0) + asked(2, "edema", 3.0, -6.0)
-    table = {line["finding"]: line for line in reliance.image_reliance(relied(rows), PARAMS)}
+    table = {line["finding"]: line for line in plain(reliance.image_reliance(relied(rows), PARAMS))}
     assert list(table) == ["edema", "nodule", "all"]
     assert [table[name]["reliance_no_image"] for name in table] == pytest.approx([9, 3, 5])
     assert [table[name]["text_only_agreement"] for name in table] == pytest.approx([0, 0.5, 1 / 3])
@@ -160,7 +162,7 @@ def test_conditions_stand_in_order_and_strengths_as_numbers():
         row(0),
         *(row(0, condition=name, strength=strength or None, flip_to_clean=False, **js) for name, strength in changed),
     ]
-    found = [(line["condition"], line["strength"]) for line in robustness.robustness(rows, [], PARAMS)]
+    found = [(line["condition"], line["strength"]) for line in plain(robustness.robustness(rows, [], PARAMS))]
     assert found == [
         ("clean", None), ("no_image", None), ("blank", None), ("rotation", "-10"), ("rotation", "10"),
         ("gaussian_noise", "0.05"), ("gaussian_noise", "0.2"), ("few_pixels", "4"), ("few_pixels", "16"),
@@ -174,7 +176,7 @@ def test_a_strength_is_compared_by_wording_and_unparsed_answers_agree_with_nothi
         row(0, "no", wording=1, condition="blank", flip_to_clean=False, margin_change=1.0),
         row(1, "unparsed", condition="blank", flip_to_clean=False),
     ]
-    table = robustness.robustness(rows, [], PARAMS)
+    table = plain(robustness.robustness(rows, [], PARAMS))
     assert [(line["condition"], line["wordings"], line["n"]) for line in table] == [
         ("clean", "baseline", 2), ("clean", "all", 3), ("blank", "baseline", 2), ("blank", "all", 3),
     ]  # fmt: skip
@@ -187,7 +189,7 @@ def test_a_strength_is_compared_by_wording_and_unparsed_answers_agree_with_nothi
 def test_what_nobody_knows_the_truth_of_has_no_accuracy():
     rows = [row(0), row(1), row(0, "no", condition="shuffled_image", correct=None, ground_truth=None, flip_to_clean=True),
             row(1, "no", truth="no", condition="shuffled_image", flip_to_clean=True)]  # fmt: skip
-    _, shuffled = robustness.robustness(rows, [], PARAMS)
+    _, shuffled = plain(robustness.robustness(rows, [], PARAMS))
     assert shuffled["accuracy"] == 1 and shuffled["accuracy_change"] == 0 and shuffled["flip_rate"] == 1
     assert (shuffled["n"], shuffled["n_truth"]) == (2, 1)
 
@@ -199,9 +201,9 @@ def test_another_findings_divergence_is_no_scale_for_grids_that_were_turned_back
         row(0),
         *(row(0, condition=name, strength=strength or None, flip_to_clean=False, **js) for name, strength in changed),
     ]
-    found = {
-        line["condition"]: line["js_other_finding"] for line in robustness.robustness(rows, [{"js_other_finding": 0.3}], PARAMS)
-    }
+    contrast = [{"image_id": "i0", "js_other_finding": 0.3}]
+    table = plain(robustness.robustness(rows, contrast, PARAMS))
+    found = {line["condition"]: line["js_other_finding"] for line in table}
     assert found == {"clean": None, "blank": 0.3, "rotation": None, "contrast": 0.3}
 
 
@@ -228,7 +230,7 @@ def test_the_cost_of_a_hidden_region_is_compared_with_where_the_model_looked():
         for patient in range(12)
         for one in hidden(patient, masses[patient], effects[patient], "nodule" if patient else "edema")
     ]
-    table = {line["finding"]: line for line in occlusion.occlusion(occlusion.occlusion_pairs(rows), PARAMS)}
+    table = {line["finding"]: line for line in plain(occlusion.occlusion(occlusion.occlusion_rows(rows), PARAMS))}
     assert list(table) == ["edema", "nodule", "all"] and table["edema"]["n"] == 1
     found = table["all"]
     assert found["effect"] == pytest.approx(np.mean(effects)) and found["drop_elsewhere"] == 0.5
@@ -239,12 +241,12 @@ def test_the_cost_of_a_hidden_region_is_compared_with_where_the_model_looked():
 
 def test_where_every_question_costs_the_same_there_is_no_correlation():
     rows = [one for patient in range(12) for one in hidden(patient, 0.1 * patient, 1.0)]
-    assert occlusion.occlusion(occlusion.occlusion_pairs(rows), PARAMS)[-1]["correlation_with_region_mass"] is None
+    assert plain(occlusion.occlusion(occlusion.occlusion_rows(rows), PARAMS))[-1]["correlation_with_region_mass"] is None
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_a_pair_needs_three_valid_margins(which):
     rows = hidden(0, 0.5, 1.0)
-    assert len(occlusion.occlusion_pairs(rows)) == 1
+    assert len(occlusion.occlusion_rows(rows)) == 1
     rows[which]["margin_valid"] = False
-    assert occlusion.occlusion_pairs(rows) == []
+    assert occlusion.occlusion_rows(rows) == []

@@ -6,6 +6,7 @@ from PIL import Image
 from scipy.spatial.distance import jensenshannon
 from scipy.special import logsumexp
 
+from medattn.base.rows import SampleRow
 from medattn.base.sample_tables import ANSWERS, MANIFEST
 from medattn.measures.body import cell_coverage
 from medattn.measures.rotation import comparable_pair, rotate_mask
@@ -26,7 +27,7 @@ def films(tmp_path_factory) -> Films:
 
 def sample(condition: str, strength: str = "", wording: int = 0, **more: str) -> dict[str, str]:
     """A manifest row about the effusion of image i1."""
-    row = dict.fromkeys(MANIFEST, "") | {
+    row = SampleRow.fromkeys(MANIFEST, "") | {
         "sample_id": f"q1-v{wording}-{condition}{strength}", "question_id": "q1", "role": "study", "condition": condition,
         "strength": strength, "image_id": "i1", "shown_image_id": "" if condition == "no_image" else "i1", "subject_id": "p1",
         "view": "PA", "finding": "pleural effusion", "zone": "pleural effusion", "answer": "yes", "variant_index": str(wording),
@@ -36,7 +37,7 @@ def sample(condition: str, strength: str = "", wording: int = 0, **more: str) ->
 
 def said(text: str, yes: float, forms: float = 0.9, status: str = "ok") -> dict[str, str]:
     """A row of answers.csv whose margin is `yes` − logsumexp(0, −4)."""
-    cells = dict.fromkeys(ANSWERS, "")
+    cells = SampleRow.fromkeys(ANSWERS, "")
     return cells | {
         "status": status, "answer_text": text, "yes_logits": str(yes), "no_logits": "0 -4", "forms_probability": str(forms),
     }  # fmt: skip

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from medattn.measures.localisation import ZONES
-from medattn.metrics import groups, summaries
 from medattn.metrics.grid_metrics import COLUMNS
 from medattn.metrics.rows import ANSWER
+from medattn.metrics.tables import groups, headline
 
 PAGE = Path("docs/metrics.md").read_text(encoding="utf-8")
 ZONE_TABLE = PAGE.split("## Zones")[1].split("\n## ")[0]
@@ -22,7 +22,7 @@ def test_every_column_of_a_sample_and_of_a_question_is_explained():
 
 
 def test_every_number_of_metrics_json_is_explained():
-    for name in summaries.headline([], [], []):
+    for name in headline.headline([], [], []):
         assert f"`{name}`" in PAGE.split("## `reports/metrics.json`")[1], name
 
 

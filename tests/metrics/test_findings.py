@@ -7,23 +7,14 @@ import pytest
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.metrics import (
-    agreement,
-    correctness,
-    hypotheses,
-    occlusion,
-    published,
-    references,
-    reliance,
-    robustness,
-    strategies,
-)
+from medattn.metrics import published
 from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.hypotheses import verdict
 from medattn.metrics.inputs import Store
+from medattn.metrics.tables import agreement, correctness, hypotheses, localisation, occlusion, reliance, robustness, strategies
+from medattn.metrics.tables.hypotheses import verdict
 from tests.import_closure import ROOT
-from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
+from tests.metrics.handmade import HERE, PARAMS, THERE, place, plain, row, spot, store
 
 # --- strategies -------------------------------------------------------------------------------------------------------
 
@@ -32,7 +23,7 @@ def test_a_strategy_that_harms_half_of_the_patients_is_told_from_one_that_harms_
     rows = [row(patient) for patient in range(30)]
     rows += [row(patient, wording=1, flip=False) for patient in range(30)]
     rows += [row(patient, "no" if patient < 15 else "yes", wording=2, flip=patient < 15) for patient in range(30)]
-    table = {line["strategy"]: line for line in strategies.by_strategy(rows, PARAMS)}
+    table = {line["strategy"]: line for line in plain(strategies.by_strategy(rows, PARAMS))}
     assert table["baseline"]["p"] is None and table["baseline"]["accuracy_difference"] is None
     assert table["phrasing"]["p"] == 1 and table["phrasing"]["differing_patients"] == 0
     assert table["synonym"]["accuracy_difference"] == -0.5 and table["synonym"]["differing_patients"] == 15
@@ -44,23 +35,23 @@ def test_the_order_of_exposure_is_recovered_or_contradicted():
     rows = [row(patient) for patient in range(40)]
     for wording, flipped in ((1, 2), (2, 20)):
         rows += [row(patient, wording=wording, flip=patient % 40 < flipped) for patient in range(40)]
-    found = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.1}, PARAMS)
+    found = plain(strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.1}, PARAMS))
     assert found[0]["less_exposed"] == "synonym" and found[0]["flip_difference"] == pytest.approx(18 / 40)
     assert [line["verdict"] for line in found] == ["as exposed", "recovered"]
-    found = strategies.exposure_order(rows, {"phrasing": 0.1, "synonym": 1.0}, PARAMS)
+    found = plain(strategies.exposure_order(rows, {"phrasing": 0.1, "synonym": 1.0}, PARAMS))
     assert [line["verdict"] for line in found] == ["contradicts", "not recovered"]
-    assert strategies.exposure_order(rows, {}, PARAMS) == []
+    assert plain(strategies.exposure_order(rows, {}, PARAMS)) == []
 
 
 def test_an_order_of_exposure_is_neither_told_by_equals_nor_recovered_from_too_little():
     rows = [row(patient) for patient in range(40)]
     for wording, flipped in ((1, 2), (2, 3), (3, 20)):
         rows += [row(patient, wording=wording, flip=patient < flipped) for patient in range(40)]
-    assert strategies.exposure_order(rows, {"phrasing": 0.5, "synonym": 0.5}, PARAMS) == []
-    near = strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5}, PARAMS)
+    assert plain(strategies.exposure_order(rows, {"phrasing": 0.5, "synonym": 0.5}, PARAMS)) == []
+    near = plain(strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5}, PARAMS))
     assert [line["verdict"] for line in near] == ["undecided", "not recovered"]
-    found = strategies.exposure_order(
-        rows, {"phrasing": 1.0, "synonym": 0.5, "clause": 0.1, "voice": 0.7}, PARAMS
+    found = plain(
+        strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5, "clause": 0.1, "voice": 0.7}, PARAMS)
     )  # voice: not asked
     assert [(line["less_exposed"], line["verdict"]) for line in found] == [
         ("synonym", "undecided"), ("clause", "as exposed"), ("clause", "as exposed"), ("all", "recovered"),
@@ -78,7 +69,7 @@ def test_the_test_of_a_strategy_sums_over_the_questions_of_a_patient():
                 row(patient, "no" if gains else "yes", **about),
                 row(patient, "no" if loses else "yes", wording=1, **about),
             ]
-    found = {line["strategy"]: line for line in strategies.by_strategy(rows, PARAMS)}["phrasing"]
+    found = {line["strategy"]: line for line in plain(strategies.by_strategy(rows, PARAMS))}["phrasing"]
     sums = np.array([-1] * 7 + [2])
     signs = np.array(list(itertools.product((-1, 1), repeat=8)))
     assert found["differing_patients"] == 8 and found["accuracy_difference"] == pytest.approx(-5 / 16)
@@ -103,7 +94,7 @@ def test_flipped_answers_are_compared_with_kept_ones_by_what_they_became():
     rows = [row(patient) for patient in range(8)]
     rows += [row(patient, wording=1, flip=False, **{js: 0.1}) for patient in range(8)]
     rows += [row(patient, "no", wording=2, flip=True, **{js: 0.3 + 0.01 * patient}) for patient in range(8)]
-    table = {line["answers"]: line for line in agreement.flips(rows, PARAMS)}
+    table = {line["answers"]: line for line in plain(agreement.flips(rows, PARAMS))}
     assert set(table) == {"yes→yes", "yes→no", "kept", "flipped"}
     assert table["yes→no"]["n"] == 8 and table["yes→no"]["js_to_baseline"] == pytest.approx(0.335)
     assert table["flipped"]["js_contrast"] == pytest.approx(0.235) and table["flipped"]["informative_patients"] == 8
@@ -119,11 +110,11 @@ def test_right_and_wrong_answers_are_compared_inside_patients():
     for patient in range(12):
         level = 10 * patient  # patients differ far more than answers do
         rows += [row(patient, "yes", wording=1, **{focus: level + 2.0}), row(patient, "no", wording=2, **{focus: level + 1.0})]
-    table = {line["metric"]: line for line in correctness.correct_incorrect(rows, PARAMS)}
+    table = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}
     assert table["focus"]["difference"] == pytest.approx(1) and table["focus"]["p"] == pytest.approx(2 / 2**12)
     assert table["focus"]["verdict"] == "differs" and table["focus"]["informative_patients"] == 12
     assert table["image_mass"]["verdict"] == "too few" and table["image_mass"]["p"] is None
-    few = {line["metric"]: line for line in correctness.correct_incorrect(rows[:10], PARAMS)}
+    few = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows[:10], PARAMS))}
     assert few["focus"]["informative_patients"] == 5 and few["focus"]["p"] is None and few["focus"]["verdict"] == "too few"
 
 
@@ -169,7 +160,7 @@ def test_conditions_are_compared_with_the_same_wordings_clean_row():
         flipped = patient < 4
         rows.append(row(patient, "no" if flipped else "yes", flip_to_clean=flipped, margin_change=-4.0 if flipped else 0.0,
                         **noise, **{column("decision", "js_to_clean"): 0.02}))  # fmt: skip
-    clean, noisy = robustness.robustness(rows, [{"js_other_finding": 0.5}], PARAMS)
+    clean, noisy = plain(robustness.robustness(rows, [{"image_id": "i0", "js_other_finding": 0.5}], PARAMS))
     assert clean["condition"] == "clean" and clean["flip_rate"] is None and clean["accuracy_change"] is None
     assert noisy["flip_rate"] == 0.4 and noisy["accuracy"] == 0.6 and noisy["accuracy_change"] == pytest.approx(-0.4)
     assert noisy["margin_change"] == pytest.approx(-1.6) and noisy["js_to_clean"] == 0.02 and noisy["js_other_finding"] == 0.5
@@ -183,7 +174,7 @@ def test_what_an_occlusion_costs_is_signed_by_the_clean_answer():
         row(2, "uncertain"), row(2, "yes", condition="occlude_region"), row(2, "yes", condition="occlude_elsewhere"),
         row(3), row(3, "no", margin=-1.0, condition="occlude_region", flip_to_clean=True),
     ]  # fmt: skip
-    (pair,) = occlusion.occlusion_pairs(rows)  # 2 has no clean answer, 3 was not asked elsewhere
+    (pair,) = occlusion.occlusion_rows(rows)  # 2 has no clean answer, 3 was not asked elsewhere
     assert (pair["drop_region"], pair["drop_elsewhere"], pair["effect"]) == (2.0, -0.5, 2.5)
 
 
@@ -203,7 +194,7 @@ def asked(patients: int, where: dict[str, tuple[int, int]]) -> tuple[list[dict],
 
 def test_the_reference_maps_are_what_they_are_called():
     rows, made = asked(3, {"study": HERE, "control": THERE})
-    located = references.located(rows, made, place, without_sinks=False)
+    located = localisation.localisation_rows(rows, made, place, without_sinks=False)
     assert [one["uniform_region_enrichment"] for one in located] == [1, 1, 1]
     assert [one["body_region_enrichment"] for one in located] == [1, 1, 1]  # the body is the whole picture here
     for patient, one in enumerate(located):
@@ -214,14 +205,14 @@ def test_the_reference_maps_are_what_they_are_called():
 
 
 def test_zeroed_cells_give_their_mass_to_the_rest():
-    grid = references.without_cells(spot(HERE), [4 * 16 + 4])
+    grid = localisation.without_cells(spot(HERE), [4 * 16 + 4])
     assert grid[HERE] == 0 and grid.sum() == pytest.approx(1) and grid[0, 0] == pytest.approx(1 / 255)
-    assert references.without_cells(spot(HERE, 1.0), [4 * 16 + 4]) is None
+    assert localisation.without_cells(spot(HERE, 1.0), [4 * 16 + 4]) is None
 
 
 def decided(rows: list[dict], made: Store, contrast: list[dict] = ()) -> dict[str, dict]:
-    located = references.located(rows, made, place, without_sinks=False)
-    return {line["hypothesis"]: line for line in hypotheses.hypotheses(located, contrast, rows, made, PARAMS)}
+    located = localisation.localisation_rows(rows, made, place, without_sinks=False)
+    return {line["hypothesis"]: line for line in plain(hypotheses.hypotheses(located, contrast, rows, made, PARAMS))}
 
 
 def test_attention_that_follows_the_question_is_supported_only_beyond_every_reference():
@@ -252,8 +243,8 @@ def test_attention_at_each_patients_own_region_is_supported():
         coverage[cells[int(one["subject_id"][1:])]] = 1
         return Place(np.ones((16, 16)), (0.0, 0.0, 1.0, 1.0), True, {"nodule": Region(coverage, coverage > 0, False)}, 160, 160)
 
-    located = references.located(rows, store(grids), own_place, without_sinks=False)
-    found = {line["hypothesis"]: line for line in hypotheses.hypotheses(located, [], rows, store(grids), PARAMS)}["H1b"]
+    located = localisation.localisation_rows(rows, store(grids), own_place, without_sinks=False)
+    found = {line["hypothesis"]: line for line in plain(hypotheses.hypotheses(located, [], rows, store(grids), PARAMS))}["H1b"]
     assert found["verdict"] == "supported" and found["effect"] > 1.2 and found["p"] <= 0.01 and found["patients"] == 14
 
 
@@ -270,7 +261,8 @@ def test_without_controls_regions_or_patients_the_verdict_says_so():
 def test_wordings_that_share_a_pattern_are_told_by_the_mean_difference():
     rows, made = asked(12, {"study": HERE, "control": THERE})
     contrast = [
-        {"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(12)
+        {"image_id": f"i{index}", "subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2}
+        for index in range(12)
     ]
     found = decided(rows, made, contrast)["H2"]
     assert found["verdict"] == "supported" and found["effect"] == pytest.approx(0.1055)
@@ -297,14 +289,16 @@ def test_the_verdict_follows_the_rule(p, effect, high, expected):
 # --- published numbers ------------------------------------------------------------------------------------------------
 
 PUBLISHED = "quantity,study,published,unit,source,comparable,reason,ours\nflips,mimic-cxr,0.15,share,a paper,{},because,{}\n"
-TABLES = {"consistency": [], "flips": [], "image_reliance": []}
-HEADLINE = {"accuracy_all": 0.8, "accuracy_baseline": 0.9, "flip_rate": 0.25}
+TABLES = {
+    "headline": [{"accuracy_all": 0.8, "accuracy_baseline": 0.9, "flip_rate": 0.25}], "metric_summary": [], "consistency": [],
+    "flips": [], "image_reliance": [],
+}  # fmt: skip
 
 
 def beside(tmp_path, study: str, comparable: str = "yes", ours: str = "flip_rate") -> list[dict]:
     path = tmp_path / "published.csv"
     path.write_text(PUBLISHED.format(comparable, ours))
-    return published.published(path, study, [], TABLES, HEADLINE)
+    return published.published(path, study, TABLES)
 
 
 def test_published_numbers_stand_beside_ours_for_their_own_study_only(tmp_path):
@@ -320,8 +314,11 @@ def test_a_number_that_we_do_not_have_is_an_error_that_names_the_row(tmp_path):
 
 
 def test_every_number_that_may_be_named_is_taken_from_its_table():
-    rows = [row(0, **{column("original", name): 0.25 for name in ("focus", "inside_body_ratio", "entropy")})]
-    tables = {
+    tables = TABLES | {
+        "metric_summary": [
+            {"profile": "decision", "metric": "focus", "mean": 0.5},
+            {"profile": "original", "metric": "focus", "mean": 0.25},
+        ],
         "consistency": [
             {"grouping": "question", "condition": "no_image", "any_flip_3": 0.9},
             {"grouping": "question", "condition": "clean", "any_flip_3": 0.3, "any_flip_4": 0.4, "any_flip_5": None},
@@ -330,7 +327,7 @@ def test_every_number_that_may_be_named_is_taken_from_its_table():
         "flips": [{"answers": "yes→no", "js_distance_to_baseline": 0.125}],
         "image_reliance": [{"finding": "nodule", "text_only_agreement": 0.1}, {"finding": "all", "text_only_agreement": 0.6}],
     }
-    ours = published.our_numbers(rows, tables, HEADLINE)
+    ours = published.our_numbers(tables)
     assert [ours[f"any_flip_{k}"] for k in (3, 4, 5)] == [0.3, 0.4, None]
     assert (
         ours["consistency_by_text"] == 0.9 and ours["fully_consistent_by_text"] == 31.5 and ours["text_only_agreement"] == 0.6
@@ -341,4 +338,4 @@ def test_every_number_that_may_be_named_is_taken_from_its_table():
 
 def test_the_committed_published_numbers_name_only_numbers_that_we_have():
     for study in ("phantom", "mimic-cxr"):
-        published.published(ROOT / paths.PUBLISHED, study, [], TABLES, HEADLINE)
+        published.published(ROOT / paths.PUBLISHED, study, TABLES)

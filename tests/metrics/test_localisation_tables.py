@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from medattn.measures.localisation import zone_box, zone_coverage
-from medattn.metrics import hypotheses, references
 from medattn.metrics.anatomy import Place, Region
-from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
+from medattn.metrics.tables import hypotheses, localisation
+from tests.metrics.handmade import HERE, PARAMS, THERE, place, plain, row, spot, store
 
 AREA = 1 / 256  # the region is one cell
 
@@ -45,7 +45,7 @@ def own_spot(patient: int) -> np.ndarray:
 
 
 def located(rows: list[dict], grids: dict, where=place, sinks: dict | None = None, without: bool = False) -> list[dict]:
-    return references.located(rows, store(grids, sinks=sinks), where, without_sinks=without)
+    return localisation.localisation_rows(rows, store(grids, sinks=sinks), where, without_sinks=without)
 
 
 # --- reference maps ---------------------------------------------------------------------------------------------------
@@ -87,9 +87,9 @@ def test_several_controls_count_by_their_mean_and_one_about_the_same_finding_doe
 def test_ratios_are_of_means_over_patients_and_the_model_has_none_to_itself():
     rows, grids = asked(8, lambda patient: spot(HERE, 0.3 + 0.05 * patient))
     rows[2] |= {"subject_id": "p00"}  # two images of one patient count as their mean
-    table = references.localisation_table(located(rows, grids), [], PARAMS)
+    table = plain(localisation.localisation_table(located(rows, grids), [], PARAMS))
     found = {line["map"]: line for line in table if line["finding"] == "all"}
-    assert list(found) == list(references.MAPS) and {line["sinks"] for line in table} == {"keep"}
+    assert list(found) == list(localisation.MAPS) and {line["sinks"] for line in table} == {"keep"}
     shares = [(0.3 + 0.35) / 2, *(0.3 + 0.05 * patient for patient in range(2, 8))]
     ratio = found["uniform"]["region_ratio"]
     assert ratio == pytest.approx(np.mean(shares) / AREA, rel=1e-5)
@@ -109,7 +109,7 @@ def test_without_sinks_the_maps_are_compared_without_them():
     assert [one["model_region_enrichment"] < 1 for one in kept] == [True] * 3
     assert [one["sample_id"] for one in without] == ["study0"]  # the others' sinks are not known
     assert without[0]["model_region_enrichment"] == pytest.approx(256 / 255, rel=1e-5)
-    table = references.localisation_table(kept, without, PARAMS)
+    table = plain(localisation.localisation_table(kept, without, PARAMS))
     assert [(line["sinks"], line["n"]) for line in table if line["map"] == "model" and line["finding"] == "all"] == [
         ("keep", 3),
         ("zero", 1),
@@ -130,7 +130,7 @@ def test_each_heads_mass_is_taken_from_its_own_layer_and_the_controls_from_the_s
     other = np.full((2, 4, 256), 1 / 256)
     other[0, 3] = spot(HERE, 0.8).ravel()
     rows, grids = asked(1, own_spot)
-    table = references.layer_head(rows, store(grids, {"study0": maps, "control0": other}), place)
+    table = plain(localisation.layer_head(rows, store(grids, {"study0": maps, "control0": other}), place))
     found = {(line["layer"], line["head"]): line for line in table if line["finding"] == "all"}
     assert len(table) == 16 and [line["key_value_group"] for line in table[:4]] == [0, 0, 1, 1]
     assert found[1, 2]["region_mass"] == pytest.approx(0.4) and found[1, 2]["region_enrichment"] == pytest.approx(0.4 * 256)
@@ -143,7 +143,7 @@ def test_each_heads_mass_is_taken_from_its_own_layer_and_the_controls_from_the_s
 def test_heads_of_questions_without_a_true_region_do_not_count():
     rows, grids = asked(1, own_spot)
     absent = [one | {"ground_truth": "no"} for one in rows]
-    table = references.layer_head(absent, store(grids, {"study0": np.full((1, 4, 256), 1 / 256)}), place)
+    table = plain(localisation.layer_head(absent, store(grids, {"study0": np.full((1, 4, 256), 1 / 256)}), place))
     assert [line["n"] for line in table] == [0] * 4 and table[0]["region_enrichment"] is None
 
 
@@ -154,8 +154,8 @@ def decided(
     rows: list[dict], grids: dict, where=own_place, heads: dict | None = None, contrast: list[dict] = ()
 ) -> dict[str, dict]:
     made = store(grids, heads)
-    found = references.located(rows, made, where, without_sinks=False)
-    return {line["hypothesis"]: line for line in hypotheses.hypotheses(found, contrast, rows, made, PARAMS)}
+    found = localisation.localisation_rows(rows, made, where, without_sinks=False)
+    return {line["hypothesis"]: line for line in plain(hypotheses.hypotheses(found, contrast, rows, made, PARAMS))}
 
 
 def in_the_zone(patient: int) -> np.ndarray:
@@ -200,7 +200,8 @@ def test_less_attention_than_a_reference_never_gets_a_small_p():
     ]
     assert away["p"] == 1 and away["verdict"] == "not supported" and away["effect"] < 0.01
     contrast = [
-        {"subject_id": f"p{index:02d}", "difference": -0.1 - 0.001 * index, "js_other_finding": 0.2} for index in range(12)
+        {"image_id": f"i{index}", "subject_id": f"p{index:02d}", "difference": -0.1 - 0.001 * index, "js_other_finding": 0.2}
+        for index in range(12)
     ]
     apart = decided(*asked(12, own_spot), contrast=contrast)["H2"]
     assert apart["p"] == 1 and apart["verdict"] == "not supported"
@@ -275,7 +276,8 @@ def test_heads_are_averaged_over_findings_after_they_were_compared():
 def test_confirmatory_p_values_are_adjusted_together():
     rows, grids = asked(8, own_spot)
     contrast = [
-        {"subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2} for index in range(8)
+        {"image_id": f"i{index}", "subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2}
+        for index in range(8)
     ]
     found = decided(rows, grids, heads=heads_of(rows, True), contrast=contrast)
     tested = {name: line["p"] for name, line in found.items() if line["p"] is not None}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from medattn.metrics.groups import contrast_rows
 from medattn.metrics.samples import OtherFindings
+from medattn.metrics.tables.groups import contrast_rows
 from tests.metrics.handmade import HERE, THERE, row, spot, store
 
 ABOUT_NODULE = row(0, finding="nodule", baseline_question="Is there a nodule in this image?")

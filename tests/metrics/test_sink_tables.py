@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from medattn.metrics import sink_tables
-from tests.metrics.handmade import HERE, PARAMS, THERE, place, row, spot, store
+from medattn.metrics.tables import sinks
+from tests.metrics.handmade import HERE, PARAMS, THERE, place, plain, row, spot, store
 
 SINK = 16 * THERE[0] + THERE[1]
 
@@ -29,7 +29,7 @@ def test_sinks_of_an_image_are_counted_by_kind_and_weighed_over_its_wordings():
         [both(0.5, 0.1), both(0.3, 0.1)], {"i0": known([SINK, 5, 7], position=[5]), "i1": known([], position=None)}
     )
     rows[1] |= {"question_id": "q0", "image_id": "i0", "subject_id": "p00", "variant_index": 1}
-    (line,) = sink_tables.sink_images(rows, found)
+    (line,) = sinks.sink_rows(rows, found)
     assert (line["sinks"], line["position_sinks"], line["content_sinks"]) == (3, 1, 2)
     background = [(1 - 0.5 - 0.1) / 254, (1 - 0.3 - 0.1) / 254]
     assert line["mean_mass"] == pytest.approx((0.5 + 0.3) / 2 + sum(background), rel=1e-5) and line["least_mass"] == 0.3
@@ -37,10 +37,10 @@ def test_sinks_of_an_image_are_counted_by_kind_and_weighed_over_its_wordings():
 
 def test_no_sinks_are_none_and_unknown_kinds_are_empty():
     rows, found = made([spot(HERE)] * 3, {"i0": known([], mass=0.0), "i1": known([], computed=False, mass=None)})
-    none, uncomputed, absent = sink_tables.sink_images(rows, found)
+    none, uncomputed, absent = sinks.sink_rows(rows, found)
     assert none["computed"] and (none["sinks"], none["mean_mass"]) == (0, 0) and none["position_sinks"] is None
     for line in (uncomputed, absent):
-        assert not line["computed"] and [line[name] for name in sink_tables.SINK_IMAGES[3:]] == [None] * 5
+        assert not line["computed"] and [line[name] for name in sinks.SINK_IMAGES[3:]] == [None] * 5
 
 
 def test_a_sink_hides_where_the_model_looks_until_it_is_taken_out():
@@ -48,9 +48,7 @@ def test_a_sink_hides_where_the_model_looks_until_it_is_taken_out():
         [both(0.5 + 0.01 * patient, 0.2) for patient in range(8)],
         {f"i{patient}": known([SINK], position=[]) for patient in range(8)},
     )
-    table = {
-        line["metric"]: line for line in sink_tables.sinks(rows, sink_tables.sink_images(rows, found), found, place, PARAMS)
-    }
+    table = {line["metric"]: line for line in plain(sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS))}
     assert list(table)[:5] == ["sinks", "position_sinks", "content_sinks", "least_mass", "mean_mass"]
     assert (
         table["sinks"]["with_sinks"] == 1
@@ -69,15 +67,11 @@ def test_a_sink_hides_where_the_model_looks_until_it_is_taken_out():
 
 def test_only_images_whose_sinks_were_looked_for_are_compared():
     rows, found = made([both(0.5, 0.2)] * 3, {"i0": known([SINK]), "i1": known([], computed=False, mass=None)})
-    table = {
-        line["metric"]: line for line in sink_tables.sinks(rows, sink_tables.sink_images(rows, found), found, place, PARAMS)
-    }
+    table = {line["metric"]: line for line in plain(sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS))}
     assert table["region_mass"]["n"] == table["sinks"]["n"] == 1
 
 
 def test_a_grid_that_is_nothing_but_sink_is_left_out():
     rows, found = made([spot(THERE, 1.0), both(0.5, 0.2)], {name: known([SINK]) for name in ("i0", "i1")})
-    table = {
-        line["metric"]: line for line in sink_tables.sinks(rows, sink_tables.sink_images(rows, found), found, place, PARAMS)
-    }
+    table = {line["metric"]: line for line in plain(sinks.sinks(rows, sinks.sink_rows(rows, found), found, place, PARAMS))}
     assert table["region_mass"]["n"] == 1 and table["mean_mass"]["with_sinks"] == pytest.approx(0.75)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from medattn.base import paths
 from medattn.report import latex
 from medattn.report.layouts import LAYOUTS, Column, Layout
 
@@ -68,24 +69,9 @@ def test_two_numbers_of_one_name_are_an_error(monkeypatch):
 
 
 def test_every_layout_names_columns_that_the_tables_have():
-    from medattn.metrics import (
-        agreement,
-        correctness,
-        hypotheses,
-        occlusion,
-        references,
-        reliance,
-        robustness,
-        strategies,
-        summaries,
-    )
+    from medattn.metrics.table import declared
 
-    columns = {
-        "by_strategy": strategies.BY_STRATEGY, "by_finding": summaries.BY_FINDING, "robustness": robustness.ROBUSTNESS,
-        "consistency": agreement.CONSISTENCY, "flips": agreement.FLIPS, "correct_incorrect": correctness.CORRECT_INCORRECT,
-        "image_reliance": reliance.IMAGE_RELIANCE, "localisation": references.LOCALISATION, "occlusion": occlusion.OCCLUSION,
-        "hypotheses": hypotheses.COLUMNS,
-    }  # fmt: skip
+    columns = {table.name: table.columns for table in declared() if table.output == paths.TABLES}
     for name, layout in LAYOUTS.items():
         for column in layout.columns:
             assert {column.name, column.low, column.high} - {None} <= set(columns[name]), (name, column.name)

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from medattn.base.params.aggregate import Profile
 from medattn.base.params.metrics import Metrics
-from medattn.base.rounding import round_number
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
-from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.grid_metrics import COLUMNS, column
-from medattn.metrics.groups import contrast_rows
 from medattn.metrics.inputs import Store, profile_of
-from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of, patients, present
+from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import PROFILE, per_finding, study_rows
+from medattn.metrics.table import Table, of_findings
+from medattn.metrics.tables.groups import contrast_rows
+from medattn.metrics.values import Value, count, count_of_patients, mean_of, patient_count, present
 
 BY_FINDING = (
     "finding", "n", "patients", "positives", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method",
@@ -32,7 +33,7 @@ MAIN = (
 PROFILES = ("profile", *SETTINGS, "n", "gated", *MAIN, "js_other_finding", "js_other_wording", "sink_share")
 
 
-def by_finding(rows: Sequence[Row], params: Metrics) -> list[Row]:
+def by_finding(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     """BY_FINDING over clean study rows of all wordings, findings in alphabetical order, then "all"."""
     intervals, table = Intervals(params, "by_finding"), []
     for finding, some in per_finding(study_rows(rows)):
@@ -41,11 +42,11 @@ def by_finding(rows: Sequence[Row], params: Metrics) -> list[Row]:
             {
                 "finding": finding,
                 **count_of_patients(some),
-                "positives": sum(row["ground_truth"] == "yes" for row in some),
+                "positives": count([row for row in some if row["ground_truth"] == "yes"]),
                 **intervals.share(some, "correct", finding, "accuracy"),
                 **intervals.share(some, "flip", finding, "flip_rate", "flip"),
-                "n_region": len(present(some, enrichment)),
-                "region_patients": len(set(patients(present(some, enrichment)))),
+                "n_region": count(present(some, enrichment)),
+                "region_patients": patient_count(present(some, enrichment)),
                 **intervals.mean(some, enrichment, finding, "region_enrichment"),
                 **{name: mean_of(some, column(PROFILE, name)) for name in ("pointing_game", "region_auroc", "zone_enrichment")},
             }
@@ -53,7 +54,7 @@ def by_finding(rows: Sequence[Row], params: Metrics) -> list[Row]:
     return table
 
 
-def metric_summary(rows: Sequence[Row], store: Store, params: Metrics) -> list[Row]:
+def metric_summary(rows: Sequence[SampleRow], store: Store, params: Metrics) -> list[Row]:
     """METRIC_SUMMARY over clean study rows: every metric of every profile that has a value somewhere; true counts 1."""
     intervals, table = Intervals(params, "metric_summary"), []
     clean = study_rows(rows)
@@ -65,37 +66,36 @@ def metric_summary(rows: Sequence[Row], store: Store, params: Metrics) -> list[R
                 continue
             values = sorted(float(row[name]) for row in some)
             cells = intervals.mean(some, name, f"{variant}|{metric}", "mean", "mean")
+            spread = {
+                "sd": statistics.stdev(values) if len(values) > 1 else None,
+                "minimum": values[0],
+                "median": statistics.median(values),
+                "maximum": values[-1],
+            }
             table.append(
                 {
                     "profile": variant,
                     "metric": metric,
-                    "n": len(values),
+                    **count_of_patients(some),
+                    **{of: Value.of(some, number) for of, number in spread.items()},
                     "mean": cells["mean"],
-                    "low": cells["mean_low"],
-                    "high": cells["mean_high"],
-                    "sd": statistics.stdev(values) if len(values) > 1 else None,
-                    "minimum": values[0],
-                    "median": statistics.median(values),
-                    "maximum": values[-1],
-                    "patients": len(set(patients(some))),
-                    "method": cells["mean_method"],
-                    "few_patients": len(set(patients(some))) < FEW_PATIENTS,
+                    **{bound: cells[f"mean_{bound}"] for bound in ("low", "high", "method")},
                 }
             )
     return table
 
 
-def _sink_share(clean: Sequence[Row], store: Store, variant: str) -> float | None:
+def _sink_share(clean: Sequence[SampleRow], store: Store, variant: str) -> Value:
     """Mean mass on the sink cells of the image, over samples of images whose sinks were computed."""
     shares = []
     for row in clean:
         sinks, grid = store.sinks.get(row["image_id"]), store.grid(variant, row["sample_id"])
         if grid is not None and sinks is not None and sinks["computed"]:
-            shares.append(math.fsum(grid.ravel()[sinks["cells"]]))
-    return average(shares) if shares else None
+            shares.append(row | {"sink_share": math.fsum(grid.ravel()[sinks["cells"]])})
+    return mean_of(shares, "sink_share")
 
 
-def profiles(rows: Sequence[Row], store: Store, settings: Mapping[str, Profile]) -> list[Row]:
+def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Profile]) -> list[Row]:
     """PROFILES: how far the main results depend on a profile's settings; means over clean study rows."""
     table, clean = [], study_rows(rows)
     for variant in store.variants:
@@ -110,7 +110,7 @@ def profiles(rows: Sequence[Row], store: Store, settings: Mapping[str, Profile])
                 "layer_weights": " ".join(map(str, profile.layer_weights)) if profile.layer_weights else None,
                 "gqa": profile.gqa,
                 "sinks": "keep" if variant not in settings else profile.sinks,
-                "n": len(present(clean, column(variant, "entropy"))),
+                "n": count(present(clean, column(variant, "entropy"))),
                 "gated": mean_of(clean, column(variant, "gated")),
                 **{name: mean_of(clean, column(variant, name)) for name in MAIN},
                 "js_other_finding": mean_of(contrast, "js_other_finding"),
@@ -121,20 +121,16 @@ def profiles(rows: Sequence[Row], store: Store, settings: Mapping[str, Profile])
     return table
 
 
-def headline(rows: Sequence[Row], questions: Sequence[Row], contrast: Sequence[Row]) -> dict[str, float | int | None]:
-    """The twelve numbers of reports/metrics.json; None where there is nothing to average."""
-    clean, asked = study_rows(rows), [row for row in questions if row["condition"] == "clean"]
-    numbers = {
-        "accuracy_baseline": mean_of([row for row in clean if row["variant_index"] == 0], "correct"),
-        "accuracy_all": mean_of(clean, "correct"),
-        "flip_rate": mean_of(clean, "flip"),
-        "any_flip_rate": mean_of(asked, "any_flip"),
-        "consistency": mean_of(asked, "consistency"),
-        "margin_valid_share": mean_of(clean, "margin_valid"),
-        "js_other_wording": mean_of(contrast, "js_other_wording"),
-        "js_other_finding": mean_of(contrast, "js_other_finding"),
-        "region_enrichment": mean_of(clean, column(PROFILE, "region_enrichment")),
-        "accuracy_no_image": mean_of(study_rows(rows, "no_image"), "correct"),
-    }
-    counts = {"n_samples": len(rows), "n_failed": sum(row["status"] == "failed" for row in rows)}
-    return counts | {name: None if value is None else round_number(value) for name, value in numbers.items()}
+TABLES = (
+    Table("by_finding", BY_FINDING, lambda of: by_finding(of.rows, of.settings), keys=("finding",), parts=of_findings),
+    Table(
+        "metric_summary",
+        METRIC_SUMMARY,
+        lambda of: metric_summary(of.rows, of.store, of.settings),
+        keys=("profile", "metric"),
+        means=lambda row: {"mean": column(row["profile"], row["metric"])},
+    ),
+    Table(
+        "profiles", PROFILES, lambda of: profiles(of.rows, of.store, of.params.aggregate.profiles), keys=("profile", *SETTINGS)
+    ),
+)

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
+from medattn.base import paths
 from medattn.base.params.metrics import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import contrasts
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import Intervals, by_patient, count_of_patients, mean_of
-from medattn.metrics.reliance import SIGN
+from medattn.metrics.intervals import Intervals, by_patient
 from medattn.metrics.samples import PROFILE, baseline_rows, per_finding
+from medattn.metrics.table import Table, of_findings
+from medattn.metrics.tables.reliance import SIGN
+from medattn.metrics.values import count_of_patients, mean_of
 
 PAIRS = (
     "question_id", "image_id", "subject_id", "finding", "clean_answer", "region_mass", "region_enrichment",
@@ -22,7 +26,7 @@ OCCLUSION = (
 )  # fmt: skip
 
 
-def occlusion_pairs(rows: Sequence[Row]) -> list[Row]:
+def occlusion_rows(rows: Sequence[SampleRow]) -> list[Row]:
     """PAIRS, one row per baseline question asked with both areas hidden, clean answer yes or no, all margins valid.
 
     drop: margin on the clean image − with the area hidden, signed by the clean answer, nats; > 0: hiding it speaks
@@ -59,7 +63,7 @@ def occlusion(pairs: Sequence[Row], params: Metrics) -> list[Row]:
     """OCCLUSION, per finding and for all; Spearman correlation of effect and clean region mass over patients' means."""
     intervals, table = Intervals(params, "occlusion"), []
     for finding, some in per_finding(pairs):
-        _, both = by_patient(some, "region_mass", "effect")
+        both = by_patient(some, "region_mass", "effect")
         table.append(
             {
                 "finding": finding,
@@ -75,3 +79,9 @@ def occlusion(pairs: Sequence[Row], params: Metrics) -> list[Row]:
             }
         )
     return table
+
+
+TABLES = (
+    Table("occlusion", PAIRS, lambda of: of.occlusion, paths.GROUPS),
+    Table("occlusion", OCCLUSION, lambda of: occlusion(of.occlusion, of.settings), keys=("finding",), parts=of_findings),
+)

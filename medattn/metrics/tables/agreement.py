@@ -4,14 +4,15 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from medattn.base.params.metrics import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
-from medattn.measures import consistency, contrasts
+from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import Intervals, count_of_patients, mean_of
+from medattn.metrics.intervals import Intervals, within_patients
 from medattn.metrics.samples import PROFILE, study_rows
+from medattn.metrics.table import Parts, Table
+from medattn.metrics.values import Value, average, count_of_patients, mean_of
 
 CONSISTENCY = (
     "grouping", "condition", "strength", "n", "patients", "mean_wordings", "consistency", "consistency_low", "consistency_high",
@@ -36,7 +37,7 @@ def any_flip_among(yes: int, no: int, other: int, k: int) -> float | None:
     return 1 - without / all_ways
 
 
-def consistency_table(rows: Sequence[Row], questions: Sequence[Row], params: Metrics) -> list[Row]:
+def consistency_table(rows: Sequence[SampleRow], questions: Sequence[Row], params: Metrics) -> list[Row]:
     """CONSISTENCY: questions of one image each, per condition; and grouped by question text alone, for comparison only.
 
     Grouping by text merges patients, as earlier work did; such groups have no patient, so no interval.
@@ -46,7 +47,7 @@ def consistency_table(rows: Sequence[Row], questions: Sequence[Row], params: Met
     for condition, strength in sorted(keys, key=lambda key: (key[0] != "clean", key[0], float(key[1] or 0))):
         some = [row for row in questions if (row["condition"], row["strength"]) == (condition, strength)]
         key = f"{condition}|{strength or ''}"
-        subsets = {k: [_any_among(row, k) for row in some] for k in (3, 4, 5)}
+        among = [row | {f"any_flip_{k}": _any_among(row, k) for k in (3, 4, 5)} for row in some]
         table.append(
             {
                 "grouping": "question",
@@ -60,7 +61,7 @@ def consistency_table(rows: Sequence[Row], questions: Sequence[Row], params: Met
                 **intervals.mean(some, "flip_to_baseline", key, "flip_to_baseline", "flip"),
                 "flip_all_pairs": mean_of(some, "flip_all_pairs"),
                 **intervals.share(some, "any_flip", key, "any_flip", "any"),
-                **{f"any_flip_{k}": _average(values) for k, values in subsets.items()},
+                **{f"any_flip_{k}": mean_of(among, f"any_flip_{k}") for k in (3, 4, 5)},
                 "hedge_shift": mean_of(some, "hedge_shift"),
             }
         )
@@ -73,37 +74,31 @@ def _any_among(row: Row, k: int) -> float | None:
     return any_flip_among(yes, decided - yes, row["wordings"] - decided, k)
 
 
-def _average(values: Sequence[float | None]) -> float | None:
-    there = [value for value in values if value is not None]
-    return math.fsum(there) / len(there) if there else None
-
-
-def _by_text(clean: Sequence[Row]) -> list[Row]:
-    groups = defaultdict(list)
+def _by_text(clean: Sequence[SampleRow]) -> list[Row]:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
     for row in clean:
         groups[row["baseline_question"]].append(row["parsed_answer"])
     if not groups:
         return []
     values = [consistency.consistency(answers) for _, answers in sorted(groups.items())]
-    cells = dict.fromkeys(CONSISTENCY) | {
-        "grouping": "text",
-        "condition": "clean",
+    cells = {
         "n": len(groups),
-        "mean_wordings": _average([len(answers) for answers in groups.values()]),
-        "consistency": _average(values),
+        "mean_wordings": average([len(answers) for answers in groups.values()]),
+        "consistency": average(values),
         "fully_consistent": sum(value == 1 for value in values) / len(values),
     }
-    return [cells]
+    of_all = {name: Value.of(clean, number) for name, number in cells.items()}
+    return [dict.fromkeys(CONSISTENCY) | {"grouping": "text", "condition": "clean"} | of_all]
 
 
-def flips(rows: Sequence[Row], params: Metrics) -> list[Row]:
+def flips(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     """FLIPS: attention of clean wordings against their baseline wording's, by what became of the answer.
 
     js_contrast: mean divergence of flipped − kept answers inside patients (and truths) that hold both. Descriptive.
     """
     intervals, table = Intervals(params, "flips"), []
     clean = study_rows(rows)
-    before = {row["question_id"]: row for row in clean if row["variant_index"] == 0}
+    before = {row["question_id"]: row for row in clean if row.is_baseline}
     js = column(PROFILE, "js_to_baseline")
     pairs = [
         row | {"before": before[row["question_id"]]["parsed_answer"], "margin_shift": _shift(row, before[row["question_id"]])}
@@ -137,12 +132,30 @@ def _shift(row: Row, before: Row) -> float | None:
 
 
 def _contrast(decided: Sequence[Row], js: str, intervals: Intervals) -> Row:
-    names, pairs = contrasts.within_patients(
-        np.array([row[js] for row in decided], dtype=np.float64),
-        np.array([bool(row["flip"]) for row in decided], dtype=bool),
-        np.array([row["ground_truth"] for row in decided]),
-        np.array([row["subject_id"] for row in decided]),
-    )
-    gap = pairs[:, :1] - pairs[:, 1:]
-    cells = intervals.of_patients(gap, "flipped", "js_contrast", "contrast")
-    return {"informative_patients": len(names), **cells}
+    pairs = within_patients(decided, js, "flip", [row["ground_truth"] for row in decided])
+    cells = intervals.of_patients(pairs.gap(), "flipped", "js_contrast", "contrast")
+    return {"informative_patients": Value(len(pairs.means), pairs.selection), **cells}
+
+
+def _flip_parts(rows: Sequence[Row]) -> Parts:
+    counts = {row["answers"]: row["n"] for row in rows}
+    wholes = (("yes→yes", "no→no"), ("yes→no", "no→yes"), ("kept", "flipped"))
+    return [[counts[name] for name in parts if name in counts] for parts in wholes]
+
+
+TABLES = (
+    Table(
+        "consistency",
+        CONSISTENCY,
+        lambda of: consistency_table(of.rows, of.questions, of.settings),
+        keys=("grouping", "condition", "strength"),
+    ),
+    Table(
+        "flips",
+        FLIPS,
+        lambda of: flips(of.rows, of.settings),
+        keys=("answers",),
+        parts=_flip_parts,
+        means=lambda row: {"js_to_baseline": column(PROFILE, "js_to_baseline")},
+    ),
+)

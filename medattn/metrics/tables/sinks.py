@@ -5,26 +5,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.base import paths
 from medattn.base.params.metrics import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.metrics import grid_metrics
+from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
-from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
-from medattn.metrics.references import Grids, PlaceOf
+from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import PROFILE, study_rows
+from medattn.metrics.table import Table
+from medattn.metrics.tables.localisation import Grids, PlaceOf
+from medattn.metrics.values import average, count_of_patients, mean_of, present
 
 METRICS = (*grid_metrics.SPATIAL, *grid_metrics.ZONE, *grid_metrics.REGION[:-1])
 SINKS = ("metric", "n", "patients", "with_sinks", "without_sinks", "difference", "low", "high", "method", "few_patients")
+BOUNDS = ("low", "high", "method")
 SINK_IMAGES = ("image_id", "subject_id", "computed", "sinks", "position_sinks", "content_sinks", "least_mass", "mean_mass")
 
 
-def sink_images(rows: Sequence[Row], store: Store) -> list[Row]:
+def sink_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     """SINK_IMAGES, one row per image with a clean study question.
 
     least_mass: what the sinks draw at the least, whatever is asked; mean_mass: over the image's clean wordings.
     Position sinks are also high when the image is blank; without blank samples the kinds are empty.
     """
-    by_image: dict[str, list[Row]] = {}
+    by_image: dict[str, list[SampleRow]] = {}
     for row in study_rows(rows):
         if store.grid(PROFILE, row["sample_id"]) is not None:
             by_image.setdefault(row["image_id"], []).append(row)
@@ -49,7 +55,7 @@ def sink_images(rows: Sequence[Row], store: Store) -> list[Row]:
     return table
 
 
-def sinks(rows: Sequence[Row], images: Sequence[Row], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
+def sinks(rows: Sequence[SampleRow], images: Sequence[Row], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
     """SINKS: counts and masses of the images' sinks, then every metric of the clean study grids with and without them.
 
     Only samples whose image's sinks were computed, in both columns. Sinks are zeroed in the finished grid.
@@ -58,25 +64,39 @@ def sinks(rows: Sequence[Row], images: Sequence[Row], store: Store, place_of: Pl
     computed = [row for row in images if row["computed"]]
     for name in SINK_IMAGES[3:]:
         cells = intervals.mean(computed, name, name, "with_sinks", "value")
-        table.append(_line(name, [row for row in computed if row[name] is not None], cells["with_sinks"], None, cells, "value"))
+        table.append(
+            {
+                "metric": name,
+                **count_of_patients(present(computed, name)),
+                "with_sinks": cells["with_sinks"],
+                "without_sinks": None,
+                "difference": None,
+                **{bound: cells[f"value_{bound}"] for bound in BOUNDS},
+            }
+        )
     pairs = compared(rows, store, place_of)
     for name in METRICS:
         some = [
-            {
-                "subject_id": row["subject_id"],
-                "with": before[name],
-                "without": after[name],
-                "change": after[name] - before[name],
-            }
+            row | {"with": before[name], "without": after[name], "change": after[name] - before[name]}
             for row, before, after in pairs
             if before[name] is not None and after[name] is not None
         ]
         cells = intervals.mean(some, "change", name, "difference")
-        table.append(_line(name, some, mean_of(some, "with"), mean_of(some, "without"), cells, "difference"))
+        kept, zeroed = mean_of(some, "with"), mean_of(some, "without")
+        table.append(
+            {
+                "metric": name,
+                **count_of_patients(some),
+                "with_sinks": kept,
+                "without_sinks": zeroed,
+                "difference": zeroed.minus(kept),
+                **{bound: cells[f"difference_{bound}"] for bound in BOUNDS},
+            }
+        )
     return table
 
 
-def compared(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[tuple[Row, Row, Row]]:
+def compared(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[tuple[SampleRow, Row, Row]]:
     """Clean study rows whose image's sinks were computed, each with METRICS of its grid with and without them."""
     kept, zeroed = Grids(store, without_sinks=False), Grids(store, without_sinks=True)
     found = []
@@ -87,17 +107,6 @@ def compared(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[tuple
     return found
 
 
-def _line(name: str, some: Sequence[Row], kept: float | None, zeroed: float | None, cells: Row, short: str) -> Row:
-    return {
-        "metric": name,
-        **count_of_patients(some),
-        "with_sinks": kept,
-        "without_sinks": zeroed,
-        "difference": None if zeroed is None or kept is None else zeroed - kept,
-        **{bound: cells[f"{short}_{bound}"] for bound in ("low", "high", "method")},
-    }
-
-
 def _metrics(grid: np.ndarray, row: Row, place_of: PlaceOf) -> Row:
     place = place_of(row)
     region = place.region_of(row)
@@ -106,3 +115,15 @@ def _metrics(grid: np.ndarray, row: Row, place_of: PlaceOf) -> Row:
         | grid_metrics.zone_values(grid, place, row["zone"])
         | grid_metrics.region_values(grid, region)
     )
+
+
+def _means(row: Row) -> dict[str, str]:
+    return dict.fromkeys(("with_sinks", "without_sinks"), column(PROFILE, row["metric"])) if row["metric"] in METRICS else {}
+
+
+TABLES = (
+    Table("sinks", SINK_IMAGES, lambda of: of.sinks, paths.GROUPS),
+    Table(
+        "sinks", SINKS, lambda of: sinks(of.rows, of.sinks, of.store, of.place_of, of.settings), keys=("metric",), means=_means
+    ),
+)

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.base import paths
 from medattn.base.rounding import round_number
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.disclosure.suppression import divergence_edges, merged_bins
 from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
-from medattn.metrics.intervals import average, mean_of
 from medattn.metrics.samples import PROFILE, OtherFindings, study_rows
+from medattn.metrics.table import Table
+from medattn.metrics.values import average, average_of
 
 QUESTION_COLUMNS = (
     "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",
@@ -27,21 +30,21 @@ CONTRAST_COLUMNS = (
 DISTRIBUTION = ("divergence", "js_other_finding", "js_other_wording")
 
 
-def by_question(rows: Sequence[Row]) -> dict[tuple, list[Row]]:
+def by_question(rows: Sequence[SampleRow]) -> dict[tuple[str, str, str], list[SampleRow]]:
     """(question_id, condition, strength) -> the rows of its wordings, baseline first; study rows that were answered."""
     groups = defaultdict(list)
     for row in rows:
-        if row["role"] == "study" and row["status"] != "failed":
-            groups[row["question_id"], row["condition"], row["strength"] or ""].append(row)
+        if row.is_study and row.answered:
+            groups[row["question_id"], *row.setting].append(row)
     return {key: sorted(groups[key], key=lambda row: row["variant_index"]) for key in sorted(groups)}
 
 
-def answer_counts(rows: Sequence[Row]) -> dict[tuple[str, str], Counter[str]]:
+def answer_counts(rows: Sequence[SampleRow]) -> dict[tuple[str, str], Counter[str]]:
     """(condition, strength) -> how often each answer was given to its study questions."""
     counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
-        if row["role"] == "study" and row["parsed_answer"]:
-            counts[row["condition"], row["strength"] or ""][row["parsed_answer"]] += 1
+        if row.is_study and row["parsed_answer"]:
+            counts[row.setting][row["parsed_answer"]] += 1
     return counts
 
 
@@ -53,7 +56,7 @@ def _mean_js(wordings: Sequence[Row], store: Store) -> float | None:
     return average(consistency.pairwise_js(np.stack(grids))[np.triu_indices(len(grids), k=1)])
 
 
-def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
+def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     """QUESTION_COLUMNS, one row per study question and condition that was asked in several wordings (clean: always).
 
     expected_consistency: what the question's number of wordings would give if each had its answer from those of the
@@ -66,7 +69,7 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
         if condition != "clean" and len(wordings) == 1:
             continue  # one wording agrees with itself
         first = wordings[0]
-        answered = first["variant_index"] == 0  # else the baseline wording failed: nothing to compare with
+        answered = first.is_baseline  # else the baseline wording failed: nothing to compare with
         parsed = [row["parsed_answer"] for row in wordings]
         others, counts = parsed[1:], Counter(parsed)
         decided = counts["yes"] + counts["no"]
@@ -87,8 +90,8 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
                 "flip_all_pairs": consistency.flip_all_pairs(parsed) if others else None,
                 "any_flip": consistency.any_flip(parsed) if others else None,
                 "mean_js": _mean_js(wordings, store),
-                "mean_js_to_baseline": mean_of(wordings, column(PROFILE, "js_to_baseline")),
-                "hedge_shift": mean_of(wordings, "hedge_shift"),
+                "mean_js_to_baseline": average_of(wordings, column(PROFILE, "js_to_baseline")),
+                "hedge_shift": average_of(wordings, "hedge_shift"),
                 "fully_consistent": agreement == 1,
                 "unparsed": counts["unparsed"],
                 "uncertain": counts["uncertain"],
@@ -97,17 +100,17 @@ def question_rows(rows: Sequence[Row], store: Store) -> list[Row]:
     return table
 
 
-def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> list[Row]:
+def contrast_rows(rows: Sequence[SampleRow], store: Store, variant: str = PROFILE) -> list[Row]:
     """CONTRAST_COLUMNS, one row per image with a clean study question.
 
     js_other_finding: baseline wording against each question that asks in the same words about another finding.
     js_other_wording: baseline wording against its other wordings. Without either there is no value.
     """
     asked = OtherFindings(rows)
-    images: defaultdict[str, dict[str, list[Row]]] = defaultdict(lambda: {"baseline": [], "wording": []})
+    images: defaultdict[str, dict[str, list[SampleRow]]] = defaultdict(lambda: {"baseline": [], "wording": []})
     for row in study_rows(rows):
         if store.grid(variant, row["sample_id"]) is not None:
-            images[row["image_id"]]["wording" if row["variant_index"] else "baseline"].append(row)
+            images[row["image_id"]]["baseline" if row.is_baseline else "wording"].append(row)
     table = []
     for image_id, found in sorted(images.items()):
         if not found["baseline"]:
@@ -116,7 +119,7 @@ def contrast_rows(rows: Sequence[Row], store: Store, variant: str = PROFILE) -> 
         grids = [(store.grid(variant, row["sample_id"]), store.grid(variant, other["sample_id"])) for row, other in pairs]
         other_finding = [consistency.js_divergence(p, q) for p, q in grids if p is not None and q is not None]
         js_finding = round_number(average(other_finding)) if other_finding else None
-        js_wording = mean_of(found["wording"], column(variant, "js_to_baseline"))
+        js_wording = average_of(found["wording"], column(variant, "js_to_baseline"))
         js_wording = None if js_wording is None else round_number(js_wording)
         table.append(
             {
@@ -164,3 +167,15 @@ def merged_js_distribution(contrast: Sequence[Row]) -> list[Row]:
         }
         for bar in bars
     ]
+
+
+TABLES = (
+    Table("questions", QUESTION_COLUMNS, lambda of: of.questions, paths.GROUPS),
+    Table("js_contrast", CONTRAST_COLUMNS, lambda of: of.contrast, paths.GROUPS),
+    Table(
+        "js_distribution",
+        DISTRIBUTION,
+        lambda of: (merged_js_distribution if of.restricted else js_distribution)(of.contrast),
+        safe=True,
+    ),
+)

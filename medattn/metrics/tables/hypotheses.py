@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.seeding import generator
 from medattn.base.tables import Row
 from medattn.measures import consistency, contrasts
 from medattn.measures.statistics import FEW_PATIENTS
 from medattn.metrics.inputs import Store
-from medattn.metrics.intervals import Intervals, average, by_patient, present
-from medattn.metrics.references import MAPS, REFERENCES
+from medattn.metrics.intervals import Intervals, PatientMeans, by_patient
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL
-from medattn.metrics.strategies import adjust
+from medattn.metrics.table import Table
+from medattn.metrics.tables.localisation import MAPS, REFERENCES
+from medattn.metrics.tables.strategies import adjust
+from medattn.metrics.values import NOBODY, Selection, Value, average, numbers, present, selection_of
 
 COLUMNS = (
     "hypothesis", "claim", "statistic", "effect", "low", "high", "minimum_effect", "patients", "p", "p_adjusted", "verdict",
@@ -26,17 +29,18 @@ BY_RULE = (
     "supported: adjusted p ≤ 0.05 and effect ≥ minimum; not supported: the interval lies wholly below the minimum;"
     " else inconclusive"
 )
+KEYS = ("hypothesis", "claim", "statistic", "minimum_effect", "verdict", "rule")
 CHECKED = "a check of the loaded model, not a test"
 
 
 def hypotheses(
-    located: Sequence[Row], contrast: Sequence[Row], rows: Sequence[Row], store: Store, params: Metrics
+    localised: Sequence[Row], contrast: Sequence[Row], rows: Sequence[SampleRow], store: Store, params: Metrics
 ) -> list[Row]:
     """COLUMNS: H1a, H1b, H2, H3a, H3b, H4. p-values of H1, H2 and H3b are adjusted together (Holm)."""
     intervals = Intervals(params, "hypotheses")
     table = [
-        _h1("H1a", "Attention falls in the zone of the finding that is asked about", "zone", located, intervals),
-        _h1("H1b", "Attention falls in the true region of a finding that is there", "region", located, intervals),
+        _h1("H1a", "Attention falls in the zone of the finding that is asked about", "zone", localised, intervals),
+        _h1("H1b", "Attention falls in the true region of a finding that is there", "region", localised, intervals),
         _h2(contrast, intervals),
         _h3a(store),
         _h3b(rows, store, params),
@@ -44,13 +48,14 @@ def hypotheses(
     ]
     adjust(table)
     for row in table:
-        row["verdict"] = row["verdict"] or verdict(row)
-        row["few_patients"] = None if row["patients"] is None else row["patients"] < FEW_PATIENTS
+        row["verdict"] = row["verdict"] or verdict(numbers(row))
+        if (patients := row["patients"]) is not None:
+            row["few_patients"] = Value(patients.number < FEW_PATIENTS, patients.selection)
     return table
 
 
 def verdict(row: Row) -> str:
-    """BY_RULE, for a row with a p-value."""
+    """BY_RULE, for the numbers of a row with a p-value."""
     if row["p_adjusted"] is not None and row["p_adjusted"] <= LEVEL and row["effect"] >= row["minimum_effect"]:
         return "supported"
     if row["high"] is not None and row["high"] < row["minimum_effect"]:
@@ -58,11 +63,13 @@ def verdict(row: Row) -> str:
     return "inconclusive"
 
 
-def _row(hypothesis: str, claim: str, statistic: str, **values: object) -> Row:
-    return dict.fromkeys(COLUMNS) | {"hypothesis": hypothesis, "claim": claim, "statistic": statistic, "rule": BY_RULE} | values
+def _row(about: tuple[str, str, str], selection: Selection = NOBODY, **values: object) -> Row:
+    """A row about (hypothesis, claim, statistic): its values, computed from the selection."""
+    row = dict.fromkeys(COLUMNS) | dict(zip(KEYS, about, strict=False)) | {"rule": BY_RULE}
+    return row | {name: value if name in KEYS else Value(value, selection) for name, value in values.items()}
 
 
-def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Intervals) -> Row:
+def _h1(name: str, claim: str, kind: str, localised: Sequence[Row], intervals: Intervals) -> Row:
     """Intersection–union over the five reference maps: all must pass, so p is the largest.
 
     One mean per patient and map, over the questions that have every map; effect: mean of the patients' enrichments ÷
@@ -70,10 +77,10 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
     reference with the smallest effect.
     """
     metric, found = f"{kind}_enrichment", []
-    statistic = f"{kind} enrichment ÷ that of the best reference map"
+    about = (name, claim, f"{kind} enrichment ÷ that of the best reference map")
     needed = [f"{one}_{metric}" for one in MAPS]
     for column in needed:
-        if all(row[column] is None for row in located):
+        if all(row[column] is None for row in localised):
             why = {
                 "other_patients": "no other patient was asked about the same finding",
                 "other_finding": "no control questions",
@@ -81,20 +88,21 @@ def _h1(name: str, claim: str, kind: str, located: Sequence[Row], intervals: Int
             reason = why.get(
                 column.removesuffix(f"_{metric}"), "no true regions" if kind == "region" else "no zone in a frontal view"
             )
-            return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, verdict="not applicable", note=reason)
-    patients, means = by_patient(located, *needed)
-    if len(patients) < LEAST_PATIENTS:
-        return _row(name, claim, statistic, minimum_effect=LEAST_RATIO, patients=len(patients), verdict="too few")
+            return _row(about, minimum_effect=LEAST_RATIO, verdict="not applicable", note=reason)
+    every = by_patient(localised, *needed)
+    patients = len(every.means)
+    if patients < LEAST_PATIENTS:
+        return _row(about, every.selection, minimum_effect=LEAST_RATIO, patients=patients, verdict="too few")
     for index, reference in enumerate(REFERENCES, start=1):
-        key, pairs = f"{name}|{reference}", means[:, [0, index]]
-        cells = intervals.of_patients(pairs, key, "effect")
-        found.append(cells | {"p": upward(pairs[:, 0] - pairs[:, 1], key, intervals), "reference": reference})
+        key, pairs = f"{name}|{reference}", PatientMeans(every.means[:, [0, index]], every.selection)
+        cells = numbers(intervals.of_patients(pairs, key, "effect"))
+        found.append(cells | {"p": upward(pairs.gap().means[:, 0], key, intervals), "reference": reference})
     found = [one for one in found if one["effect"] is not None]  # a map that is 0 in every region is no reference
     weakest = min(found, key=lambda one: one["effect"])
     return _row(
-        name, claim, statistic,
+        about, every.selection,
         effect=weakest["effect"], low=weakest["effect_low"], high=weakest["effect_high"], minimum_effect=LEAST_RATIO,
-        patients=len(patients), p=max(one["p"] for one in found),
+        patients=patients, p=max(one["p"] for one in found),
         note="best reference: " + weakest["reference"].replace("_", " ")
         + "; effects against each: " + ", ".join(f"{one['reference'].replace('_', ' ')} {one['effect']:.3g}" for one in found),
     )  # fmt: skip
@@ -107,28 +115,28 @@ def upward(numbers: np.ndarray, key: str, intervals: Intervals) -> float:
 
 
 def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
-    claim, statistic = (
+    about = (
+        "H2",
         "Wordings of one question share a pattern of attention",
         "JS(other finding, same wording) − JS(same finding, other wording), bits",
     )
     some = present(contrast, "difference")
     if not some:
         return _row(
-            "H2",
-            claim,
-            statistic,
+            about,
             minimum_effect=LEAST_DIVERGENCE,
             verdict="not applicable",
             note="no control questions or no other wordings",
         )
-    patients, means = by_patient(some, "difference")
-    if len(patients) < LEAST_PATIENTS:
-        return _row("H2", claim, statistic, minimum_effect=LEAST_DIVERGENCE, patients=len(patients), verdict="too few")
-    cells = intervals.of_patients(means, "H2", "effect")
+    every = by_patient(some, "difference")
+    patients = len(every.means)
+    if patients < LEAST_PATIENTS:
+        return _row(about, every.selection, minimum_effect=LEAST_DIVERGENCE, patients=patients, verdict="too few")
+    cells = numbers(intervals.of_patients(every, "H2", "effect"))
     return _row(
-        "H2", claim, statistic,
+        about, every.selection,
         effect=cells["effect"], low=cells["effect_low"], high=cells["effect_high"], minimum_effect=LEAST_DIVERGENCE,
-        patients=len(patients), p=upward(means[:, 0], "H2", intervals),
+        patients=patients, p=upward(every.means[:, 0], "H2", intervals),
         note=f"the effect cannot exceed JS(other finding), here {average([row['js_other_finding'] for row in some]):.3g} bits",
     )  # fmt: skip
 
@@ -136,30 +144,35 @@ def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
 def _h3a(store: Store) -> Row:
     agrees = store.model["agrees_with_eager"]
     return _row(
-        "H3a", "Aggregation handles the groups of query heads as the model does",
-        "largest difference from the library's eager attention, per head and group, within tolerance",
+        ("H3a", "Aggregation handles the groups of query heads as the model does",
+         "largest difference from the library's eager attention, per head and group, within tolerance"),
         verdict="not applicable" if agrees is None else "pass" if agrees else "fail", rule=CHECKED,
         note="no question about a clean image" if agrees is None else None,
     )  # fmt: skip
 
 
-def _h3b(rows: Sequence[Row], store: Store, params: Metrics) -> Row:
-    claim = "Heads that share keys and values look more alike than heads that do not"
-    statistic = "mean JS between groups − within groups, summed over layers, bits"
+def _h3b(rows: Sequence[SampleRow], store: Store, params: Metrics) -> Row:
+    about = (
+        "H3b",
+        "Heads that share keys and values look more alike than heads that do not",
+        "mean JS between groups − within groups, summed over layers, bits",
+    )
     heads, groups = store.heads.shape[2], store.key_value_heads
     divergences = head_divergences(rows, store)
     if divergences is None or groups < 2 or heads // groups < 2:
         note = "no grids" if divergences is None else "one head per group, or one group"
-        return _row("H3b", claim, statistic, minimum_effect=0.0, verdict="not applicable", note=note)
+        return _row(about, minimum_effect=0.0, verdict="not applicable", note=note)
     rng = generator(params.seed, "head groups")
+    known = set(store.head_samples)
     found = contrasts.head_groups(divergences, groups, params.permutation_draws, rng)
     return _row(
-        "H3b", claim, statistic, effect=found.statistic, low=found.low, high=found.high, minimum_effect=0.0, p=found.p,
+        about, selection_of(row for row in rows if row["sample_id"] in known),
+        effect=found.statistic, low=found.low, high=found.high, minimum_effect=0.0, p=found.p,
         note="the unit is this model's heads; p: heads dealt into groups at random, one-sided",
     )  # fmt: skip
 
 
-def head_divergences(rows: Sequence[Row], store: Store) -> np.ndarray | None:
+def head_divergences(rows: Sequence[SampleRow], store: Store) -> np.ndarray | None:
     """JS divergences between heads [layer, head, head]: maps averaged over patients within a finding, then over findings."""
     index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
     maps: defaultdict[str, defaultdict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
@@ -180,7 +193,17 @@ def head_divergences(rows: Sequence[Row], store: Store) -> np.ndarray | None:
 def _h4(store: Store) -> Row:
     cross = store.model["cross_attention"]
     return _row(
-        "H4", "There is no cross-attention: the image is seen through self-attention alone", "modules with cross-attention",
+        ("H4", "There is no cross-attention: the image is seen through self-attention alone", "modules with cross-attention"),
         effect=float(len(cross)), verdict="fail" if cross else "not applicable", rule=CHECKED,
         note=", ".join(cross) if cross else "checked: no module of the loaded model is named or marked as cross-attention",
     )  # fmt: skip
+
+
+TABLES = (
+    Table(
+        "hypotheses",
+        COLUMNS,
+        lambda of: hypotheses(of.localisation, of.contrast, of.rows, of.store, of.settings),
+        keys=KEYS,
+    ),
+)

@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from medattn.base.params.metrics import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.metrics.grid_metrics import column
-from medattn.metrics.intervals import Intervals, count_of_patients, mean_of, present
-from medattn.metrics.samples import PROFILE, answered, mean_margin, share, study_rows
+from medattn.metrics.intervals import Intervals
+from medattn.metrics.samples import PROFILE, answering, mean_margin, study_rows
+from medattn.metrics.table import Table
+from medattn.metrics.values import count, count_of_patients, mean_of, present, share
 
 # Table order; strengths in numerical order.
 ORDER = (
@@ -23,7 +26,7 @@ ROBUSTNESS = (
 )  # fmt: skip
 
 
-def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) -> list[Row]:
+def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metrics) -> list[Row]:
     """ROBUSTNESS over study rows, clean first; changes are against the same wording's row on the clean image.
 
     One row for the baseline wording of every condition, so that conditions compare, and one for all wordings where
@@ -33,25 +36,21 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
     """
     intervals, asked = Intervals(params, "robustness"), defaultdict(list)
     for row in rows:
-        if row["role"] == "study" and row["status"] != "failed":
-            asked[row["condition"], row["strength"] or "", "all"].append(row)
-            if row["variant_index"] == 0:
-                asked[row["condition"], row["strength"] or "", "baseline"].append(row)
-    groups = {key: some for key, some in asked.items() if key[2] == "baseline" or any(row["variant_index"] for row in some)}
-    clean = {(row["question_id"], row["variant_index"]): row for row in study_rows(rows)}
+        if row.is_study and row.answered:
+            asked[*row.setting, "all"].append(row)
+            if row.is_baseline:
+                asked[*row.setting, "baseline"].append(row)
+    groups = {key: some for key, some in asked.items() if key[2] == "baseline" or not all(row.is_baseline for row in some)}
+    clean = {row.variant: row for row in study_rows(rows)}
     scale, table = mean_of(contrast, "js_other_finding"), []
     for condition, strength, wordings in sorted(
         groups, key=lambda key: (ORDER.index(key[0]), float(key[1] or 0), key[2] == "all")
     ):
         some, key = groups[condition, strength, wordings], f"{condition}|{strength}|{wordings}"
-        pairs = [
-            (row, before)
-            for row in some
-            if condition != "clean" and (before := clean.get((row["question_id"], row["variant_index"]))) is not None
-        ]
+        pairs = [(row, before) for row in some if condition != "clean" and (before := clean.get(row.variant)) is not None]
         changes = [
             {
-                "subject_id": row["subject_id"],
+                **{name: row[name] for name in ("subject_id", "question_id", "variant_index")},
                 "correct": float(row["correct"]) - float(before["correct"]) if row["correct"] is not None else None,
             }
             for row, before in pairs
@@ -63,18 +62,28 @@ def robustness(rows: Sequence[Row], contrast: Sequence[Row], params: Metrics) ->
                 "condition": condition,
                 "strength": strength or None,
                 "wordings": wordings,
-                "n_truth": len(present(some, "correct")),
+                "n_truth": count(present(some, "correct")),
                 **count_of_patients(some),
                 **intervals.share(some, "correct", key, "accuracy"),
                 **intervals.mean(changes, "correct", key, "accuracy_change", "change"),
                 **intervals.share(some, "flip_to_clean", key, "flip_rate", "flip"),
                 **intervals.mean(some, "margin_change", key, "margin_change", "margin"),
                 **moved,
-                "js_other_finding": None if moved["js_to_clean"] is None or condition == "rotation" else scale,
-                "agreement_with_clean": share(pairs, agreeing),
-                "yes_rate": share(some, len(answered(some, "yes"))),
+                "js_other_finding": None if moved["js_to_clean"].number is None or condition == "rotation" else scale,
+                "agreement_with_clean": share([row for row, _ in pairs], agreeing),
+                "yes_rate": share(some, len(answering(some, "yes"))),
                 "margin_valid_share": mean_of(some, "margin_valid"),
                 "mean_margin": mean_margin(some),
             }
         )
     return table
+
+
+TABLES = (
+    Table(
+        "robustness",
+        ROBUSTNESS,
+        lambda of: robustness(of.rows, of.contrast, of.settings),
+        keys=("condition", "strength", "wordings"),
+    ),
+)

@@ -6,21 +6,37 @@ same image asked about another finding. Only the last shows that the question ma
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import localisation
 from medattn.metrics import grid_metrics
-from medattn.metrics.anatomy import Place, Region
+from medattn.metrics.anatomy import Place, PlaceOf, Region
 from medattn.metrics.inputs import Store
-from medattn.metrics.intervals import Intervals, average, by_patient, count_of_patients, mean_of, patients, present
+from medattn.metrics.intervals import Intervals, PatientMeans, by_patient
 from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows
+from medattn.metrics.table import Parts, Table, of_findings
+from medattn.metrics.values import (
+    NOBODY,
+    Value,
+    average,
+    average_of,
+    count,
+    count_of_patients,
+    mean_of,
+    patient_count,
+    present,
+    questions_of,
+)
 
 MAPS = ("model", "uniform", "centre", "body", "other_patients", "other_finding")
 REFERENCES = MAPS[1:]
+NO_PAIRS = PatientMeans(np.zeros((0, 2)), NOBODY)  # the model has no ratio to itself
 METRICS = ("zone_enrichment", "region_enrichment", "region_mass", "region_auroc", "pointing_game", "rank_accuracy", "iou_top10")
 LOCALISATION = (
     "finding", "sinks", "map", "n", "patients", "n_region", "region_patients", *METRICS, "zone_ratio", "zone_ratio_low",
@@ -31,7 +47,6 @@ LAYER_HEAD = (
     "finding", "layer", "head", "key_value_group", "n", "patients", "region_enrichment", "region_mass",
     "other_finding_enrichment",
 )  # fmt: skip
-PlaceOf = Callable[[Row], Place]
 
 
 def without_cells(p: np.ndarray, cells: Sequence[int]) -> np.ndarray | None:
@@ -48,7 +63,7 @@ class Grids:
     def __init__(self, store: Store, without_sinks: bool) -> None:
         self._store, self._without = store, without_sinks
 
-    def __call__(self, row: Row) -> np.ndarray | None:
+    def __call__(self, row: SampleRow) -> np.ndarray | None:
         """float64 [16, 16]; None without a grid, or if sinks are to go and the image's were not computed."""
         grid = self._store.grid(PROFILE, row["sample_id"])
         if grid is None or not self._without:
@@ -57,14 +72,14 @@ class Grids:
         return without_cells(grid, sinks["cells"]) if sinks and sinks["computed"] else None
 
 
-def located(rows: Sequence[Row], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
+def localisation_rows(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
     """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
     grids = Grids(store, without_sinks)
     asked = OtherFindings(rows)
     by_finding: defaultdict[tuple[str, bool], defaultdict[str, list[np.ndarray]]]  # (finding, frontal) -> patient -> grids
     by_finding = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        if row["condition"] == "clean" and row["variant_index"] == 0 and (grid := grids(row)) is not None:
+        if row.is_clean and row.is_baseline and (grid := grids(row)) is not None:
             by_finding[row["finding"], place_of(row).frontal][row["subject_id"]].append(grid)
     table = []
     for row in baseline_rows(rows):
@@ -94,23 +109,23 @@ def _mean_metrics(maps: Sequence[np.ndarray], row: Row, place: Place) -> dict[st
     """METRICS, averaged over maps (several controls of one image)."""
     region = place.region_of(row)
     each = [grid_metrics.zone_values(p, place, row["zone"]) | grid_metrics.region_values(p, region) for p in maps]
-    return {metric: mean_of(each, metric) for metric in METRICS}
+    return {metric: average_of(each, metric) for metric in METRICS}
 
 
 def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params: Metrics) -> list[Row]:
     """LOCALISATION: findings, then all; every map; ratio: the model's enrichment ÷ the map's, means over patients."""
     intervals, table = Intervals(params, "localisation"), []
     for finding in [*sorted({row["finding"] for row in with_sinks}), "all"]:
-        for sinks, located_rows in (("keep", with_sinks), ("zero", without)):
-            some = [row for row in located_rows if finding in ("all", row["finding"])]
+        for sinks, table_rows in (("keep", with_sinks), ("zero", without)):
+            some = [row for row in table_rows if finding in ("all", row["finding"])]
             if not some:
                 continue
             for name in MAPS:
                 key = f"{finding}|{sinks}|{name}"
                 cells: Row = {}
                 for metric, short in (("zone_enrichment", "zone_ratio"), ("region_enrichment", "region_ratio")):
-                    _, pairs = by_patient(some, f"model_{metric}", f"{name}_{metric}")
-                    pairs = pairs[:0] if name == "model" else pairs
+                    pairs = by_patient(some, f"model_{metric}", f"{name}_{metric}")
+                    pairs = NO_PAIRS if name == "model" else pairs
                     cells |= intervals.of_patients(pairs, key, short)
                 table.append(
                     {
@@ -118,8 +133,8 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
                         "sinks": sinks,
                         "map": name,
                         **count_of_patients(some),
-                        "n_region": len(present(some, f"{name}_region_enrichment")),
-                        "region_patients": len(set(patients(present(some, f"{name}_region_enrichment")))),
+                        "n_region": count(present(some, f"{name}_region_enrichment")),
+                        "region_patients": patient_count(present(some, f"{name}_region_enrichment")),
                         **{metric: mean_of(some, f"{name}_{metric}") for metric in METRICS},
                         **cells,
                     }
@@ -127,14 +142,23 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
     return table
 
 
-def headed(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[tuple[Row, Region]]:
+def headed(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[tuple[SampleRow, Region]]:
     """Clean baseline questions with a true region and maps of every head."""
     known = set(store.head_samples)
     placed = ((row, place_of(row).region_of(row)) for row in baseline_rows(rows) if row["sample_id"] in known)
     return [(row, region) for row, region in placed if region is not None]
 
 
-def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row]:
+class HeadMasses(NamedTuple):
+    """Mass of every head's map in a question's true region: [layer, head], about its own finding and about others."""
+
+    row: SampleRow
+    own: np.ndarray
+    others: Sequence[np.ndarray]
+    area: float  # of the image
+
+
+def layer_head(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[Row]:
     """LAYER_HEAD: last prompt row of every head, clean baseline questions with a true region; findings, then all.
 
     other_finding_enrichment: the same head and region when the same image is asked about another finding.
@@ -142,31 +166,35 @@ def layer_head(rows: Sequence[Row], store: Store, place_of: PlaceOf) -> list[Row
     """
     index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
     asked = OtherFindings(rows)
-    found: list[tuple[Row, np.ndarray, list[np.ndarray], float]] = []
+    found: list[HeadMasses] = []
     for row, region in headed(rows, store, place_of):
         own = store.heads[index[row["sample_id"]]].astype(np.float64)
         others = [store.heads[index[one["sample_id"]]].astype(np.float64) for one in asked(row) if one["sample_id"] in index]
         coverage = region.coverage.ravel()
-        found.append((row, _masses(own, coverage), [_masses(other, coverage) for other in others], coverage.mean()))
+        masses = [_masses(one, coverage) for one in (own, *others)]
+        found.append(HeadMasses(row, masses[0], masses[1:], float(coverage.mean())))
     layers, heads = store.heads.shape[1:3]
     table = []
-    for finding in [*sorted({row["finding"] for row, *_ in found}), "all"]:
-        some = [entry for entry in found if finding in ("all", entry[0]["finding"])]
+    for finding in [*sorted({one.row["finding"] for one in found}), "all"]:
+        some = [one for one in found if finding in ("all", one.row["finding"])]
+        with_other = [one for one in some if one.others]
+        every, both = (questions_of(one.row for one in these) for these in (some, with_other))
+        patients = len({one.row["subject_id"] for one in some})
         for layer, head in np.ndindex(layers, heads):
-            masses = [mass.item(layer, head) for _, mass, _, _ in some]
-            enriched = [mass.item(layer, head) / area for _, mass, _, area in some]
-            other = [average([mass.item(layer, head) for mass in others]) / area for _, _, others, area in some if others]
+            mass = [one.own.item(layer, head) for one in some]
+            enriched = [one.own.item(layer, head) / one.area for one in some]
+            other = [average([one_other.item(layer, head) for one_other in one.others]) / one.area for one in with_other]
             table.append(
                 {
                     "finding": finding,
                     "layer": layer,
                     "head": head,
                     "key_value_group": head // (heads // store.key_value_heads),
-                    "n": len(some),
-                    "patients": len({row["subject_id"] for row, *_ in some}),
-                    "region_enrichment": average(enriched) if some else None,
-                    "region_mass": average(masses) if some else None,
-                    "other_finding_enrichment": average(other) if other else None,
+                    "n": Value(len(some), every),
+                    "patients": Value(patients, every),
+                    "region_enrichment": Value(average(enriched) if some else None, every),
+                    "region_mass": Value(average(mass) if some else None, every),
+                    "other_finding_enrichment": Value(average(other) if other else None, both),
                 }
             )
     return table
@@ -178,6 +206,32 @@ def _masses(heads: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     return maps @ coverage
 
 
-def place_of_rows(places: Callable[[Mapping[str, str]], Place], samples: Mapping[str, Mapping[str, str]]) -> PlaceOf:
-    """The place of an evaluation row, by its manifest row."""
-    return lambda row: places(samples[row["sample_id"]])
+def _parts_of_maps(rows: Sequence[Row]) -> Parts:
+    """The rows of one map, with or without sinks, are parts of one total."""
+    maps: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        maps[row["sinks"], row["map"]].append(row)
+    return [values for some in maps.values() for values in of_findings(some)]
+
+
+def _parts_of_heads(rows: Sequence[Row]) -> Parts:
+    """Those of one head: every head has the same questions."""
+    return of_findings([row for row in rows if (row["layer"], row["head"]) == (0, 0)])
+
+
+TABLES = (
+    Table(
+        "localisation",
+        LOCALISATION,
+        lambda of: localisation_table(of.localisation, of.localisation_without_sinks, of.settings),
+        keys=("finding", "sinks", "map"),
+        parts=_parts_of_maps,
+    ),
+    Table(
+        "layer_head",
+        LAYER_HEAD,
+        lambda of: layer_head(of.rows, of.store, of.place_of),
+        keys=("finding", "layer", "head", "key_value_group"),
+        parts=_parts_of_heads,
+    ),
+)

@@ -3,11 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from medattn.base import paths
 from medattn.base.params.metrics import Metrics
+from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
-from medattn.metrics.groups import by_question
-from medattn.metrics.intervals import Intervals, average, count_of_patients, mean_of
+from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import per_finding
+from medattn.metrics.table import Table, of_findings
+from medattn.metrics.tables.groups import by_question
+from medattn.metrics.values import average, count_of_patients, mean_of
 
 RELIANCE = (
     "question_id", "image_id", "subject_id", "finding", "ground_truth", "wordings", "consistency", "reliance_no_image",
@@ -23,7 +27,7 @@ IMAGE_RELIANCE = (
 SIGN = {"yes": 1.0, "no": -1.0}
 
 
-def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
+def reliance_rows(rows: Sequence[SampleRow], questions: Sequence[Row]) -> list[Row]:
     """RELIANCE, one row per study question on its clean image.
 
     reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer; of the
@@ -45,7 +49,7 @@ def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
             for row in wordings
             if row["variant_index"] in without
         ]
-        baseline = [row for row in wordings if row["variant_index"] == 0]
+        baseline = [row for row in wordings if row.is_baseline]
         answers = Counter(row["parsed_answer"] for row in wordings)
         alike = len(answers) == 1 and "unparsed" not in answers and len(wordings) > 1
         table.append(
@@ -63,11 +67,11 @@ def reliance_rows(rows: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
     return table
 
 
-def _by_wording(rows: Sequence[Row]) -> dict[int, Row]:
+def _by_wording(rows: Sequence[SampleRow]) -> dict[int, SampleRow]:
     return {row["variant_index"]: row for row in rows}
 
 
-def _reliance(wordings: Sequence[Row], without: dict[int, Row]) -> float | None:
+def _reliance(wordings: Sequence[SampleRow], without: dict[int, SampleRow]) -> float | None:
     values = [
         SIGN[row["parsed_answer"]] * (row["margin"] - other["margin"])
         for row in wordings
@@ -94,3 +98,15 @@ def image_reliance(table: Sequence[Row], params: Metrics) -> list[Row]:
             }
         )
     return out
+
+
+TABLES = (
+    Table("reliance", RELIANCE, lambda of: of.reliance, paths.GROUPS),
+    Table(
+        "image_reliance",
+        IMAGE_RELIANCE,
+        lambda of: image_reliance(of.reliance, of.settings),
+        keys=("finding",),
+        parts=of_findings,
+    ),
+)
