@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from medattn.disclosure.suppression import divergence_edges, merged_bins
+from medattn.disclosure.distributions import divergence_edges, merged_bins
 from medattn.figures import private, style
 from medattn.figures.inputs import numbers
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from medattn.disclosure.suppression import steady_edges
+from medattn.disclosure.distributions import steady_edges
 from medattn.figures import private, style
 from medattn.figures.inputs import PREFIX, numbers
 

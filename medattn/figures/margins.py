@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from medattn.disclosure.suppression import steady_edges
+from medattn.disclosure.distributions import steady_edges
 from medattn.figures import private, style
 from medattn.figures.inputs import numbers
 

@@ -13,7 +13,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
-from medattn.disclosure.suppression import LEAST, LEAST_FOR_MEDIAN, Bin, merged_bins, nice_step
+from medattn.disclosure.distributions import Bin, merged_bins, nice_step
+from medattn.disclosure.suppression import LEAST, LEAST_FOR_MEDIAN
 from medattn.figures import style
 
 ROOT = math.sqrt(3)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from medattn.disclosure.suppression import merged_bins
+from medattn.disclosure.distributions import merged_bins
 from medattn.figures import dots, private, style
 from medattn.figures.inputs import numbers
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from medattn.base import paths
-from medattn.disclosure.suppression import LEAST, WITHHELD, merged_bins, steady_edges
+from medattn.disclosure.distributions import merged_bins, steady_edges
+from medattn.disclosure.suppression import LEAST, WITHHELD
 from medattn.figures import contrast, distributions, margins, occlusion, private, reliance, sinks, style
 from medattn.figures import stage as figures
 from medattn.figures.catalogue import CHARTS
