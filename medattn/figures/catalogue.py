@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from medattn.disclosure.suppression import WITHHELD
-from medattn.figures import (
-    contrast,
-    correctness,
-    distributions,
-    layers,
+from medattn.figures.charts import (
+    accuracy_by_strategy,
+    correct_incorrect,
+    flips_margins,
+    image_reliance,
+    js_contrast,
+    layer_head,
     localisation,
-    margins,
+    metric_distributions,
     occlusion,
-    reliance,
     robustness,
     sinks,
-    strategies,
-)  # fmt: skip
+)
 from medattn.figures.inputs import Results
 
 
@@ -59,7 +59,7 @@ CHARTS = (
         " turn from yes to no or back against the baseline wording. Right: how far attention moves (Jensen–Shannon divergence)."
         " Bars are 95 % intervals over patients.",
         "Three dot plots with intervals: accuracy, flip rate and divergence of attention for every wording strategy.",
-        lambda results: strategies.draw(results.tables["by_strategy"], results.tables["robustness"]),
+        lambda results: accuracy_by_strategy.draw(results.tables["by_strategy"], results.tables["robustness"]),
     ),
     Chart(
         "flips_margins",
@@ -68,7 +68,7 @@ CHARTS = (
         " that knows puts the two apart. (b) One point per other wording: on the dotted line the wording changes nothing;"
         " orange points have crossed to the other answer.",
         "Left: histogram of answer margins by truth. Right: scatter of other wordings' margins against the baseline wording's.",
-        lambda results: margins.draw(results.clean(), results.in_private,
+        lambda results: flips_margins.draw(results.clean(), results.in_private,
                                      WITHHELD not in set(results.tables["by_finding"].positives)),
         "The margin is the logit of yes minus that of no at the first answer token. (a) Baseline wording, by truth where both"
         " may be shown: a model that knows puts the two apart." + MERGED + " (b) Every other wording against its baseline"
@@ -94,7 +94,7 @@ CHARTS = (
         "(a) One point per image. Above the dashed line, asking about another finding moves attention more than asking the same"
         " in other words. (b) The two distributions, dotted at their medians.",
         "Scatter and histograms of the divergence between attention maps: other finding against other wording.",
-        lambda results: contrast.draw(results.contrast, results.in_private),
+        lambda results: js_contrast.draw(results.contrast, results.in_private),
         "(a) Images in hexagons. Above the dashed line, asking about another finding moves attention more than asking the same"
         " in other words." + HEXAGONS + " (b) The two distributions, dotted at their medians." + MERGED,
         "Hexagons and histograms of the divergence between attention maps: other finding against other wording.",
@@ -108,7 +108,7 @@ CHARTS = (
         " agree, and so do all answers without the image (consistent but blind). Points of equal consistency are spread"
         " vertically. (b) Means per finding.",
         "Scatter of consistency against image reliance per question, and mean image reliance per finding with intervals.",
-        lambda results: reliance.draw(results.groups["reliance"], results.tables["image_reliance"], results.in_private),
+        lambda results: image_reliance.draw(results.groups["reliance"], results.tables["image_reliance"], results.in_private),
         "(a) Questions in hexagons: consistency of all wordings, reliance of the baseline wording. To the right, the image"
         " speaks for the answer; at the dashed line it changes nothing. High and far right is what one hopes for; high at the"
         " line is an answer that is consistent without looking." + HEXAGONS + " (b) Means per finding.",
@@ -133,7 +133,7 @@ CHARTS = (
         " question sends attention there: see other_finding_enrichment in the table. Descriptive: no head was picked and tested"
         " on the same data.",
         "Heat map of enrichment in the true region by layer and query head.",
-        lambda results: layers.draw(results.tables["layer_head"], results.tables["profiles"]),
+        lambda results: layer_head.draw(results.tables["layer_head"], results.tables["profiles"]),
     ),
     Chart(
         "occlusion",
@@ -160,7 +160,7 @@ CHARTS = (
         " wordings: the table has the difference within the same wording. p-values are of sign-flip tests, adjusted over the"
         " metrics (Holm).",
         "Dot plot of Cliff's delta with intervals for eight metrics, right against wrong answers.",
-        lambda results: correctness.draw(results.tables["correct_incorrect"]),
+        lambda results: correct_incorrect.draw(results.tables["correct_incorrect"]),
     ),
     Chart(
         "metric_distributions",
@@ -168,7 +168,7 @@ CHARTS = (
         "One histogram per metric over clean wordings, right answers apart from wrong ones; dotted are medians, dashed is what"
         " a uniform map would give.",
         "Eight histograms of attention metrics, right and wrong answers in two colours.",
-        lambda results: distributions.draw(results.clean(), results.in_private, _told_apart(results)),
+        lambda results: metric_distributions.draw(results.clean(), results.in_private, _told_apart(results)),
         "One histogram per metric over clean wordings, right answers apart from wrong ones where both may be shown, else"
         " together in grey; dotted are medians of at least 10 patients, dashed is what a uniform map would give." + MERGED,
     ),

@@ -9,9 +9,10 @@ import pytest
 from medattn.base import paths
 from medattn.disclosure.distributions import merged_bins, steady_edges
 from medattn.disclosure.suppression import LEAST, WITHHELD
-from medattn.figures import contrast, distributions, margins, occlusion, private, reliance, sinks, style
+from medattn.figures import marks, style
 from medattn.figures import stage as figures
 from medattn.figures.catalogue import CHARTS
+from medattn.figures.charts import flips_margins, image_reliance, js_contrast, metric_distributions, occlusion, sinks
 from medattn.figures.inputs import numbers, read_results
 from medattn.metrics.stage import run as run_metrics
 from medattn.report import latex
@@ -54,11 +55,11 @@ def test_every_hexagon_stands_for_five_patients_and_so_does_what_is_left_out(see
     rng = np.random.default_rng(seed)
     points = np.round(rng.normal(scale=1.5, size=(rng.integers(1, 150), 2)), 3)
     patients = rng.integers(0, rng.integers(1, 60), len(points)).astype(str)
-    shown, left = private.shown_hexagons(points, patients)
+    shown, left = marks.shown_hexagons(points, patients)
     hidden = np.ones(len(points), bool)
     for centre, count in shown:
         # inside a hexagon of width 1: within half a width in each of its three directions
-        directions = np.array([(1, 0), (0.5, private.ROOT / 2), (0.5, -private.ROOT / 2)])
+        directions = np.array([(1, 0), (0.5, marks.ROOT / 2), (0.5, -marks.ROOT / 2)])
         inside = (np.abs((points - centre) @ directions.T) <= 0.5 + 1e-9).all(axis=1)
         assert inside.sum() == count and len(set(patients[inside])) >= LEAST
         hidden &= ~inside
@@ -91,9 +92,9 @@ def test_hiding_the_region_is_drawn_in_hexagons_of_questions():
 
 def test_the_bars_of_margins_are_those_of_five_patients():
     values, patients = spread()
-    fig = margins.draw(rows_of(values, patients), in_private=True, by_truth=False)
+    fig = flips_margins.draw(rows_of(values, patients), in_private=True, by_truth=False)
     (found,) = {patch.get_data().values.tobytes(): patch for patch in fig.axes[0].patches}.values()
-    bars = merged_bins(steady_edges(values, margins.BINS), [(values, patients)])
+    bars = merged_bins(steady_edges(values, flips_margins.BINS), [(values, patients)])
     assert list(found.get_data().values) == [bar.counts[0] / bar.steps for bar in bars]
     style.plt.close(fig)
 
@@ -103,7 +104,7 @@ def test_truths_are_drawn_together_where_one_is_of_few_patients_or_withheld():
     rows = rows_of(values, patients)
     few = rows.assign(ground_truth=np.where(rows.question_id.isin(["q0", "q1", "q2"]), "yes", "no"))
     for given, by_truth, labels in ((rows, True, 2), (rows, False, 1), (few, True, 1)):
-        fig = margins.draw(given, in_private=True, by_truth=by_truth)
+        fig = flips_margins.draw(given, in_private=True, by_truth=by_truth)
         assert len(fig.axes[0].get_legend_handles_labels()[1]) == labels
         style.plt.close(fig)
 
@@ -142,11 +143,11 @@ EMPTY = dict.fromkeys(
     "",
 )
 DRAWN = {
-    "margins": lambda values, who: margins.draw(rows_of(values, who), True),
-    "contrast": lambda values, who: contrast.draw(
+    "margins": lambda values, who: flips_margins.draw(rows_of(values, who), True),
+    "contrast": lambda values, who: js_contrast.draw(
         pd.DataFrame({"js_other_wording": np.abs(values).astype(str),
                       "js_other_finding": (2 * np.abs(values) + 0.1).astype(str), "subject_id": who}), True),
-    "reliance": lambda values, who: reliance.draw(
+    "reliance": lambda values, who: image_reliance.draw(
         pd.DataFrame({"reliance_no_image": values.astype(str), "consistency": "1.0", "subject_id": who,
                       "consistent_but_blind": "true", "finding": "x"}),
         _table(finding="all",
@@ -156,8 +157,9 @@ DRAWN = {
         _table(finding="all", n=WITHHELD, drop_region="", drop_elsewhere="", **EMPTY),
         pd.DataFrame({"region_mass": values.astype(str), "effect": values.astype(str), "subject_id": who, "finding": "x"}),
         True),
-    "distributions": lambda values, who: distributions.draw(
-        rows_of(values, who).assign(**{f"decision_{name}": lambda rows: rows.margin for name in distributions.METRICS}), True),
+    "distributions": lambda values, who: metric_distributions.draw(
+        rows_of(values, who).assign(
+            **{f"decision_{name}": lambda rows: rows.margin for name in metric_distributions.METRICS}), True),
     "sinks": lambda values, who: sinks.draw(
         pd.DataFrame({"sinks": np.abs(values * 3).astype(int).astype(str), "position_sinks": "", "subject_id": who}),
         _table(metric="mean_mass", with_sinks="", difference="", low="", high=""), True),

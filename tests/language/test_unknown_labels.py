@@ -6,7 +6,7 @@ import pytest
 from medattn.base import params, paths
 from medattn.base.errors import InputError
 from medattn.checks.study_check import digest
-from medattn.figures.strategies import draw
+from medattn.figures.charts.accuracy_by_strategy import draw
 from medattn.metrics import strategies
 from medattn.prepare import run
 from tests.conftest import change, read

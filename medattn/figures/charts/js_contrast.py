@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from medattn.disclosure.distributions import divergence_edges, merged_bins
-from medattn.figures import private, style
+from medattn.figures import marks, style
 from medattn.figures.inputs import numbers
 
 SAME = "same finding,\nother wording"
@@ -75,7 +75,7 @@ def _bars(panel: Axes, wording: np.ndarray, finding: np.ndarray, edges: np.ndarr
 
 def _hexagons(panel: Axes, wording: np.ndarray, finding: np.ndarray, patients: list[str], logarithmic: bool) -> None:
     to, back = (np.log10, lambda values: 10**values) if logarithmic else (np.asarray, np.asarray)
-    private.hexagons(panel, to(wording), to(finding), patients, "images", back)
+    marks.hexagons(panel, to(wording), to(finding), patients, "images", back)
     panel.axline((1, 1), (10, 10), color=style.GREY, linewidth=0.8, linestyle="--")
 
 
@@ -83,11 +83,11 @@ def _merged_bars(panel: Axes, wording: np.ndarray, finding: np.ndarray, patients
     """The bins of js_distribution.csv."""
     found = merged_bins(divergence_edges(wording, finding), [(values, patients) for values in (wording, finding)])
     if not found:
-        private.no_bars(panel)
+        marks.no_bars(panel)
         return
     for sample, (values, colour, name) in enumerate(((wording, style.GREEN, SAME), (finding, style.VERMILLION, OTHER))):
-        middle = private.median(values, patients)
+        middle = marks.median(values, patients)
         label = name if middle is None else f"{name}\nmedian {middle:.2g}"
-        private.bars(panel, found, colour, sample, label=label)
+        marks.bars(panel, found, colour, sample, label=label)
         if middle is not None:
             panel.axvline(middle, color=colour, linewidth=1.4, linestyle=(0, (1, 1)))

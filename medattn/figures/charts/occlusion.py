@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from medattn.figures import dots, private, style
+from medattn.figures import dots, marks, style
 from medattn.figures.inputs import numbers
 
 
@@ -34,7 +34,7 @@ def draw(table: pd.DataFrame, pairs: pd.DataFrame, in_private: bool = False) -> 
     if in_private:
         region, effect = (numbers(pairs[name]) for name in ("region_mass", "effect"))
         there = region.notna() & effect.notna()
-        private.hexagons(right, region[there].to_numpy(), effect[there].to_numpy(), list(pairs.subject_id[there]), "questions")
+        marks.hexagons(right, region[there].to_numpy(), effect[there].to_numpy(), list(pairs.subject_id[there]), "questions")
     else:
         _points(right, pairs)
     right.axhline(0, color=style.GREY, linewidth=0.8, linestyle="--")

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from medattn.disclosure.distributions import steady_edges
-from medattn.figures import private, style
+from medattn.figures import marks, style
 from medattn.figures.inputs import PREFIX, numbers
 
 BINS = 24
@@ -51,7 +51,7 @@ def draw(clean: pd.DataFrame, in_private: bool = False, apart: Set[str] = frozen
         else:
             reach = _bars(panel, values, there, clean.correct)
         if reach is None:
-            private.no_bars(panel)
+            marks.no_bars(panel)
             continue
         if uniform is not None and reach[0] <= uniform <= reach[1]:
             panel.axvline(uniform, color=style.GREY, linewidth=0.8, linestyle="--")
@@ -83,12 +83,12 @@ def _merged_bars(panel: Axes, values: pd.Series, rows: pd.DataFrame, apart: bool
     """Draws right and wrong answers, together in grey where they may not be told apart; the axis' ends, None without a bar."""
     edges, drawn = steady_edges(values.to_numpy(), BINS), False
     groups = [(rows.correct == truth, colour) for truth, _, colour in ANSWERS]
-    if not (apart and private.apart([rows.subject_id[some] for some, _ in groups])):
+    if not (apart and marks.apart([rows.subject_id[some] for some, _ in groups])):
         groups = [(values.notna(), style.GREY)]
     for some, colour in groups:
-        if private.histogram(panel, values[some].to_numpy(), rows.subject_id[some], edges, colour, share=True):
+        if marks.histogram(panel, values[some].to_numpy(), rows.subject_id[some], edges, colour, share=True):
             drawn = True
-            if (middle := private.median(values[some], rows.subject_id[some])) is not None:
+            if (middle := marks.median(values[some], rows.subject_id[some])) is not None:
                 panel.axvline(middle, color=colour, linewidth=1.4, linestyle=(0, (1, 1)))
     return panel.get_xlim() if drawn else None
 

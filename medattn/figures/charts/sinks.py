@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from medattn.disclosure.distributions import merged_bins
-from medattn.figures import dots, private, style
+from medattn.figures import dots, marks, style
 from medattn.figures.inputs import numbers
 
 METRICS = {
@@ -36,7 +36,7 @@ def draw(images: pd.DataFrame, table: pd.DataFrame, in_private: bool = False) ->
         found = merged_bins(
             np.arange(-0.5, counts.quantile(0.9) + 2), [(counts.to_numpy(), list(images.subject_id[counts.index]))]
         )
-        (private.bars(left, found, style.BLUE) if found else private.no_bars(left))
+        (marks.bars(left, found, style.BLUE) if found else marks.no_bars(left))
     else:
         _bars(left, images, counts)
     left.set_xlabel("sink cells (of 256)")

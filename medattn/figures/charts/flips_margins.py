@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from medattn.disclosure.distributions import steady_edges
-from medattn.figures import private, style
+from medattn.figures import marks, style
 from medattn.figures.inputs import numbers
 
 BINS = 28
@@ -41,7 +41,7 @@ def draw(clean: pd.DataFrame, in_private: bool = False, by_truth: bool = True) -
     others = valid[~baseline & valid.question_id.isin(before.index)]
     x, y = before[others.question_id].to_numpy(), numbers(others.margin).to_numpy()
     if in_private and len(x):
-        private.hexagons(right, x, y, list(others.subject_id), "answers")
+        marks.hexagons(right, x, y, list(others.subject_id), "answers")
     elif not in_private:
         _points(right, x, y, (others.flip == "true").to_numpy())
     right.axline((0, 0), slope=1, color=style.GREY, linewidth=0.8, linestyle=":")
@@ -67,14 +67,14 @@ def _merged_bars(panel: Axes, rows: pd.DataFrame, by_truth: bool) -> None:
     edges = steady_edges(margin, BINS)
     groups = {truth: (rows.ground_truth == truth).to_numpy() for truth, *_ in TRUTHS}
     drawn = False
-    if by_truth and private.apart([rows.subject_id[some] for some in groups.values()]):
+    if by_truth and marks.apart([rows.subject_id[some] for some in groups.values()]):
         for truth, label, colour in TRUTHS:
             some = groups[truth]
-            drawn |= private.histogram(panel, margin[some], rows.subject_id[some], edges, colour, label=label)
+            drawn |= marks.histogram(panel, margin[some], rows.subject_id[some], edges, colour, label=label)
     else:
-        drawn = private.histogram(panel, margin, rows.subject_id, edges, style.BLUE, label="finding there or not")
+        drawn = marks.histogram(panel, margin, rows.subject_id, edges, style.BLUE, label="finding there or not")
     if not drawn:
-        private.no_bars(panel)
+        marks.no_bars(panel)
 
 
 def _points(panel: Axes, x: np.ndarray, y: np.ndarray, flipped: np.ndarray) -> None:

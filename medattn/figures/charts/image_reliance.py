@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from medattn.figures import private, style
+from medattn.figures import marks, style
 from medattn.figures.inputs import numbers
 
 SPREAD = 0.035  # of consistency: questions at the same value are drawn beside each other, in the table's order
@@ -23,7 +23,7 @@ def draw(questions: pd.DataFrame, table: pd.DataFrame, in_private: bool = False)
             panel.text(0.5, 0.5, "no question was asked\nwith and without its image", transform=panel.transAxes, ha="center")
         return fig
     if in_private:
-        private.hexagons(
+        marks.hexagons(
             plane, reliance[there].to_numpy(), consistency[there].to_numpy(), list(questions.subject_id[there]), "questions"
         )
     else:
