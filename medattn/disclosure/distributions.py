@@ -1,12 +1,14 @@
 """Histograms of few patients: bars at round numbers, merged until each stands for nobody or for enough. Pure functions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from medattn.disclosure.suppression import LEAST
+from medattn.disclosure.suppression import LEAST, LEAST_FOR_MEDIAN
+
+DIVERGENCE_BINS = 24
 
 
 class Bin(NamedTuple):
@@ -36,14 +38,16 @@ def steady_edges(values: np.ndarray, bins: int) -> np.ndarray:
     return np.arange(first, last + 1) * step
 
 
-def divergence_edges(wording: np.ndarray, finding: np.ndarray, bins: int = 24) -> np.ndarray:
+def divergence_edges(wording: np.ndarray, finding: np.ndarray) -> np.ndarray:
     """Edges for the divergences of js_contrast, logarithmic where none is 0.
 
     The table and the chart take the same: two histograms of the same images at different edges would give away how many
     lie between.
     """
     both = np.concatenate([wording, finding])
-    return 10 ** steady_edges(np.log10(both), bins) if both.min() > 0 else steady_edges(both, bins)
+    if both.min() > 0:
+        return 10 ** steady_edges(np.log10(both), DIVERGENCE_BINS)
+    return steady_edges(both, DIVERGENCE_BINS)
 
 
 def merged_bins(edges: np.ndarray, samples: Sequence[tuple[np.ndarray, Sequence[str]]], least: int = LEAST) -> list[Bin]:
@@ -80,3 +84,13 @@ def merged_bins(edges: np.ndarray, samples: Sequence[tuple[np.ndarray, Sequence[
     (_, b, first), (a, _, final) = counted[0], counted[-1]
     counted[0], counted[-1] = (b - 1, b, first), (a, a + 1, final)
     return [Bin(float(edges[a]), float(edges[b]), b - a, counts) for a, b, counts in counted]
+
+
+def safe_median(values: np.ndarray, patients: Sequence[str], least: int = LEAST) -> float | None:
+    """The median of values [n], None where the patients are too few for one; an open study (`least` 1) shows every one."""
+    return float(np.median(values)) if least == 1 or len(set(patients)) >= LEAST_FOR_MEDIAN else None
+
+
+def may_be_told_apart(groups: Iterable[Sequence[str]], least: int = LEAST) -> bool:
+    """Whether groups of patients may be drawn apart: each is nobody or enough, so that none follows from the total."""
+    return all(not patients or len(patients) >= least for patients in map(set, groups))

@@ -10,17 +10,17 @@ from PIL import Image
 
 from medattn.base import paths
 from medattn.base.params import Examples
-from medattn.figures import examples, films, style
-from medattn.figures import gallery_data as gallery
+from medattn.figures import examples, films, gallery_data, style
 from medattn.figures import stage as figures
-from medattn.figures.catalogue import CHARTS
-from medattn.figures.inputs import numbers, read_results
+from medattn.figures.columns import numbers
+from medattn.figures.inputs import read_results
+from medattn.figures.outline import CHARTS
 from medattn.metrics.stage import run as run_metrics
 from medattn.radiographs.films import Film, Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import make_params, make_root
 
-NAMES = ("example", *(chart.name for chart in CHARTS))
+NAMES = tuple(chart.name for chart in CHARTS)
 MM = 1 / 25.4
 
 
@@ -167,10 +167,10 @@ def test_the_report_shows_every_chart_and_every_hypothesis_and_asks_for_nothing(
 def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
     root, _ = drawn
     results = read_results(root)
-    shown = gallery.samples(results)
+    shown = gallery_data.samples(results)
     rows = results.evaluation[(results.evaluation.role == "study")]
     assert sorted(one.sample_id for one in shown) == sorted(rows.sample_id)
-    pictures = gallery.pictures(results, Films(read_study(root / "data")))
+    pictures = gallery_data.pictures(results, Films(read_study(root / "data")))
     assert {one.picture for one in shown} - {""} == set(pictures)
     assert all((one.picture == "") == (one.condition == "no image") for one in shown)
 
@@ -179,9 +179,9 @@ def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():
     mask = np.zeros((100, 200), bool)
     mask[20:40, 50:100] = True
     film = Film("one", Image.new("L", (200, 100)), True, {"nodule": mask})
-    path = gallery.outlines(film, 0.0, 1.0)["nodule"]
+    path = gallery_data.outlines(film, 0.0, 1.0)["nodule"]
     points = np.array(re.findall(r"([\d.]+),([\d.]+)", path), dtype=float)
     assert points.min(axis=0) == pytest.approx([0.25, 0.2], abs=0.006)
     assert points.max(axis=0) == pytest.approx([0.5, 0.4], abs=0.006)
-    turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery.outlines(film, 180.0, 1.0)["nodule"]), dtype=float)
+    turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery_data.outlines(film, 180.0, 1.0)["nodule"]), dtype=float)
     assert turned.min(axis=0) == pytest.approx([0.5, 0.6], abs=0.006)
