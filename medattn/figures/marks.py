@@ -4,8 +4,8 @@
 (medattn/disclosure), and nothing is written that counts single samples. A chart draws with these and asks for nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,28 +28,19 @@ from medattn.disclosure.hexagons import hexagons
 from medattn.figures import style
 
 DOTTED: Any = (0, (1, 1))
+MERGED_OPACITY = 0.3
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-class _Where:
-    """A field of a caption that says its format if `shown`, else nothing."""
+@dataclass(frozen=True)
+class _Field:
+    """A field of a caption, which says what `say` makes of its format."""
 
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
+    say: Callable[[str], str]
 
     def __format__(self, text: str) -> str:
-        return text if self.shown else ""
-
-
-class _PointsOf:
-    """A field of a caption that says what a scatter of things ("question") is drawn as."""
-
-    def __init__(self, restricted: bool) -> None:
-        self.restricted = restricted
-
-    def __format__(self, thing: str) -> str:
-        return f"{thing.capitalize()}s in hexagons" if self.restricted else f"One point per {thing}"
+        return self.say(text)
 
 
 def caption(text: str, least: int) -> str:
@@ -59,16 +50,17 @@ def caption(text: str, least: int) -> str:
     is drawn, and where no mark may stand for few patients.
     """
     restricted = least > 1
-    sentences = {
-        "hexagons": f" A hexagon stands for at least {least} patients.",
-        "merged": f" Neighbouring bars are merged until each stands for at least {least} patients; its area is what it counts,"
-        " and the outermost bars hold whatever lies beyond.",
-    }
+    hexagons = f" A hexagon stands for at least {least} patients."
+    merged = (
+        f" Neighbouring bars are merged until each stands for at least {least} patients; its area is what it counts, and the"
+        " outermost bars hold whatever lies beyond."
+    )
     return text.format(
-        open=_Where(not restricted),
-        restricted=_Where(restricted),
-        points=_PointsOf(restricted),
-        **{name: sentence if restricted else "" for name, sentence in sentences.items()},
+        open=_Field(lambda words: "" if restricted else words),
+        restricted=_Field(lambda words: words if restricted else ""),
+        points=_Field(lambda thing: f"{thing.capitalize()}s in hexagons" if restricted else f"One point per {thing}"),
+        hexagons=hexagons if restricted else "",
+        merged=merged if restricted else "",
     )
 
 
@@ -214,7 +206,7 @@ class Bars:
 
     share: bool = False  # of the sample's values, else how many
     medians: bool = False  # a dotted line, and in the label
-    opacity: float = 0.3  # of single bars
+    opacity: float = MERGED_OPACITY  # of single bars
     together: Sample | None = None
     published: bool = True
 
@@ -232,13 +224,15 @@ def histogram(panel: Axes, samples: Sequence[Sample], edges: np.ndarray, bars: B
                 counts, _ = np.histogram(sample.values, edges)
                 _stairs(panel, counts / len(sample.values) if bars.share else counts, edges, sample, bars, least)
         return float(edges[0]), float(edges[-1])
-    drawn = False
-    for sample, found, index in _merged(samples, edges, bars, least):
-        if found:
-            _merged_stairs(panel, found, index, sample, bars, least)
-            drawn = True
+    drawn = [(sample, found, index) for sample, found, index in _merged(samples, edges, bars, least) if found]
+    for sample, found, index in drawn:  # a bar's area is what it counts, so that a bar across two steps is half as high
+        counts = np.array([bar.counts[index] / bar.steps for bar in found])
+        heights = counts / sum(bar.counts[index] for bar in found) if bars.share else counts
+        ends = np.array([found[0].low, *(bar.high for bar in found)])
+        _stairs(panel, heights, ends, sample, replace(bars, opacity=MERGED_OPACITY), least)
     if not drawn:
-        _no_bars(panel)
+        panel.text(0.5, 0.5, "too few patients", transform=panel.transAxes, ha="center", color=style.GREY)
+        panel.set_xticks([])
     if panel.get_xscale() == "log":  # fewer than one decade: no tick would be labelled, or all
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -254,13 +248,6 @@ def _merged(samples: Sequence[Sample], edges: np.ndarray, bars: Bars, least: int
     if not (bars.published and may_be_told_apart([sample.patients for sample in samples], least)):
         samples = [bars.together]
     return [(sample, merged_bins(edges, [(sample.values, sample.patients)], least), 0) for sample in samples]
-
-
-def _merged_stairs(panel: Axes, found: Sequence[Bin], index: int, sample: Sample, bars: Bars, least: int) -> None:
-    """A bar's area is what it counts, so that a bar across two steps is half as high."""
-    counts = np.array([bar.counts[index] / bar.steps for bar in found])
-    heights = counts / sum(bar.counts[index] for bar in found) if bars.share else counts
-    _stairs(panel, heights, np.array([found[0].low, *(bar.high for bar in found)]), sample, Bars(medians=bars.medians), least)
 
 
 def _stairs(panel: Axes, heights: np.ndarray, edges: np.ndarray, sample: Sample, bars: Bars, least: int) -> None:
@@ -282,16 +269,11 @@ class Stack:
     bottom: np.ndarray | float = 0.0
 
 
-def tally(panel: Axes, counted: Sample, stacks: Sequence[Stack], least: int) -> None:
+def tally(panel: Axes, sample: Sample, stacks: Sequence[Stack], least: int) -> None:
     """How often each whole number is there: in stacks, or all in bars that are merged where they would stand for few."""
     if least > 1:
-        histogram(panel, [counted], np.arange(-0.5, np.quantile(counted.values, 0.9) + 2), Bars(), least)
+        histogram(panel, [sample], np.arange(-0.5, np.quantile(sample.values, 0.9) + 2), Bars(), least)
         return
     for stack in stacks:
         places = range(len(stack.heights))
         panel.bar(places, stack.heights, bottom=stack.bottom, color=stack.colour, width=0.8, label=stack.label)
-
-
-def _no_bars(panel: Axes) -> None:
-    panel.text(0.5, 0.5, "too few patients", transform=panel.transAxes, ha="center", color=style.GREY)
-    panel.set_xticks([])

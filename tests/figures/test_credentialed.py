@@ -10,8 +10,7 @@ from medattn.base import paths
 from medattn.disclosure import hexagons
 from medattn.disclosure.distributions import merged_bins, steady_edges
 from medattn.disclosure.suppression import LEAST, WITHHELD
-from medattn.figures import stage as figures
-from medattn.figures import style
+from medattn.figures import stage, style
 from medattn.figures.charts import flips_margins, image_reliance, js_contrast, metric_distributions, occlusion, sinks
 from medattn.figures.columns import numbers
 from medattn.figures.inputs import read_results
@@ -31,7 +30,7 @@ PUBLIC = {chart.name: chart for chart in CHARTS if chart.is_public}
 def drawn(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         root = planted_root(tmp_path_factory.mktemp("planted"), patch)
-        figures.run(settings(), root)
+        stage.run(settings(), root)
     return root
 
 
@@ -211,7 +210,7 @@ def test_a_study_of_four_patients_draws_every_chart_and_no_mark(tmp_path):
     about = root / "data/study.yaml"
     about.write_text(about.read_text().replace("licence: open", "licence: credentialed"))
     run_metrics(make_params(), root)
-    figures.run(settings(), root)
+    stage.run(settings(), root)
     assert len(list((root / paths.FIGURES).iterdir())) == 2 * len(PUBLIC)
     given = read_results(root, LEAST).given
     for name in ("flips_margins", "js_contrast", "metric_distributions", "sinks"):

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from medattn.base import paths
-from medattn.figures import gallery_data
-from medattn.figures import stage as figures
+from medattn.figures import gallery_data, stage
 from medattn.figures.inputs import read_results
 from medattn.figures.outline import CHARTS
 from medattn.metrics.stage import run as run_metrics
@@ -22,7 +21,7 @@ FAST = ("an image", "what shows an image")
 def test_every_chart_is_drawn_and_no_picture_is_made_of_a_sample_that_failed(tmp_path, name):
     root = failing_root(tmp_path, SCENARIOS[name])
     run_metrics(make_params(), root)
-    figures.run(settings(), root)
+    stage.run(settings(), root)
     failed = set(pd.read_csv(root / paths.FAILURES)["sample_id"])
     assert {f"{chart.name}.png" for chart in CHARTS if chart.is_public} <= {
         path.name for path in (root / paths.FIGURES).iterdir()

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from PIL import Image
 
 from medattn.base import paths
 from medattn.base.params import Examples
-from medattn.figures import examples, films, gallery_data, style
-from medattn.figures import stage as figures
+from medattn.figures import examples, films, gallery_data, stage, style
 from medattn.figures.columns import numbers
 from medattn.figures.inputs import read_results
-from medattn.figures.outline import CHARTS
+from medattn.figures.outline import CHARTS, OUTLINE
 from medattn.metrics.stage import run as run_metrics
 from medattn.radiographs.films import Film, Films
+from medattn.report import sections
+from medattn.report.tables import LATEX, LAYOUTS, TABLES
 from medattn.study.schema import read_study
 from tests.metrics.conftest import make_params, make_root
 
@@ -42,7 +44,7 @@ def files(root) -> dict[str, bytes]:
 def drawn(tmp_path_factory):
     root = make_root(tmp_path_factory.mktemp("figures"))
     run_metrics(make_params(), root)
-    notes = figures.run(settings(), root)
+    notes = stage.run(settings(), root)
     return root, notes
 
 
@@ -55,7 +57,7 @@ def test_every_figure_is_drawn_as_png_and_pdf(drawn):
 def test_the_same_tables_give_the_same_bytes(drawn):
     root, _ = drawn
     before = files(root)
-    figures.run(settings(), root)
+    stage.run(settings(), root)
     assert files(root) == before
 
 
@@ -98,7 +100,7 @@ def test_a_credentialed_study_leaves_no_radiograph_in_reports(drawn, tmp_path):
     about = root / "data/study.yaml"
     content = yaml.safe_load(about.read_text()) | {"licence": "credentialed"}
     about.write_text(yaml.safe_dump(content))
-    figures.run(settings(), root)
+    stage.run(settings(), root)
     assert not list((root / paths.FIGURES).glob("example*"))
     assert (root / paths.VISUALIZATIONS / "example.png").exists()
     assert 'id="example"' not in (root / paths.REPORT).read_text()
@@ -141,7 +143,7 @@ def test_an_outline_runs_where_the_mask_ends():
 def test_a_run_of_one_image_draws_what_it_can(tmp_path):
     root = make_root(tmp_path, images=("i4",))
     run_metrics(make_params(), root)
-    notes = figures.run(settings(), root)
+    notes = stage.run(settings(), root)
     assert len(list((root / paths.FIGURES).iterdir())) == 2 * len(NAMES)
     assert any("flipped" in note for note in notes)
 
@@ -162,6 +164,20 @@ def test_the_report_shows_every_chart_and_every_hypothesis_and_asks_for_nothing(
         assert re.search(rf">{hypothesis}(?: †)?<", content)
     assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", content)
     assert len(content) < 1_000_000
+
+
+def test_every_published_table_is_declared_and_every_table_of_the_page_is_on_it(drawn):
+    root, _ = drawn
+    assert {path.stem for path in (root / paths.TABLES).iterdir()} == set(TABLES)
+    content = (root / paths.REPORT).read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in content for name, layout in LAYOUTS.items() if not layout.only_filled)
+    assert {path.stem for path in (root / paths.LATEX).iterdir()} == {*LATEX, "values"}
+
+
+def test_a_table_of_an_unknown_section_is_an_error(drawn, monkeypatch):
+    monkeypatch.setitem(LAYOUTS, "flips", replace(LAYOUTS["flips"], section="nowhere"))
+    with pytest.raises(ValueError, match="table flips: no section of the page is called 'nowhere'"):
+        sections.sections([(heading, []) for heading, _ in OUTLINE], read_results(drawn[0]).tables)
 
 
 def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
