@@ -1,20 +1,33 @@
 """Rows of points with their 95 % intervals, one row per table line, the first on top."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from medattn.figures import style
+from medattn.figures.columns import numbers
 
 
-def draw(
-    panel: Axes, values: pd.Series, lows: pd.Series, highs: pd.Series, colour: str, shift: float = 0.0, label: str | None = None
-) -> None:
+class Intervals(NamedTuple):
+    """A value per row with its bounds, NaN where there is none."""
+
+    values: pd.Series
+    lows: pd.Series
+    highs: pd.Series
+
+
+def intervals(table: pd.DataFrame, name: str, short: str) -> Intervals:
+    """A table's column `name`, with its bounds in {short}_low and {short}_high."""
+    return Intervals(*(numbers(table[column]) for column in (name, f"{short}_low", f"{short}_high")))
+
+
+def draw(panel: Axes, found: Intervals, colour: str, shift: float = 0.0, label: str | None = None) -> None:
     """A point per value at rows 0, 1, …, moved down by `shift`; an interval where there is one, nothing where no value."""
     shown = False
-    for position, (value, least, most) in enumerate(zip(values, lows, highs, strict=True)):
+    for position, (value, least, most) in enumerate(zip(*found, strict=True)):
         if pd.isna(value):
             continue
         where = position + shift

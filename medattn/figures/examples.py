@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from medattn.base.params.figures import Examples
-from medattn.figures.inputs import PREFIX
+from medattn.figures.columns import PREFIX
 
 ADMITS = {
     "any": lambda rows: rows,

@@ -1,4 +1,4 @@
-"""Pictures with a radiograph in them: the example figure, overlays, and all wordings of a question side by side.
+"""Pictures with a radiograph in them: overlays, and all wordings of a question side by side.
 
 The patient's left is on the image's right, as radiographs are looked at. Row 0, column 0 of a grid is the top left.
 """
@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from medattn.figures import style
 from medattn.radiographs.films import Film
@@ -59,34 +58,6 @@ def caption(row: pd.Series) -> str:
     """Question, answer and truth of a sample, in two lines."""
     answer = row.answer if len(row.answer) <= 60 else row.answer[:59] + "…"
     return f"“{row.question}”\nModel: {answer}  ·  truth: {row.ground_truth} ({MARKS[row.correct]})"
-
-
-def example(row: pd.Series, film: Film, grid: np.ndarray) -> Figure:
-    """(a) radiograph with its body mask and the true region, (b) the 16×16 grid, (c) the overlay."""
-    fig = style.figure(style.PAGE_MM, 72)
-    left, middle, right = fig.subplots(1, 3)
-    region = film.regions.get(row.finding) if row.ground_truth == "yes" else None
-
-    show_film(left, film)
-    outline(left, film.body, style.BODY, dashed=True)
-    handles = [Line2D([], [], color=style.BODY, linestyle="--", label="body mask")]
-    show_film(right, film)
-    show_attention(right, film, grid)
-    if region is not None:
-        for axes in (left, right):
-            outline(axes, region, style.TRUE_REGION)
-        handles.append(Line2D([], [], color=style.TRUE_REGION, label=f"true {row.finding}"))
-    height, width = film.pixels.shape
-    shown = middle.imshow(grid * CELLS, cmap=style.ATTENTION, vmin=0, extent=(0, width, height, 0))
-    if region is not None:
-        outline(middle, region, style.TRUE_REGION)
-    middle.set_xticks([]), middle.set_yticks([])
-    fig.colorbar(shown, ax=middle, shrink=0.8, pad=0.02, label="attention ÷ uniform")
-    for axes, text in ((left, "a  radiograph"), (middle, "b  attention, 16 × 16"), (right, "c  overlay (above uniform)")):
-        axes.set_title(text, loc="left")
-    fig.legend(handles=handles, loc="outside lower center", ncols=2)
-    fig.suptitle(caption(row), fontsize=8, x=0.01, ha="left")
-    return fig
 
 
 def overlay(title: str, film: Film, grid: np.ndarray, finding: str | None = None) -> Figure:

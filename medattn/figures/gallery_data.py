@@ -8,7 +8,8 @@ from PIL import Image
 from skimage.measure import find_contours
 from tqdm import tqdm
 
-from medattn.figures.inputs import Results, numbers
+from medattn.figures.columns import numbers
+from medattn.figures.inputs import Results
 from medattn.measures.rotation import rotate_mask
 from medattn.radiographs.conditions import REGIONAL, shown
 from medattn.radiographs.films import Film, Films

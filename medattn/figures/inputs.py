@@ -1,9 +1,10 @@
-"""What the figures stage reads: tables and decision grids."""
+"""What the figures stage reads: samples, decision grids, and the tables that charts and page are made of."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,38 +12,39 @@ from safetensors import safe_open
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.disclosure.suppression import WITHHELD
+from medattn.figures.columns import PROFILE
+from medattn.figures.declarations import GRIDS, LEAST, SAMPLES, Source, table
+from medattn.figures.outline import CHARTS
+from medattn.report.tables import LAYOUTS
 
-PROFILE = "decision"  # the profile whose grids and metrics are drawn
-PREFIX = f"{PROFILE}_"
-# What charts and the report read.
-TABLES = (
-    "by_strategy", "by_finding", "robustness", "consistency", "flips", "correct_incorrect", "image_reliance", "localisation",
-    "layer_head", "occlusion", "sinks", "hypotheses", "exposure_order", "published", "profiles", "metric_summary",
-)  # fmt: skip
-GROUPS = ("js_contrast", "reliance", "occlusion", "sinks")
+# The tables that some chart is drawn from, and those of the page, as they stand in reports/tables and results/groups.
+READ: Mapping[Source, Path] = {
+    source: source.path
+    for source in (*(source for chart in CHARTS for source in chart.sources), *map(table, LAYOUTS))
+    if source.path and source not in (SAMPLES, GRIDS)
+}
 
 
 @dataclass(frozen=True)
 class Results:
-    """Tables as text (see `numbers`), and grids."""
+    """Tables as text (see `columns.numbers`), and grids."""
 
     evaluation: pd.DataFrame
-    groups: Mapping[str, pd.DataFrame]  # one row per question or image
-    tables: Mapping[str, pd.DataFrame]
+    frames: Mapping[Source, pd.DataFrame]  # of READ
     headline: Mapping[str, float | int | None]  # reports/metrics.json
     least_patients: int  # that a mark of a chart must stand for: 1 draws every point
     image_side: int  # pixels along each side of the square that the model sees
     grids: Mapping[str, np.ndarray]  # sample_id -> float32 [16, 16], sum 1, row 0 the top of the image
 
     @property
-    def in_private(self) -> bool:
-        """Whether charts may hold no mark of few patients."""
-        return self.least_patients > 1
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The published ones, by name."""
+        return {source.name: frame for source, frame in self.frames.items() if source == table(source.name)}
 
     @property
-    def contrast(self) -> pd.DataFrame:
-        return self.groups["js_contrast"]
+    def given(self) -> dict[Source, Any]:
+        """What charts are drawn from, but for radiographs and the rules that choose among them."""
+        return {**self.frames, SAMPLES: self.clean(), GRIDS: self.grids, LEAST: self.least_patients}
 
     def clean(self) -> pd.DataFrame:
         """Answered study rows with a grid, on the clean image, sorted by sample_id."""
@@ -50,16 +52,11 @@ class Results:
         return rows[(rows.role == "study") & (rows.condition == "clean") & (rows.status == "ok")]
 
 
-def numbers(column: pd.Series) -> pd.Series:
-    """A column of text as floats: empty and withheld are NaN, true is 1."""
-    return pd.to_numeric(column.replace({"": None, WITHHELD: None, "true": "1", "false": "0"}))
-
-
-def _table(path: Path, stage: str) -> pd.DataFrame:
+def _frame(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError:
-        raise InputError(f"{path} not found: run `dvc repro {stage}` first") from None
+        raise InputError(f"{path} not found: run `dvc repro metrics` first") from None
 
 
 def _headline(path: Path) -> dict[str, float | int | None]:
@@ -79,9 +76,8 @@ def read_results(root: Path, least_patients: int = 1) -> Results:
         grids = file.get_tensor(without_sinks if without_sinks in set(file.keys()) else PROFILE)
         about = json.loads(file.metadata()["medattn"])
     return Results(
-        evaluation=_table(root / paths.EVALUATION, "metrics").sort_values("sample_id", ignore_index=True),
-        groups={name: _table(root / paths.GROUPS / f"{name}.csv", "metrics") for name in GROUPS},
-        tables={name: _table(root / paths.TABLES / f"{name}.csv", "metrics") for name in TABLES},
+        evaluation=_frame(root / paths.EVALUATION).sort_values("sample_id", ignore_index=True),
+        frames={source: _frame(root / path) for source, path in READ.items()},
         headline=_headline(root / paths.METRICS),
         least_patients=least_patients,
         image_side=about["image_side"],

@@ -17,14 +17,13 @@ from medattn.base.params.reading import load_sections
 from medattn.base.tables import fresh_directory, write_bytes
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
-from medattn.figures import examples, films, style
-from medattn.figures import gallery_data as gallery
-from medattn.figures.catalogue import CHARTS, EXAMPLE_ALT, EXAMPLE_CAPTION, EXAMPLE_TITLE, Chart
+from medattn.figures import examples, films, gallery_data, style
+from medattn.figures.declarations import FILMS, RULES, Chart
 from medattn.figures.inputs import Results, read_results
+from medattn.figures.outline import CHARTS, OUTLINE, charts
 from medattn.radiographs.films import Films
-from medattn.report import gallery_page, latex, page
-from medattn.report import sections as contents
-from medattn.report.layouts import LAYOUTS
+from medattn.report import gallery_page, latex, page, sections
+from medattn.report.tables import LATEX
 from medattn.study.schema import read_study, settings
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
@@ -48,54 +47,44 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
         fresh_directory(root / paths.OVERLAYS) as overlays,
         fresh_directory(root / paths.VISUALIZATIONS) as visualizations,
     ):
-        shown = [_chart(chart, results, figures, params.figures.dpi) for chart in CHARTS]
-        example = _example(results, films_of, params, figures if study.licence == "open" else visualizations, notes)
-        if example is not None and study.licence == "open":
-            shown.append(example)
+        shown = {}
+        publishable = charts(study.licence)
+        given = results.given | {FILMS: films_of, RULES: params.figures.examples}
+        for chart in CHARTS:
+            fig = chart.figure(given)
+            if fig is None:
+                notes.append(f"{chart.name}: no sample has a grid")
+                continue
+            public = chart.name in publishable
+            kept = _kept(fig, chart, figures if public else visualizations, params.figures.dpi, results.least_patients)
+            if public:
+                shown[chart.name] = kept
         _pictures(results, films_of, chosen, overlays, visualizations)
-        frames = {name: contents.rows_of(frame) for name, frame in results.tables.items()}
-        for name, layout in LAYOUTS.items():
+        frames = {name: sections.rows_of(frame) for name, frame in results.tables.items()}
+        for name, layout in LATEX.items():
             write_bytes(tex / f"{name}.tex", latex.table(frames[name], layout).encode())
         write_bytes(tex / "values.tex", latex.values(frames, results.headline).encode())
         model, _ = settings(study, params)
-        about = contents.about(study.about, results.headline, model.id)
+        parts = [(heading, [shown[one.name] for one in some if one.name in shown]) for heading, some in OUTLINE]
         report = page.html(
             study.about.title,
-            about,
-            contents.headline(results.headline, results.tables["localisation"]),
-            contents.sections(shown, results.tables),
+            sections.about(study.about, results.headline, model.id),
+            sections.headline(results.headline, results.tables["localisation"]),
+            sections.sections(parts, results.tables),
         )
-        pictures = gallery.pictures(results, films_of)
-        browsed = gallery_page.html(study.about.title, GALLERY_NOTE, pictures, gallery.samples(results))
+        pictures = gallery_data.pictures(results, films_of)
+        browsed = gallery_page.html(study.about.title, GALLERY_NOTE, pictures, gallery_data.samples(results))
     write_bytes(root / paths.REPORT, report.encode())
     write_bytes(root / paths.GALLERY, browsed.encode())
     return notes
 
 
-def _chart(chart: Chart, results: Results, out: Path, dpi: int) -> page.Figure:
-    """Draw a chart for print, and as the report shows it."""
-    caption, alt = (
-        (chart.private_caption or chart.caption, chart.private_alt or chart.alt)
-        if results.in_private
-        else (chart.caption, chart.alt)
-    )
-    return _kept(chart.draw(results), out, dpi, chart.name, chart.title, caption, alt)
-
-
-def _kept(fig: Figure, out: Path, dpi: int, name: str, title: str, caption: str, alt: str) -> page.Figure:
+def _kept(fig: Figure, chart: Chart, directory: Path, dpi: int, least: int) -> page.Figure:
+    """Write a chart's figure for print, and return it as the report shows it."""
     picture = style.small_png(fig, REPORT_DPI)
-    style.save_both(fig, out, name, dpi)
-    files = tuple(f"figures/{name}{suffix}" for suffix in (".pdf", ".png"))
-    return page.Figure(name, title, caption, alt, picture, files, DENSITY)
-
-
-def _example(results: Results, shown: Films, params: FiguresParams, out: Path, notes: list[str]) -> page.Figure | None:
-    row = examples.first_with_region(results.clean(), params.figures.examples)
-    if row is None:
-        notes.append("example: no sample has a grid")
-        return None
-    fig = films.example(row, shown(row.image_id), results.grids[row.sample_id])
-    return _kept(fig, out, params.figures.dpi, "example", EXAMPLE_TITLE, EXAMPLE_CAPTION, EXAMPLE_ALT)
+    style.save_both(fig, directory, chart.name, dpi)
+    files = tuple(f"figures/{chart.name}{suffix}" for suffix in (".pdf", ".png"))
+    return page.Figure(chart.name, chart.title, *chart.words(least), picture, files, DENSITY)
 
 
 def _pictures(results: Results, shown: Films, chosen: pd.DataFrame, overlays: Path, visualizations: Path) -> None:

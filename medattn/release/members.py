@@ -11,11 +11,10 @@ from medattn.base.dvc import LOCK, PIPELINE
 from medattn.base.errors import InputError
 from medattn.base.tables import csv_rows
 from medattn.disclosure import suppression
-from medattn.figures.catalogue import CHARTS
-from medattn.figures.inputs import TABLES
+from medattn.figures.outline import charts
 from medattn.release.file_kinds import kind
 from medattn.release.scan import ROW_LEVEL
-from medattn.report.layouts import LAYOUTS
+from medattn.report.tables import LATEX, TABLES
 from medattn.reproduce.crate.citation import CITATION
 from medattn.reproduce.crate.stage import CRATE
 from medattn.reproduce.locks import LOCKS
@@ -26,18 +25,13 @@ OUTPUTS = (paths.TABLES, paths.METRICS, paths.FIGURES, paths.LATEX, paths.REPORT
 _REPAIR = "run `dvc repro`"
 
 
-def charts(licence: str) -> set[str]:
-    """Names of the figures that may be published: the example shows a radiograph."""
-    return {chart.name for chart in CHARTS} | ({"example"} if licence == "open" else set())
-
-
 def allowed(licence: str) -> set[str]:
     """Every path below reports/ that a run writes and that may be published."""
     return {
         paths.METRICS.as_posix(),
         paths.REPORT.as_posix(),
-        *((paths.TABLES / f"{name}.csv").as_posix() for name in (*TABLES, "js_distribution")),
-        *((paths.LATEX / f"{name}.tex").as_posix() for name in (*LAYOUTS, "values")),
+        *((paths.TABLES / f"{name}.csv").as_posix() for name in TABLES),
+        *((paths.LATEX / f"{name}.tex").as_posix() for name in (*LATEX, "values")),
         *((paths.FIGURES / f"{name}{suffix}").as_posix() for name in charts(licence) for suffix in (".png", ".pdf")),
     }
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from medattn.disclosure.suppression import WITHHELD
-from medattn.report.layouts import LAYOUTS, Column, Layout, Rows, caption, kept, mark, three_digits, withholds
+from medattn.report.tables import LATEX, Column, Layout, Rows, caption, kept, mark, three_digits, withholds
 
 NEGATIVE = re.compile(r"-[\d.]+")
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -86,7 +86,7 @@ def macro_name(*parts: str) -> str:
 
 
 def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None]) -> str:
-    r"""values.tex: \newcommand for each number of the tables in LAYOUTS (bounds included) and of metrics.json.
+    r"""values.tex: \newcommand for each number of the tables in LATEX (bounds included) and of metrics.json.
 
     Shares are in per cent without the sign. What has no value is not defined, so quoting it is an error.
     """
@@ -106,7 +106,7 @@ def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None
                 macro_name("medattn", name.replace("_", " ")),
                 shown(str(value), "count" if isinstance(value, int) else "share" if share else "number"),
             )
-    for name, layout in LAYOUTS.items():
+    for name, layout in LATEX.items():
         for row in kept(tables[name], layout):
             keys = [row[key].replace("_", " ") for key in layout.keys]
             for column in layout.columns:

@@ -4,10 +4,9 @@ import pandas as pd
 import pytest
 
 from medattn.base import paths
-from medattn.figures import gallery_data as gallery
-from medattn.figures import stage as figures
-from medattn.figures.catalogue import CHARTS
+from medattn.figures import gallery_data, stage
 from medattn.figures.inputs import read_results
+from medattn.figures.outline import CHARTS
 from medattn.metrics.stage import run as run_metrics
 from tests.figures.test_figures import settings
 from tests.metrics.conftest import make_params
@@ -22,11 +21,13 @@ FAST = ("an image", "what shows an image")
 def test_every_chart_is_drawn_and_no_picture_is_made_of_a_sample_that_failed(tmp_path, name):
     root = failing_root(tmp_path, SCENARIOS[name])
     run_metrics(make_params(), root)
-    figures.run(settings(), root)
+    stage.run(settings(), root)
     failed = set(pd.read_csv(root / paths.FAILURES)["sample_id"])
-    assert {f"{chart.name}.png" for chart in CHARTS} <= {path.name for path in (root / paths.FIGURES).iterdir()}
+    assert {f"{chart.name}.png" for chart in CHARTS if chart.is_public} <= {
+        path.name for path in (root / paths.FIGURES).iterdir()
+    }
     assert not {path.stem for path in (root / paths.OVERLAYS).iterdir()} & failed
-    shown = {one.sample_id for one in gallery.samples(read_results(root))}
+    shown = {one.sample_id for one in gallery_data.samples(read_results(root))}
     rows = pd.read_csv(root / paths.EVALUATION).query("role == 'study'")
     assert shown == set(rows["sample_id"]) - failed
     report = (root / paths.REPORT).read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,17 +11,18 @@ from PIL import Image
 
 from medattn.base import paths
 from medattn.base.params.figures import Examples
-from medattn.figures import examples, films, style
-from medattn.figures import gallery_data as gallery
-from medattn.figures import stage as figures
-from medattn.figures.catalogue import CHARTS
-from medattn.figures.inputs import numbers, read_results
+from medattn.figures import examples, films, gallery_data, stage, style
+from medattn.figures.columns import numbers
+from medattn.figures.inputs import read_results
+from medattn.figures.outline import CHARTS, OUTLINE
 from medattn.metrics.stage import run as run_metrics
 from medattn.radiographs.films import Film, Films
+from medattn.report import sections
+from medattn.report.tables import LATEX, LAYOUTS, TABLES
 from medattn.study.schema import read_study
 from tests.metrics.conftest import make_params, make_root
 
-NAMES = ("example", *(chart.name for chart in CHARTS))
+NAMES = tuple(chart.name for chart in CHARTS)
 MM = 1 / 25.4
 
 
@@ -42,7 +44,7 @@ def files(root) -> dict[str, bytes]:
 def drawn(tmp_path_factory):
     root = make_root(tmp_path_factory.mktemp("figures"))
     run_metrics(make_params(), root)
-    notes = figures.run(settings(), root)
+    notes = stage.run(settings(), root)
     return root, notes
 
 
@@ -55,7 +57,7 @@ def test_every_figure_is_drawn_as_png_and_pdf(drawn):
 def test_the_same_tables_give_the_same_bytes(drawn):
     root, _ = drawn
     before = files(root)
-    figures.run(settings(), root)
+    stage.run(settings(), root)
     assert files(root) == before
 
 
@@ -98,7 +100,7 @@ def test_a_credentialed_study_leaves_no_radiograph_in_reports(drawn, tmp_path):
     about = root / "data/study.yaml"
     content = yaml.safe_load(about.read_text()) | {"licence": "credentialed"}
     about.write_text(yaml.safe_dump(content))
-    figures.run(settings(), root)
+    stage.run(settings(), root)
     assert not list((root / paths.FIGURES).glob("example*"))
     assert (root / paths.VISUALIZATIONS / "example.png").exists()
     assert 'id="example"' not in (root / paths.REPORT).read_text()
@@ -141,7 +143,7 @@ def test_an_outline_runs_where_the_mask_ends():
 def test_a_run_of_one_image_draws_what_it_can(tmp_path):
     root = make_root(tmp_path, images=("i4",))
     run_metrics(make_params(), root)
-    notes = figures.run(settings(), root)
+    notes = stage.run(settings(), root)
     assert len(list((root / paths.FIGURES).iterdir())) == 2 * len(NAMES)
     assert any("flipped" in note for note in notes)
 
@@ -164,13 +166,27 @@ def test_the_report_shows_every_chart_and_every_hypothesis_and_asks_for_nothing(
     assert len(content) < 1_000_000
 
 
+def test_every_published_table_is_declared_and_every_table_of_the_page_is_on_it(drawn):
+    root, _ = drawn
+    assert {path.stem for path in (root / paths.TABLES).iterdir()} == set(TABLES)
+    content = (root / paths.REPORT).read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in content for name, layout in LAYOUTS.items() if not layout.only_filled)
+    assert {path.stem for path in (root / paths.LATEX).iterdir()} == {*LATEX, "values"}
+
+
+def test_a_table_of_an_unknown_section_is_an_error(drawn, monkeypatch):
+    monkeypatch.setitem(LAYOUTS, "flips", replace(LAYOUTS["flips"], section="nowhere"))
+    with pytest.raises(ValueError, match="table flips: no section of the page is called 'nowhere'"):
+        sections.sections([(heading, []) for heading, _ in OUTLINE], read_results(drawn[0]).tables)
+
+
 def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
     root, _ = drawn
     results = read_results(root)
-    shown = gallery.samples(results)
+    shown = gallery_data.samples(results)
     rows = results.evaluation[(results.evaluation.role == "study")]
     assert sorted(one.sample_id for one in shown) == sorted(rows.sample_id)
-    pictures = gallery.pictures(results, Films(read_study(root / "data")))
+    pictures = gallery_data.pictures(results, Films(read_study(root / "data")))
     assert {one.picture for one in shown} - {""} == set(pictures)
     assert all((one.picture == "") == (one.condition == "no image") for one in shown)
 
@@ -179,9 +195,9 @@ def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():
     mask = np.zeros((100, 200), bool)
     mask[20:40, 50:100] = True
     film = Film("one", Image.new("L", (200, 100)), True, {"nodule": mask})
-    path = gallery.outlines(film, 0.0, 1.0)["nodule"]
+    path = gallery_data.outlines(film, 0.0, 1.0)["nodule"]
     points = np.array(re.findall(r"([\d.]+),([\d.]+)", path), dtype=float)
     assert points.min(axis=0) == pytest.approx([0.25, 0.2], abs=0.006)
     assert points.max(axis=0) == pytest.approx([0.5, 0.4], abs=0.006)
-    turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery.outlines(film, 180.0, 1.0)["nodule"]), dtype=float)
+    turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery_data.outlines(film, 180.0, 1.0)["nodule"]), dtype=float)
     assert turned.min(axis=0) == pytest.approx([0.5, 0.6], abs=0.006)

@@ -7,7 +7,7 @@ from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params import whole as params
 from medattn.checks.study_check import digest
-from medattn.figures.strategies import draw
+from medattn.figures.charts.accuracy_by_strategy import draw
 from medattn.metrics.tables import strategies
 from medattn.prepare import run
 from tests.conftest import change, read

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.report import gallery_page as gallery
-from medattn.report import page
+from medattn.report import gallery_page, page
 
 FINDINGS = ("pleural effusion", "pneumothorax", "consolidation", "cardiomegaly", "nodule")
 STRATEGIES = ("baseline", "phrasing", "synonym", "clause", "register", "voice")
@@ -26,17 +25,17 @@ def jpeg(generator: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def make_pictures() -> dict[str, gallery.Picture]:
+def make_pictures() -> dict[str, gallery_page.Picture]:
     """A picture for every two questions; every second one has the region of every finding."""
     generator = np.random.default_rng(1)
     regions = dict.fromkeys(FINDINGS, OUTLINE)
     return {
-        f"image-{n:03}": gallery.Picture(832, 1024, jpeg(generator), regions if n % 2 == 0 else {})
+        f"image-{n:03}": gallery_page.Picture(832, 1024, jpeg(generator), regions if n % 2 == 0 else {})
         for n in range(QUESTIONS // 2)
     }
 
 
-def make_samples() -> list[gallery.Sample]:
+def make_samples() -> list[gallery_page.Sample]:
     """1,000 samples in a fixed order; the last question's clean baseline, wording and answer, is hostile."""
     generator = np.random.default_rng(2)
     samples = []
@@ -49,7 +48,7 @@ def make_samples() -> list[gallery.Sample]:
                 hostile = (n, index, condition) == (QUESTIONS - 1, 0, "clean")
                 text = HOSTILE if hostile else f"Is there {FINDINGS[n % 5]}, asked the {STRATEGIES[index]} way?"
                 samples.append(
-                    gallery.Sample(
+                    gallery_page.Sample(
                         f"question-{n:03}-v{index}-{condition}", f"question-{n:03}",
                         "" if condition == "no_image" else f"image-{n // 2:03}", FINDINGS[n % 5], condition, strength,
                         STRATEGIES[index], index, text, HOSTILE if hostile else f"{parsed.title()}.", parsed, truth,
@@ -61,7 +60,7 @@ def make_samples() -> list[gallery.Sample]:
 
 
 def make_gallery() -> str:
-    return gallery.html("A made-up study", "Pictures, attention and answers are random.", make_pictures(), make_samples())
+    return gallery_page.html("A made-up study", "Pictures, attention and answers are random.", make_pictures(), make_samples())
 
 
 def png(width: int = 800, height: int = 300, seed: int = 3) -> bytes:

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from medattn.report import gallery_page as gallery
+from medattn.report import gallery_page
 from medattn.report.rendering import TEMPLATES
 from tests.report.conftest import HOSTILE, make_gallery, make_pictures, make_samples
 
@@ -53,7 +53,7 @@ def test_every_sample_comes_back_in_order_with_its_text_unchanged(gallery_html):
 def test_a_grid_comes_back_within_half_a_step_and_row_0_is_first():
     grid = np.random.default_rng(0).gamma(0.5, size=(16, 16))
     grid /= grid.sum()
-    text, top = gallery.encoded(grid)
+    text, top = gallery_page.encoded(grid)
     back = np.frombuffer(base64.b64decode(text), dtype=np.uint8).reshape(16, 16) / 255 * top / 256
     assert np.abs(back - grid).max() <= grid.max() / 255 / 2 + 1e-6
     assert np.unravel_index(back.argmax(), back.shape) == np.unravel_index(grid.argmax(), grid.shape)
@@ -63,18 +63,18 @@ def test_a_grid_comes_back_within_half_a_step_and_row_0_is_first():
 def test_a_grid_with_all_mass_in_one_cell_has_top_256(cell):
     grid = np.zeros((16, 16))
     grid[cell] = 1
-    text, top = gallery.encoded(grid)
+    text, top = gallery_page.encoded(grid)
     assert top == 256
     assert base64.b64decode(text).index(255) == cell[0] * 16 + cell[1]
 
 
 def test_a_uniform_grid_has_top_1():
-    assert gallery.encoded(np.full((16, 16), 1 / 256))[1] == 1
+    assert gallery_page.encoded(np.full((16, 16), 1 / 256))[1] == 1
 
 
 def test_hostile_text_opens_no_element_and_ends_no_script(gallery_html):
-    plain = Scripts(gallery.html("Title", "Note", make_pictures(), []))
-    hostile = Scripts(gallery.html(HOSTILE, HOSTILE, make_pictures(), make_samples()))
+    plain = Scripts(gallery_page.html("Title", "Note", make_pictures(), []))
+    hostile = Scripts(gallery_page.html(HOSTILE, HOSTILE, make_pictures(), make_samples()))
     assert hostile.tags == plain.tags
     assert HOSTILE in [row[8] for row in embedded(gallery_html)["samples"]]
 
@@ -83,7 +83,7 @@ def test_the_same_samples_give_the_same_bytes_whatever_the_order_of_the_pictures
     assert make_gallery() == gallery_html
     pictures, samples = make_pictures(), make_samples()
     reverse = dict(reversed(pictures.items()))
-    assert gallery.html("t", "n", pictures, samples) == gallery.html("t", "n", reverse, samples)
+    assert gallery_page.html("t", "n", pictures, samples) == gallery_page.html("t", "n", reverse, samples)
 
 
 def test_the_page_names_nothing_outside_itself_and_no_date_or_path(gallery_html):
@@ -99,7 +99,7 @@ def test_1000_samples_take_less_than_a_megabyte(gallery_html):
 
 def test_pictures_that_no_sample_shows_are_left_out():
     sample = dataclasses.replace(make_samples()[0], picture="image-007")
-    assert list(embedded(gallery.html("t", "n", make_pictures(), [sample]))["pictures"]) == ["image-007"]
+    assert list(embedded(gallery_page.html("t", "n", make_pictures(), [sample]))["pictures"]) == ["image-007"]
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_pictures_that_no_sample_shows_are_left_out():
 def test_what_cannot_be_drawn_is_an_error_that_names_the_sample(change, message):
     sample = dataclasses.replace(make_samples()[0], sample_id="s", **change)
     with pytest.raises(ValueError, match=message):
-        gallery.html("t", "n", make_pictures(), [sample])
+        gallery_page.html("t", "n", make_pictures(), [sample])
 
 
 def test_numpy_values_are_packed_as_plain_ones():
     sample = dataclasses.replace(
         make_samples()[0], correct=np.bool_(True), flip=np.bool_(False), margin=np.float64(0.5), variant_index=np.int64(0)
     )
-    cells = embedded(gallery.html("t", "n", make_pictures(), [sample]))["samples"][0]
-    row = dict(zip(gallery.COLUMNS, cells, strict=True))
+    cells = embedded(gallery_page.html("t", "n", make_pictures(), [sample]))["samples"][0]
+    row = dict(zip(gallery_page.COLUMNS, cells, strict=True))
     assert (row["correct"], row["flip"], row["margin"], row["variant"]) == (True, False, 0.5, 0)

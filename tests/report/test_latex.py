@@ -6,7 +6,7 @@ import pytest
 
 from medattn.base import paths
 from medattn.report import latex
-from medattn.report.layouts import LAYOUTS, Column, Layout
+from medattn.report.tables import LAYOUTS, Column, Layout
 
 LAYOUT = Layout(
     ("strategy",),
@@ -17,6 +17,7 @@ LAYOUT = Layout(
         Column("p", "p", "p"),
     ),
     "Costs 5 % & more.",
+    "words",
 )
 ROWS = [
     {"strategy": "no_image", "n": "10", "accuracy": "0.95", "low": "0.9", "high": "1.0", "p": "0.0001"},
@@ -54,7 +55,7 @@ def test_numbers_are_written_as_a_manuscript_does(text, kind, shown):
 
 
 def test_each_number_has_one_command_and_what_is_empty_has_none(monkeypatch):
-    monkeypatch.setattr(latex, "LAYOUTS", {"by_strategy": LAYOUT})
+    monkeypatch.setattr(latex, "LATEX", {"by_strategy": LAYOUT})
     made = latex.values({"by_strategy": ROWS}, {"accuracy_all": 0.8, "n_samples": 12, "consistency": None})
     names = re.findall(r"\\newcommand\{\\(\w+)\}", made)
     assert len(names) == len(set(names)) and all(name.isalpha() for name in names)
@@ -63,7 +64,7 @@ def test_each_number_has_one_command_and_what_is_empty_has_none(monkeypatch):
 
 
 def test_two_numbers_of_one_name_are_an_error(monkeypatch):
-    monkeypatch.setattr(latex, "LAYOUTS", {"by_strategy": LAYOUT})
+    monkeypatch.setattr(latex, "LATEX", {"by_strategy": LAYOUT})
     with pytest.raises(ValueError, match="would both be called"):
         latex.values({"by_strategy": [ROWS[0], ROWS[0] | {"strategy": "no image"}]}, {})
 

@@ -10,7 +10,7 @@ from medattn.base import paths
 from medattn.base.rounding import round_number
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
-from medattn.disclosure.suppression import divergence_edges, merged_bins
+from medattn.disclosure.distributions import divergence_edges, merged_bins
 from medattn.measures import consistency
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store

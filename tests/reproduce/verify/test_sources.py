@@ -1,67 +1,33 @@
-"""A PDF is judged by its source table, so the list of tables must be what each figure really reads."""
+"""A PDF is judged by what it is drawn from: a chart is given exactly what it declares, and uses all of it."""
 
-from collections.abc import Mapping
-from dataclasses import fields
+import dis
+import inspect
 
 import pytest
 
 from medattn.base import paths
-from medattn.figures import stage as figures
-from medattn.figures.catalogue import CHARTS
-from medattn.figures.inputs import Results, read_results
-from medattn.metrics.stage import run as run_metrics
-from medattn.radiographs.films import Films
+from medattn.figures.outline import CHARTS
 from medattn.reproduce.verify.sources import FIGURES, sources
-from medattn.study.schema import read_study
-from tests.metrics.conftest import make_params, make_root
-
-READ: set[str] = set()
 
 
-class Watched(dict):
-    """Tables that note which of them is read."""
-
-    def __init__(self, directory, tables: Mapping) -> None:
-        super().__init__(tables)
-        self.directory = directory
-
-    def __getitem__(self, name):
-        READ.add((self.directory / f"{name}.csv").as_posix())
-        return super().__getitem__(name)
-
-
-class WatchedResults(Results):
-    def __getattribute__(self, name):
-        if name in ("evaluation", "grids"):
-            READ.add({"evaluation": paths.EVALUATION, "grids": paths.GRIDS_STORE}[name].as_posix())
-        return super().__getattribute__(name)
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    root = make_root(tmp_path_factory.mktemp("sources"))
-    run_metrics(make_params(), root)
-    results = read_results(root)
-    held = {field.name: getattr(results, field.name) for field in fields(results)}
-    held |= {"tables": Watched(paths.TABLES, results.tables), "groups": Watched(paths.GROUPS, results.groups)}
-    return root, WatchedResults(**held)
-
-
-def test_every_figure_has_its_sources():
-    assert FIGURES.keys() == {chart.name for chart in CHARTS} | {"example"}
+def test_every_figure_has_its_sources_and_they_are_results():
+    assert FIGURES.keys() == {chart.name for chart in CHARTS} and all(FIGURES.values())
     assert sources("reports/figures/sinks.pdf") == FIGURES["sinks"] and sources("reports/figures/other.pdf") == ()
+    assert FIGURES["example"] == (paths.EVALUATION.as_posix(), paths.GRIDS_STORE.as_posix())
+    assert FIGURES["occlusion"] == ("reports/tables/occlusion.csv", "results/groups/occlusion.csv")
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
-def test_a_chart_reads_its_sources_and_nothing_else(drawn, chart):
-    READ.clear()
-    chart.draw(drawn[1])
-    assert set(FIGURES[chart.name]) == READ
+def test_a_chart_uses_everything_that_it_declares(chart):
+    parameters = list(inspect.signature(chart.draw).parameters)
+    assert len(parameters) == len(chart.sources)
+    read = {step.argval for step in dis.get_instructions(chart.draw) if step.opname.startswith("LOAD")}
+    assert set(parameters) <= read
 
 
-def test_the_example_reads_its_sources_and_a_radiograph(drawn, tmp_path):
-    root, results = drawn
-    params = make_params()
-    READ.clear()
-    figures._example(results, Films(read_study(root / params.study)), params, tmp_path, [])
-    assert set(FIGURES["example"]) == READ
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
+def test_a_chart_reads_no_file_itself(chart):
+    """What it draws is what it was given: its module knows no path of a result."""
+    module = inspect.getmodule(chart.draw)
+    assert not {"paths", "read_csv", "read_results", "open"} & {*vars(module), *chart.draw.__code__.co_names}
+    assert module.__name__ == f"medattn.figures.charts.{chart.name}"

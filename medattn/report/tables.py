@@ -1,4 +1,7 @@
-"""Which columns of the aggregate tables a reader sees, in the report and in LaTeX."""
+"""The published tables, and how a reader sees them: in which section of the page, which columns, in LaTeX or not.
+
+metrics computes them and never reads this: a caption makes no number stale.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,19 +19,25 @@ class Column:
 
     title: str
     name: str
-    kind: str = "text"  # text | count | share | number | p
+    kind: str = "text"  # text | count | share | points (percentage points) | number | p
     low: str | None = None
     high: str | None = None
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns of a CSV a reader sees, and which of its columns name a row."""
+    """Which columns of a CSV a reader sees, which of its columns name a row, and where it stands."""
 
     keys: tuple[str, ...]
     columns: tuple[Column, ...]
     caption: str
+    section: str  # key of a heading of the page (medattn/figures/outline.py)
+    rank: int = 0  # among the tables of its section: the lowest first, then as they stand here
+    title: str = ""  # else its name
     only: tuple[str, str] | None = None  # column and value of the rows that are kept
+    without: tuple[str, str] | None = None  # column and value of the rows that are not
+    only_filled: bool = False  # left out where it has no row
+    in_latex: bool = True
 
 
 def _share(title: str, name: str, short: str | None = None) -> Column:
@@ -39,7 +48,8 @@ def _number(title: str, name: str, short: str | None = None) -> Column:
     return Column(title, name, "number", *((f"{short}_low", f"{short}_high") if short else (None, None)))
 
 
-LAYOUTS: dict[str, Layout] = {
+# Every table that is published; None: as a CSV alone.
+TABLES: dict[str, Layout | None] = {
     "by_strategy": Layout(
         ("strategy",),
         (
@@ -49,6 +59,7 @@ LAYOUTS: dict[str, Layout] = {
         ),
         "Answers and attention by wording strategy, clean images; margin agrees: of the valid margins, those with the sign of"
         " the answer; p: accuracy against the baseline wording.",
+        "words",
     ),
     "by_finding": Layout(
         ("finding",),
@@ -57,6 +68,8 @@ LAYOUTS: dict[str, Layout] = {
             _share("Flips", "flip_rate", "flip"), _number("Region enrichment", "region_enrichment", "region_enrichment"),
         ),
         "Answers and attention by finding, clean images, all wordings.",
+        "look",
+        rank=1,
     ),
     "robustness": Layout(
         ("condition", "strength", "wordings"),
@@ -66,6 +79,7 @@ LAYOUTS: dict[str, Layout] = {
             _number("Margin change", "margin_change", "margin"), _number("JS to clean", "js_to_clean", "js"),
         ),
         "Robustness to what is done to the image; changes are against the clean image; n: answers.",
+        "robust",
     ),
     "consistency": Layout(
         ("grouping", "condition", "strength"),
@@ -76,6 +90,7 @@ LAYOUTS: dict[str, Layout] = {
         ),
         "Consistency: share of a question's wordings that give its majority answer; expected: if wordings drew their answers at"
         " random; grouping text: questions grouped by their text alone, which merges patients.",
+        "words",
     ),
     "flips": Layout(
         ("answers",),
@@ -85,6 +100,7 @@ LAYOUTS: dict[str, Layout] = {
         ),
         "Attention against the baseline wording's, by what became of the answer; margin shift: mean absolute change (nats); n:"
         " answers.",
+        "words",
     ),
     "correct_incorrect": Layout(
         ("metric",),
@@ -96,6 +112,7 @@ LAYOUTS: dict[str, Layout] = {
         ),
         "Right against wrong answers inside the k patients who gave both; same wording: the difference within one wording"
         " strategy.",
+        "correct",
     ),
     "image_reliance": Layout(
         ("finding",),
@@ -105,6 +122,7 @@ LAYOUTS: dict[str, Layout] = {
             _share("Consistent but blind", "consistent_but_blind", "blind"),
         ),
         "How much the answers need the image: margin with − without it (nats), signed by the answer, baseline wording.",
+        "image",
     ),
     "localisation": Layout(
         ("finding", "map"),
@@ -115,6 +133,7 @@ LAYOUTS: dict[str, Layout] = {
         ),
         "Enrichment of attention (mass ÷ area) in zone and true region beside maps that know less; AUROC of the map for the"
         " region's cells.",
+        "look",
         only=("sinks", "keep"),
     ),
     "occlusion": Layout(
@@ -124,6 +143,7 @@ LAYOUTS: dict[str, Layout] = {
             _number("Drop, elsewhere", "drop_elsewhere", "elsewhere"), _number("Effect", "effect", "effect"),
         ),
         "Drop of the margin when the true region, or as much elsewhere, is hidden (nats).",
+        "image",
     ),
     "hypotheses": Layout(
         ("hypothesis",),
@@ -133,8 +153,44 @@ LAYOUTS: dict[str, Layout] = {
             Column("Verdict", "verdict"),
         ),
         "Hypotheses, decided by the rules stated before looking; low and high: 95 % interval, by patient for H1 and H2.",
+        "expected",
     ),
+    "exposure_order": Layout(
+        ("less_exposed", "more_exposed"),
+        (
+            Column("less exposed", "less_exposed"), Column("more exposed", "more_exposed"),
+            Column("flip difference", "flip_difference", "points"), Column("difference low", "difference_low", "points"),
+            Column("difference high", "difference_high", "points"), Column("verdict", "verdict"),
+        ),
+        "Difference in flip rates between a strategy seen less in training and one seen more, in percentage points, with its"
+        " 95 % interval; none where patients are too alike.",
+        "words",
+        title="Order of exposure",
+        without=("less_exposed", "all"),
+        only_filled=True,
+        in_latex=False,
+    ),
+    "published": Layout(
+        ("quantity",),
+        (
+            Column("quantity", "quantity"), Column("unit", "unit"), Column("published", "published", "number"),
+            Column("ours", "ours", "number"), Column("comparable", "comparable"), Column("reason", "reason"),
+            Column("source", "source"),
+        ),
+        "Numbers that others have published about this kind of question, and whether they can be compared.",
+        "published",
+        title="Published numbers",
+        only_filled=True,
+        in_latex=False,
+    ),
+    "layer_head": None,
+    "sinks": None,
+    "profiles": None,
+    "metric_summary": None,
+    "js_distribution": None,
 }  # fmt: skip
+LAYOUTS = {name: layout for name, layout in TABLES.items() if layout}  # on the page
+LATEX = {name: layout for name, layout in LAYOUTS.items() if layout.in_latex}
 
 
 def caption(layout: Layout, rows: Rows) -> str:
@@ -162,4 +218,5 @@ def three_digits(value: float) -> str:
 
 def kept(rows: Rows, layout: Layout) -> Rows:
     """The rows that the layout keeps."""
-    return [row for row in rows if layout.only is None or row[layout.only[0]] == layout.only[1]]
+    rows = [row for row in rows if layout.only is None or row[layout.only[0]] == layout.only[1]]
+    return [row for row in rows if layout.without is None or row[layout.without[0]] != layout.without[1]]

@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 
 from medattn.disclosure.suppression import WITHHELD
 from medattn.figures import dots, style
-from medattn.figures.inputs import numbers
+from medattn.figures.declarations import Chart, table
 
 PANELS = (
-    ("accuracy", "accuracy_low", "accuracy_high", "accuracy", style.BLUE),
-    ("flip_rate", "flip_low", "flip_high", "answers flipped against baseline", style.VERMILLION),
-    ("js_to_baseline", "js_low", "js_high", "JS divergence to baseline (bits)", style.GREEN),
+    ("accuracy", "accuracy", "accuracy", style.BLUE),
+    ("flip_rate", "flip", "answers flipped against baseline", style.VERMILLION),
+    ("js_to_baseline", "js", "JS divergence to baseline (bits)", style.GREEN),
 )
 
 
@@ -20,10 +20,10 @@ def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
     """Three panels, one row per strategy, the baseline wording on top."""
     fig = style.figure(style.PAGE_MM, 62)
     axes = fig.subplots(1, 3, sharey=True)
-    for panel, (name, low, high, label, colour) in zip(axes, PANELS, strict=True):
-        values, lows, highs = (numbers(by_strategy[column]) for column in (name, low, high))
-        power = _power(max(values.max(), highs.max())) if name == "js_to_baseline" else 0
-        dots.draw(panel, values / 10**power, lows / 10**power, highs / 10**power, colour)
+    for panel, (name, short, label, colour) in zip(axes, PANELS, strict=True):
+        found = dots.intervals(by_strategy, name, short)
+        power = _power(max(found.values.max(), found.highs.max())) if name == "js_to_baseline" else 0
+        dots.draw(panel, dots.Intervals(*(numbers / 10**power for numbers in found)), colour)
         panel.set_xlabel(label.replace("(bits)", f"($10^{{{power}}}$ bits)") if power else label)
         dots.guides(panel)
     names = [f"{row.strategy}\n(n = {row.n})" for row in by_strategy.itertuples()]
@@ -47,3 +47,16 @@ def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
 def _power(most: float) -> int:
     """The power of ten that axis numbers are given in: 0 unless they are small."""
     return math.floor(math.log10(most)) if 0 < most < 0.01 else 0
+
+
+CHART = Chart(
+    "accuracy_by_strategy",
+    "Accuracy, flips and attention by wording strategy",
+    "The first row is the baseline wording, each other row a rewording. Left: share of right answers; dashed is guessing,"
+    " dotted the accuracy without the image, where answers that are neither yes nor no count as wrong. Middle: answers that"
+    " turn from yes to no or back against the baseline wording. Right: how far attention moves (Jensen–Shannon divergence)."
+    " Bars are 95 % intervals over patients.",
+    "Three dot plots with intervals: accuracy, flip rate and divergence of attention for every wording strategy.",
+    (table("by_strategy"), table("robustness")),
+    draw,
+)

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from medattn.figures import style
-from medattn.figures.inputs import numbers
+from medattn.figures.columns import numbers
+from medattn.figures.declarations import Chart, table
 
 MAPS = {
     "model": ("the model", "o", style.VERMILLION),
@@ -20,14 +21,14 @@ PANELS = (("zone_enrichment", "in the finding's zone ÷ its area"), ("region_enr
 
 def draw(localisation: pd.DataFrame) -> Figure:
     """(a) zone, all questions; (b) true region, findings that are there. One row per finding, one mark per map."""
-    table = localisation[localisation.sinks == "keep"]
-    findings = list(dict.fromkeys(table.finding))
+    rows = localisation[localisation.sinks == "keep"]
+    findings = list(dict.fromkeys(rows.finding))
     fig = style.figure(style.PAGE_MM, 26 + 8 * len(findings))
     axes = fig.subplots(1, 2, sharey=True)
     for panel, (metric, label), letter in zip(axes, PANELS, "ab", strict=True):
         style.letter(panel, letter)
         for index, (name, (said, marker, colour)) in enumerate(reversed(MAPS.items())):
-            some = table[table["map"] == name].set_index("finding")
+            some = rows[rows["map"] == name].set_index("finding")
             values = numbers(some[metric]).reindex(findings)
             shown = values.notna() & (values > 0)
             shift = (index - (len(MAPS) - 1) / 2) * -0.09
@@ -44,7 +45,7 @@ def draw(localisation: pd.DataFrame) -> Figure:
         panel.set_xticks(ticks)
         panel.grid(axis="x", linewidth=0.3, color="#DDDDDD")
         panel.set_xlabel(label)
-    counts = table[table["map"] == "model"].set_index("finding")
+    counts = rows[rows["map"] == "model"].set_index("finding")
     axes[0].set_yticks(
         range(len(findings)), [f"{finding}\n(n = {counts.n[finding]}; {counts.n_region[finding]})" for finding in findings]
     )
@@ -52,3 +53,17 @@ def draw(localisation: pd.DataFrame) -> Figure:
     handles, names = axes[0].get_legend_handles_labels()
     fig.legend(handles[::-1], names[::-1], loc="outside lower center", ncols=6, handletextpad=0.1, columnspacing=0.6)
     return fig
+
+
+CHART = Chart(
+    "localisation",
+    "Attention to the finding beside maps that know less",
+    "Attention mass ÷ area share, on a logarithmic axis; dashed is chance. (a) In the part of the body where the finding is"
+    " looked for, present or not. (b) In the true region of findings that are there. Only being to the right of the blue"
+    " diamond (the same image asked about another finding) can show that the question directs attention, if the interval of"
+    " the ratio lies above 1. In brackets: questions; with a region. Ratios are of patients' means, so not quotients of"
+    " these values.",
+    "Two dot plots: enrichment of the model's attention and of five reference maps per finding, in zone and true region.",
+    (table("localisation"),),
+    draw,
+)

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from medattn.disclosure.suppression import WITHHELD
 from medattn.figures import style
-from medattn.figures.inputs import PROFILE, numbers
+from medattn.figures.columns import PROFILE, numbers
+from medattn.figures.declarations import Chart, table
 
 FEW_LAYERS = 12  # up to here the numbers fit into the cells
 
@@ -59,3 +60,16 @@ def draw(layer_head: pd.DataFrame, profiles: pd.DataFrame) -> Figure:
 def _used_layers(profiles: pd.DataFrame, count: int) -> set[int]:
     layers = profiles.loc[profiles.profile == PROFILE, "layers"].iloc[0]
     return {int(number) % count for number in layers.split()}
+
+
+CHART = Chart(
+    "layer_head",
+    "Attention in the true region by layer and head",
+    "Attention in the true region ÷ its area for every layer and query head at the last prompt token; 1 is chance. Dots"
+    " mark the layers that the grids are made of, on which the hypotheses are decided. This alone does not show that the"
+    " question sends attention there: see other_finding_enrichment in the table. Descriptive: no head was picked and tested"
+    " on the same data.",
+    "Heat map of enrichment in the true region by layer and query head.",
+    (table("layer_head"), table("profiles")),
+    draw,
+)
