@@ -17,3 +17,5 @@ _.SOPClassUID, _.SOPInstanceUID, _.MediaStorageSOPClassUID, _.MediaStorageSOPIns
 _.StudyInstanceUID, _.SeriesInstanceUID
 _.PatientID, _.PatientName, _.StudyID, _.StudyDate, _.StudyTime, _.Modality, _.ViewPosition, _.Columns
 _.BitsAllocated, _.BitsStored, _.HighBit, _.PixelRepresentation, _.WindowCenter, _.WindowWidth
+# fields of a named tuple that is unpacked where it is used
+_.lows

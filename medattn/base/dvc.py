@@ -160,6 +160,7 @@ class IgnoreRules:
     """What DVC leaves out of a directory: .dvcignore with patterns of names, such as `.cache/` and `*.pyc`."""
 
     def __init__(self, content: bytes) -> None:
+        """`content` is that of .dvcignore. Raises InputError for a pattern of paths."""
         lines = (line.strip() for line in content.decode("utf-8").splitlines())
         patterns = [line.removesuffix("/") for line in lines if line and not line.startswith("#")]
         if unclear := [pattern for pattern in patterns if "/" in pattern or pattern.startswith("!")]:

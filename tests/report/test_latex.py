@@ -70,9 +70,11 @@ def test_two_numbers_of_one_name_are_an_error(monkeypatch):
 
 
 def test_every_layout_names_columns_that_the_tables_have():
+    from medattn.metrics import published
     from medattn.metrics.table import declared
 
     columns = {table.name: table.columns for table in declared() if table.output == paths.TABLES}
+    columns["published"] = published.COLUMNS
     for name, layout in LAYOUTS.items():
         for column in layout.columns:
             assert {column.name, column.low, column.high} - {None} <= set(columns[name]), (name, column.name)

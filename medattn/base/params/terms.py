@@ -13,6 +13,7 @@ def terms_of(given: Aggregate, root: Path = Path(".")) -> list[str]:
 
 
 def read_terms(path: Path) -> list[str]:
+    """The terms of a file, one a line. Raises InputError without the file, or for a line that is not a term."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
