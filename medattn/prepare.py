@@ -21,7 +21,7 @@ from medattn.checks.study_check import check
 from medattn.disclosure.private_files import protect
 from medattn.language.strategy_labels import labels, said, unknown_labels
 from medattn.radiographs.conditions import REGIONAL
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.schema import Study, read_study, settings
 
 

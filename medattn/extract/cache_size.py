@@ -14,7 +14,7 @@ from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
 from medattn.extract.unit_cache import PART, SWITCH, directory_of, is_on
 from medattn.extract.units import batches, by_bucket, read_units
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.schema import Study, read_study
 
 

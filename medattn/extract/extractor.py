@@ -11,7 +11,7 @@ from medattn.attention.captures import Capture
 from medattn.base.errors import InputError
 from medattn.base.params.extract import ExtractParams
 from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
-from medattn.extract.pictures import Square, picture
+from medattn.extract.model_inputs import Square, picture
 from medattn.extract.units import Unit
 from medattn.model.decode import Generation, decode
 from medattn.model.eager_check import agrees_with_eager, cross_attention
@@ -19,7 +19,7 @@ from medattn.model.load import LoadedModel, load
 from medattn.model.memory import BatchBudget, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings
 from medattn.model.vision import square_features
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.schema import Study, settings
 
 NOT_FINITE = "the model gave numbers that are not finite (NaN or infinite)"

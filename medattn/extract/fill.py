@@ -12,7 +12,7 @@ from medattn.attention import captures
 from medattn.base.errors import InputError
 from medattn.extract.extractor import Extractor, Result, answer_row, capture_of
 from medattn.extract.keys import Keys
-from medattn.extract.pictures import InputRenderer, prefetch
+from medattn.extract.model_inputs import InputRenderer, prefetch
 from medattn.extract.ranks import WorkerGroup
 from medattn.extract.unit_cache import UnitCache
 from medattn.extract.units import Unit

@@ -6,7 +6,7 @@ from medattn.base.params.extract import ExtractParams
 from medattn.extract.unit_cache import code_and_libraries, digest_of
 from medattn.extract.units import Unit
 from medattn.model.load import choose_device
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.schema import Study, settings
 
 

@@ -22,7 +22,7 @@ from medattn.extract.ranks import WorkerGroup, worker_group
 from medattn.extract.shards import pack, put_in_place
 from medattn.extract.unit_cache import UnitCache, directory_of, is_on
 from medattn.extract.units import batches, by_bucket, read_units
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.schema import Study, read_study
 
 PATIENCE = 120.0  # network file systems may show a new file a minute late

@@ -14,7 +14,7 @@ from scipy import ndimage, special
 
 from medattn.base.seeding import generator
 from medattn.measures.rotation import rotate_image
-from medattn.radiographs.films import Film
+from medattn.radiographs.reader import Film
 
 CELLS = 16
 LARGEST_CHANGE = 0.25  # few_pixels: how far each pixel moves, up or down, in units of the range

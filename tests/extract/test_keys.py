@@ -13,7 +13,7 @@ from medattn.extract import stage, unit_cache
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
 from medattn.extract.units import batches, read_units
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.schema import read_study
 from tests.extract.conftest import extracted, raw_settings, settings
 

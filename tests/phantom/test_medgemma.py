@@ -31,7 +31,7 @@ from medattn.model.vision import image_features
 from medattn.phantom import medgemma
 from medattn.phantom.shape import save
 from medattn.phantom.study import write
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.pins import pin_model
 from medattn.study.schema import read_study
 from tests.import_closure import ROOT

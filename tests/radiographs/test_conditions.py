@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from medattn.base.seeding import generator
 from medattn.radiographs import conditions
-from medattn.radiographs.films import Film
+from medattn.radiographs.reader import Film
 
 
 def grey(values: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from medattn.base.errors import InputError
 from medattn.extract.interrupts import block_sigint
 from medattn.extract.units import Unit
 from medattn.radiographs.conditions import shown, square
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.schema import read_study
 
 PREFETCHED = 2  # batches that each worker may be ahead

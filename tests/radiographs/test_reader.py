@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import Films
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study
 
