@@ -54,7 +54,7 @@ class UnitRunner:
 
     def _run(self, extractor: Extractor, work: Sequence[Sequence[Unit]]) -> None:
         samples = sum(len(unit.samples) for batch in work for unit in batch)
-        renderer = InputRenderer(extractor.films, extractor.loaded.image_side, self.record)
+        renderer = InputRenderer(extractor.radiographs, extractor.loaded.image_side, self.record)
         waiting: list[Future] = []
         quiet = self.group.rank > 0
         with (
