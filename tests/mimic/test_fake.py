@@ -82,7 +82,7 @@ def digest(directory: Path) -> dict[str, str]:
 
 
 def truth(tree: Path) -> dict[str, tuple[int, np.ndarray, dict[str, np.ndarray]]]:
-    """dicom_id of the first film of each study -> (columns left of the phantom, its pixels, finding -> mask [H, W]).
+    """dicom_id of the first image of each study -> (columns left of the phantom, its pixels, finding -> mask [H, W]).
 
     By drawing the study's phantom again and looking for it in the JPEG.
     """
@@ -106,7 +106,7 @@ def truth(tree: Path) -> dict[str, tuple[int, np.ndarray, dict[str, np.ndarray]]
 
 
 def box_in(mask: np.ndarray, left: int) -> tuple[int, int, int, int]:
-    """x1, y1, x2, y2 of a mask in the film, by its pixels' coordinates."""
+    """x1, y1, x2, y2 of a mask in the image, by its pixels' coordinates."""
     rows, columns = np.nonzero(mask)
     return columns.min() + left, rows.min(), columns.max() + left + 1, rows.max() + 1
 
@@ -145,7 +145,7 @@ def test_nothing_stays_of_a_tree_that_cannot_be_finished(tmp_path, monkeypatch):
 def test_too_few_patients_are_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         write(tmp_path / "out", 7, SEED)
-    assert str(caught.value) == "patients is 7, expected at least 8: each trap needs a film of its own"
+    assert str(caught.value) == "patients is 7, expected at least 8: each trap needs an image of its own"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -441,7 +441,7 @@ def test_scene_graphs_place_every_lesion_in_a_region_that_is_said_to_have_it(tre
     assert all(exact == (finding in fake_regions.EXACT_REGION) for finding, exact in checked) and sum(checked.values()) >= 10
 
 
-def test_scene_graphs_have_boxes_in_the_film_and_in_a_padded_square_of_224(tree):
+def test_scene_graphs_have_boxes_in_the_image_and_in_a_padded_square_of_224(tree):
     found, about = graphs(tree), metadata(tree)
     frontal = {dicom_id for dicom_id, row in about.items() if row["ViewPosition"] in ("PA", "AP")}
     assert set(found) == frontal
@@ -481,7 +481,7 @@ def test_reflacx_ellipses_touch_the_sides_of_the_lesions_boxes(tree):
 # --- DICOM ------------------------------------------------------------------------------------------------------------
 
 
-def test_dicom_films_are_shown_as_the_phantom_was_drawn(tree, dicom_tree):
+def test_dicom_images_are_shown_as_the_phantom_was_drawn(tree, dicom_tree):
     """Byte for byte what was drawn, not what JPEG made of it, whether by a window, as a negative or by a table."""
     from pydicom import dcmread
 
