@@ -50,14 +50,16 @@ OTHER = {"yes": "no", "no": "yes"}
 
 
 def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[str, list[str]]:
-    """Write all question sets to `directory`; which traps they hold: name -> dicom_ids."""
+    """Write all question sets to `directory`; which defects are planted in them: name -> dicom_ids."""
     nowhere = generator("nowhere", seed)
     unknown = "-".join(nowhere.bytes(4).hex() for _ in range(5))
     asked = [(study, image) for study in studies if (image := study.frontal) and _decided(study)]
     twice, contradicted = (image.dicom_id for _, image in asked[:2])
-    rows = _trapped([row for study in studies for row in _cxr_rows(study)], "dicom_id", unknown, twice, contradicted)
+    rows = _with_defects([row for study in studies for row in _cxr_rows(study)], "dicom_id", unknown, twice, contradicted)
     write_csv(directory / CXR_VQA, CXR_COLUMNS, rows)
-    entries = _trapped([entry for study in studies for entry in _ext_entries(study)], "image_id", unknown, twice, contradicted)
+    entries = _with_defects(
+        [entry for study in studies for entry in _ext_entries(study)], "image_id", unknown, twice, contradicted
+    )
     for split in EXT_SPLITS.values():
         chosen = [entry | {"idx": index} for index, entry in enumerate(entry for entry in entries if entry["split"] == split)]
         write_bytes(directory / EXT_VQA / f"{split}.json", (json.dumps(chosen, indent=1) + "\n").encode())
@@ -66,7 +68,7 @@ def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[st
     groups.append([row | {"dicom_id": unknown, "image_path": f"{unknown}.jpg"} for row in groups[0]])
     strange, headless, misplaced = groups[1], groups[2], groups[3]
     strange[2]["strategy"] = UNKNOWN_STRATEGY
-    hard_traps = {
+    hard_defects = {
         "hard_positive_unknown_strategy": [strange[0]["dicom_id"]],
         "hard_positive_without_original": [headless[0]["dicom_id"]],
         "hard_positive_dicom_id_as_study_id": [misplaced[0]["dicom_id"]],
@@ -83,7 +85,7 @@ def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[st
         "question_unknown_image": [unknown],
         "question_asked_twice": [twice],
         "question_contradicted": [contradicted],
-    } | hard_traps
+    } | hard_defects
 
 
 def _decided(study: Study) -> dict[str, str]:
@@ -91,7 +93,7 @@ def _decided(study: Study) -> dict[str, str]:
     return {finding: answer for column, finding in DRAWN.items() if (answer := study.answer(column))}
 
 
-def _trapped(rows: list[dict], key: str, unknown: str, twice: str, contradicted: str) -> list[dict]:
+def _with_defects(rows: list[dict], key: str, unknown: str, twice: str, contradicted: str) -> list[dict]:
     """The rows; one more about an unknown image, one asked again, one asked again with the other answer."""
     first = {dicom_id: next(row for row in rows if row[key] == dicom_id) for dicom_id in (twice, contradicted)}
     said = first[contradicted]["answer"]

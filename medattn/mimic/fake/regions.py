@@ -70,7 +70,7 @@ SURE, UNSURE = "5", "2"  # certainty of an ellipse, 1 to 5
 
 
 def write_regions(directory: Path, studies: list[Study], seed: int) -> dict[str, list[str]]:
-    """Write the three region sets to `directory`; which traps they hold: name -> dicom_ids."""
+    """Write the three region sets to `directory`; which defects are planted in them: name -> dicom_ids."""
     images = [(study, image) for study in studies for image in study.images if image.frontal]
     halved = _write_ms_cxr(directory, [image for _, image in images])
     _write_graphs(directory / SCENE_GRAPHS, images, seed)

@@ -2,7 +2,7 @@
 
 Beside it lie question sets (`questions/`) and region sets (`regions/`) in the formats that are in use. The tree is for
 tests, and for trying the assembler before one has access to the data. Nothing in it comes from a patient: images are
-drawn, ids are random numbers, labels and answers follow what was drawn. `TRAPS` are planted; `fake-traps.json` in the
+drawn, ids are random numbers, labels and answers follow what was drawn. `DEFECTS` are planted; `fake-defects.json` in the
 tree says where.
 """
 
@@ -25,11 +25,11 @@ from medattn.mimic.fake.patients import COLUMNS, DRAWN, FakeImage, Study, design
 from medattn.mimic.fake.question_sets import write_questions
 from medattn.mimic.fake.regions import write_regions
 
-LEAST = 8  # patients, so that every trap has an image of its own
+LEAST = 8  # patients, so that every defect has an image of its own
 QUALITY = 95  # of the JPEG files
-TRAPS_FILE = "fake-traps.json"
-# What is planted -> what it is; fake-traps.json names the images, unless another kind of id is named here.
-TRAPS = {
+DEFECTS_FILE = "fake-defects.json"
+# What is planted -> what it is; fake-defects.json names the images, unless another kind of id is named here.
+DEFECTS = {
     "image_missing_on_disk": "in all tables and lists, but the file is not there",
     "image_differs_from_sum": "the file can be opened, but is not the one that SHA256SUMS.txt lists",
     "image_without_sum": "SHA256SUMS.txt does not list the file",
@@ -63,20 +63,20 @@ def write(out: Path, patients: int = 24, seed: int = 0, dicom: bool = False) -> 
     The same arguments give the same bytes. Raises InputError if `out` holds something, or for fewer than LEAST patients.
     """
     if patients < LEAST:
-        raise InputError(f"patients is {patients}, expected at least {LEAST}: each trap needs an image of its own")
+        raise InputError(f"patients is {patients}, expected at least {LEAST}: each defect needs an image of its own")
     suffix = ".dcm" if dicom else ".jpg"
     with new_directory(out) as part:
         studies, sums = _write_images(part, design(patients, seed), seed, suffix)
         planted = _plant(part, studies, sums, seed, suffix)
         _write_tables(part, studies, planted, sums, suffix)
         planted |= write_questions(part / "questions", studies, seed) | write_regions(part / "regions", studies, seed)
-        write_bytes(part / TRAPS_FILE, (json.dumps({name: planted[name] for name in TRAPS}, indent=1) + "\n").encode())
+        write_bytes(part / DEFECTS_FILE, (json.dumps({name: planted[name] for name in DEFECTS}, indent=1) + "\n").encode())
     return _describe(out, studies, suffix)
 
 
-def traps(out: Path) -> dict[str, list[str]]:
-    """What is planted in the tree `out`: one of TRAPS -> the ids concerned."""
-    return json.loads((out / TRAPS_FILE).read_bytes())
+def planted_defects(out: Path) -> dict[str, list[str]]:
+    """What is planted in the tree `out`: one of DEFECTS -> the ids concerned."""
+    return json.loads((out / DEFECTS_FILE).read_bytes())
 
 
 def _write_images(root: Path, plan: list[Study], seed: int, suffix: str) -> tuple[list[Study], dict[str, str]]:
@@ -142,8 +142,9 @@ def _dicom(image: FakeImage, pixels: np.ndarray, number: int) -> bytes:
 
 
 def _plant(root: Path, studies: list[Study], sums: dict[str, str], seed: int, suffix: str) -> dict[str, list[str]]:
-    """Spoil files and sums, and choose what the tables shall lack, each trap in a study of its own: name -> ids."""
+    """Spoil files and sums, and choose what the tables shall lack, each defect in a study of its own: name -> ids."""
     fit = [(study, image) for study in studies if (image := study.frontal) and any(study.answer(column) for column in DRAWN)]
+    # The name of the random stream: another one would plant the defects elsewhere.
     fit.sort(key=lambda pair: digest_of("trap", seed, pair[0].study_id))
     missing, other, unlisted, swapped = (image for _, image in fit[:4])
     unlabelled, _ = fit[4]
@@ -213,11 +214,11 @@ def _doubted(row: dict[str, str]) -> dict[str, str]:
 def _describe(out: Path, studies: list[Study], suffix: str) -> str:
     images = [image for study in studies for image in study.images]
     views = ", ".join(f"{view or 'empty'} {count}" for view, count in sorted(Counter(image.view for image in images).items()))
-    found = traps(out)
+    found = planted_defects(out)
     return (
         f"{out}: {len(images)} {suffix} images of {len(studies)} studies of {len({study.subject for study in studies})}"
         " fictitious"
         f" patients; views: {views}\n"
         f"beside them: questions/ and regions/, in the formats in use\n"
-        f"planted, see {TRAPS_FILE}:\n" + "\n".join(f"  {name} ({len(found[name])}): {TRAPS[name]}" for name in TRAPS)
+        f"planted, see {DEFECTS_FILE}:\n" + "\n".join(f"  {name} ({len(found[name])}): {DEFECTS[name]}" for name in DEFECTS)
     )
