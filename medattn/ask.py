@@ -119,9 +119,11 @@ def write(reply: Reply, query: Query, out: Path) -> list[Path]:
     """Write {image}_overlay.png, _grid.npy and _answer.json into `out`; their paths."""
     from medattn.figures import style
     from medattn.figures.films import overlay
-    from medattn.radiographs.films import Film
+    from medattn.radiographs.reader import Radiograph
 
-    fig = overlay(f"“{query.question}”\nModel: {reply.answer}", Film("asked", open_picture(query.image), False, {}), reply.grid)
+    fig = overlay(
+        f"“{query.question}”\nModel: {reply.answer}", Radiograph("asked", open_picture(query.image), False, {}), reply.grid
+    )
     picture, grid = io.BytesIO(), io.BytesIO()
     fig.savefig(picture, format="png", dpi=150, metadata={"Software": None})
     style.plt.close(fig)

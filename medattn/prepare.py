@@ -22,7 +22,7 @@ from medattn.checks.study_check import check
 from medattn.disclosure.private_files import protect
 from medattn.language.strategy_labels import labels, said, unknown_labels
 from medattn.radiographs.conditions import REGIONAL
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study, settings
 
 
@@ -39,7 +39,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
     check_layers(params, study.model_layers(model))
     rows, alone = manifest_rows(study, params)
     unreadable = report.unreadable if params.run.on_error == "record" else None
-    rows, large = without_large_regions(rows, Films(study), unreadable)
+    rows, large = without_large_regions(rows, RadiographReader(study), unreadable)
     failing = said_of_unreadable(rows, unreadable or {})
     write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, rows)
     written = f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
@@ -112,7 +112,7 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[SampleRow], str]:
 
 
 def without_large_regions(
-    rows: list[SampleRow], films: Films, unreadable: dict[str, str] | None = None
+    rows: list[SampleRow], radiographs: RadiographReader, unreadable: dict[str, str] | None = None
 ) -> tuple[list[SampleRow], str]:
     """The rows but for occlusions of regions as large as the rest of the body, and a note that says which.
 
@@ -122,17 +122,17 @@ def without_large_regions(
     too_large = set()
     for row in sorted(rows, key=lambda row: row["shown_image_id"]):
         if row["shown_image_id"] and row["shown_image_id"] not in (unreadable or ()):
-            film = films(row["shown_image_id"])
+            radiograph = radiographs(row["shown_image_id"])
             try:
-                body = np.count_nonzero(film.body)
+                body = np.count_nonzero(radiograph.body)
             except InputError as error:
                 if unreadable is None:
                     raise
-                unreadable[film.image_id] = str(error).removeprefix(f"image {film.image_id!r}: ")
+                unreadable[radiograph.image_id] = str(error).removeprefix(f"image {radiograph.image_id!r}: ")
                 continue
             if row["condition"] in REGIONAL:
-                region = film.regions[row["finding"]]
-                if body - np.count_nonzero(region & film.body) < np.count_nonzero(region):
+                region = radiograph.regions[row["finding"]]
+                if body - np.count_nonzero(region & radiograph.body) < np.count_nonzero(region):
                     too_large.add(row["question_id"])
     kept = [row for row in rows if row["condition"] not in REGIONAL or row["question_id"] not in too_large]
     note = (

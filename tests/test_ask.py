@@ -29,16 +29,16 @@ def ask(*arguments) -> subprocess.CompletedProcess:
 
 
 def test_a_question_gives_answer_margin_grid_and_overlay(model, tmp_path):
-    film = tmp_path / "film.png"
-    Image.fromarray(make_case(5, 0, 0).radiograph.image).save(film)
-    done = ask(film, "Is there a nodule?", "--model", model, "--out", tmp_path / "out", "--device", "cpu")
+    radiograph = tmp_path / "radiograph.png"
+    Image.fromarray(make_case(5, 0, 0).radiograph.image).save(radiograph)
+    done = ask(radiograph, "Is there a nodule?", "--model", model, "--out", tmp_path / "out", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert "answer:" in done.stdout and "margin:" in done.stdout
-    grid = np.load(tmp_path / "out/film_grid.npy", allow_pickle=False)
+    grid = np.load(tmp_path / "out/radiograph_grid.npy", allow_pickle=False)
     assert grid.shape == (16, 16) and grid.dtype == np.float32 and grid.sum() == pytest.approx(1, abs=1e-5)
-    about = json.loads((tmp_path / "out/film_answer.json").read_text())
+    about = json.loads((tmp_path / "out/radiograph_answer.json").read_text())
     assert about["terms"] == ["nodule"] and 0 < about["image_mass"] < 1
-    with Image.open(tmp_path / "out/film_overlay.png") as picture:
+    with Image.open(tmp_path / "out/radiograph_overlay.png") as picture:
         assert picture.width > 300
 
 
@@ -54,7 +54,7 @@ def test_a_question_gives_answer_margin_grid_and_overlay(model, tmp_path):
     ],
 )
 def test_a_mistake_is_one_message_and_exit_code_2(tmp_path, make, question, more, said):
-    path = tmp_path / "film.png"
+    path = tmp_path / "radiograph.png"
     if make:
         make(path)
     done = ask(path, question, "--out", tmp_path / "out", *(more or ["--model", tmp_path]))

@@ -21,7 +21,7 @@ from medattn.base.params import whole as params
 from medattn.checks.study_check import digest
 from medattn.phantom.study import write
 from medattn.prepare import run
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 from tests.conftest import change, make_model, read
 
@@ -357,12 +357,12 @@ def test_occlusions_are_asked_where_a_true_region_is_known(root):
 
 
 def test_a_region_as_large_as_the_rest_of_the_body_is_left_out_and_said(root):
-    rows, films = prepared(root), Films(read_study(root / "data"))
+    rows, radiographs = prepared(root), RadiographReader(read_study(root / "data"))
     hidden = next(row for row in rows if row["condition"] == "occlude_region")
-    film = films(hidden["shown_image_id"])
-    film.regions[hidden["finding"]] = np.ones_like(film.body)
+    radiograph = radiographs(hidden["shown_image_id"])
+    radiograph.regions[hidden["finding"]] = np.ones_like(radiograph.body)
     few = [row for row in rows if row["question_id"] == hidden["question_id"]]
-    kept, note = prepare.without_large_regions(few, films)
+    kept, note = prepare.without_large_regions(few, radiographs)
     assert {row["condition"] for row in few} - {row["condition"] for row in kept} == {"occlude_region", "occlude_elsewhere"}
     assert hidden["question_id"] in note
 

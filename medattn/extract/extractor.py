@@ -11,7 +11,7 @@ from medattn.attention.captures import Capture
 from medattn.base.errors import InputError
 from medattn.base.params.extract import ExtractParams
 from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
-from medattn.extract.pictures import Square, picture
+from medattn.extract.model_inputs import Square, picture
 from medattn.extract.units import Unit
 from medattn.model.decode import Generation, decode
 from medattn.model.eager_check import agrees_with_eager, cross_attention
@@ -19,7 +19,7 @@ from medattn.model.load import LoadedModel, load
 from medattn.model.memory import BatchBudget, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings
 from medattn.model.vision import square_features
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, settings
 
 NOT_FINITE = "the model gave numbers that are not finite (NaN or infinite)"
@@ -41,7 +41,7 @@ class Extractor:
 
     loaded: LoadedModel
     prompter: Prompter
-    films: Films
+    radiographs: RadiographReader
     max_new_tokens: int
     generated_rows: int
     budget: BatchBudget
@@ -101,7 +101,7 @@ class Extractor:
             if unit.condition != "clean":
                 continue
             try:
-                shown = Image.fromarray(picture(self.films, unit, self.loaded.image_side))
+                shown = Image.fromarray(picture(self.radiographs, unit, self.loaded.image_side))
             except InputError:  # fill says so, or records it
                 continue
             agrees = agrees_with_eager(self.loaded, self.prompter(unit.samples[0].question), shown)
@@ -113,14 +113,14 @@ class Extractor:
         }
 
 
-def extractor_for(study: Study, params: ExtractParams, films: Films) -> Extractor:
+def extractor_for(study: Study, params: ExtractParams, radiographs: RadiographReader) -> Extractor:
     """Load the study's model with the settings that params.yaml and study.yaml resolve to."""
     model, prompt = settings(study, params)
     study.check_model(model)
     loaded = load(study.model_location(model), model.dtype, model.device, model.revision, model.redraw_language)
     prompter = loaded.prompter(PromptSettings(prompt.system, prompt.template, prompt.order))
     rows = params.extract.generated_rows
-    return Extractor(loaded, prompter, films, prompt.max_new_tokens, rows, BatchBudget(loaded, params.run.max_memory))
+    return Extractor(loaded, prompter, radiographs, prompt.max_new_tokens, rows, BatchBudget(loaded, params.run.max_memory))
 
 
 def capture_of(sample_id: str, prompt: Prompt, decoded: Generation) -> Capture:

@@ -12,7 +12,7 @@ from medattn.attention import captures
 from medattn.base.errors import InputError
 from medattn.extract.extractor import Extractor, Result, answer_row, capture_of
 from medattn.extract.keys import Keys
-from medattn.extract.pictures import InputRenderer, prefetch
+from medattn.extract.model_inputs import InputRenderer, prefetch
 from medattn.extract.ranks import WorkerGroup
 from medattn.extract.unit_cache import UnitCache
 from medattn.extract.units import Unit
@@ -54,7 +54,7 @@ class UnitRunner:
 
     def _run(self, extractor: Extractor, work: Sequence[Sequence[Unit]]) -> None:
         samples = sum(len(unit.samples) for batch in work for unit in batch)
-        renderer = InputRenderer(extractor.films, extractor.loaded.image_side, self.record)
+        renderer = InputRenderer(extractor.radiographs, extractor.loaded.image_side, self.record)
         waiting: list[Future] = []
         quiet = self.group.rank > 0
         with (

@@ -6,16 +6,16 @@ from medattn.base.params.extract import ExtractParams
 from medattn.extract.unit_cache import code_and_libraries, digest_of
 from medattn.extract.units import Unit
 from medattn.model.load import choose_device
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, settings
 
 
 class Keys:
     """Batch -> its units' keys, for one study, one params.yaml, this code and these libraries."""
 
-    def __init__(self, study: Study, params: ExtractParams, films: Films) -> None:
+    def __init__(self, study: Study, params: ExtractParams, radiographs: RadiographReader) -> None:
         model, prompt = settings(study, params)
-        self._films = films
+        self._radiographs = radiographs
         self._shared = digest_of(
             {
                 "model": study.model_files(model) or [model.id, model.revision],
@@ -42,7 +42,7 @@ class Keys:
             {
                 "condition": [unit.condition, unit.strength],
                 "image": [unit.shown, unit.image_sha256] if unit.shown else None,
-                "occluded": self._films.region_hashes(unit.shown, unit.occluded) if unit.occluded else None,
+                "occluded": self._radiographs.region_hashes(unit.shown, unit.occluded) if unit.occluded else None,
                 "asked": [[one.sample_id, one.question] for one in unit.samples],
             }
         )

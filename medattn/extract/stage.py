@@ -22,7 +22,7 @@ from medattn.extract.ranks import WorkerGroup, worker_group
 from medattn.extract.shards import pack, put_in_place
 from medattn.extract.unit_cache import UnitCache, directory_of, is_on
 from medattn.extract.units import batches, by_bucket, read_units
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study
 
 PATIENCE = 120.0  # network file systems may show a new file a minute late
@@ -38,15 +38,15 @@ def run(
     """
     units = read_units(manifest)
     work = {bucket: list(batches(dealt)) for bucket, dealt in by_bucket(units, params.extract.buckets).items()}
-    films = Films(study)
-    keys = Keys(study, params, films)
+    radiographs = RadiographReader(study)
+    keys = Keys(study, params, radiographs)
     part = results / ".extract.part"
     if group.rank == 0:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
     group.begin()
     cache = UnitCache(directory_of(study)) if is_on(params) else UnitCache(part / "units", durable=False)
-    extractor = extractor_for(study, params, films)
+    extractor = extractor_for(study, params, radiographs)
     workers = _image_workers(params, extractor.loaded.device.type)
     runner = UnitRunner(study, keys, cache, group, params.run.on_error == "record", workers)
     about_model = extractor.about_model(units) if group.rank == 0 else {}

@@ -31,9 +31,9 @@ class Unit:
     image_id: str
     condition: str
     strength: str
-    shown: str  # image_id of the film that is shown, changed as the condition says; "" for none
+    shown: str  # image_id of the radiograph that is shown, changed as the condition says; "" for none
     occluded: str  # the finding whose region decides what is shown; "" under any other condition
-    image_sha256: str  # of the film that is shown
+    image_sha256: str  # of the radiograph that is shown
     samples: tuple[UnitSample, ...]
 
 

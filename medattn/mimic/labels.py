@@ -11,7 +11,8 @@ ANSWERS = {PRESENT: "yes", ABSENT: "no"}  # uncertain and not mentioned are no a
 
 # Findings that include, or hardly differ from, each other, also to the eye: a control about one would not be about another
 # finding than its relative. Source of the first two families and of pleural other: CheXpert's hierarchy (Irvin et al. 2019,
-# figure 1); the rest is radiology: an effusion on a supine film is an opacity, a hernia looks like a mass behind the heart.
+# figure 1); the rest is radiology: an effusion on a supine radiograph is an opacity, a hernia looks like a mass behind the
+# heart.
 _OPACITIES = {"lung opacity", "edema", "consolidation", "pneumonia", "lung lesion", "atelectasis", "nodule", "lung mass"}
 _HEART = {"enlarged cardiomediastinum", "cardiomegaly", "enlarged cardiac silhouette"}
 _PLEURA = {"pleural effusion", "pleural other", "pleural thickening", "blunting of the costophrenic angle"}

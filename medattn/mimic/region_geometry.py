@@ -1,7 +1,7 @@
 """Where a finding lies in an image, in pixels of the original, whatever the source of the region.
 
 A pixel with index i reaches from i to i + 1: a box x, w covers the columns from x to x + w. A source's box becomes every
-pixel that it touches, as `medattn.radiographs.films` reads a box; an ellipse every pixel whose centre it holds.
+pixel that it touches, as `medattn.radiographs.reader` reads a box; an ellipse every pixel whose centre it holds.
 """
 
 from collections import Counter

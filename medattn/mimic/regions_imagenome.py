@@ -35,7 +35,7 @@ NO_BOX = "place has no box"
 DENIED = "report says yes and no of the same place"
 WHOLE = "a part of that lung has the finding"
 
-# Kinds of entries that say how something looks, or how the film was made, not what is there.
+# Kinds of entries that say how something looks, or how the image was made, not what is there.
 HOW = ("nlp", "severity", "texture", "comparison", "temporal", "laterality", "technicalassessment")
 # Names that mean a CheXpert label and no more: "airspace opacity", "vascular congestion", "infiltration", "calcified nodule"
 # and the like mean none, or several. Devices have no region here: a place that a tube crosses does not show the tube.

@@ -2,7 +2,7 @@
 
 Everything is drawn in *chest coordinates*: u runs from the midline to the patient's left (image right), v runs
 downwards, both in pixels of an average chest. The pose maps pixels to (u, v). Every structure adds to one field of
-attenuation, the film turns attenuation into grey, and a finding adds its own attenuation, times its conspicuity,
+attenuation, the detector turns attenuation into grey, and a finding adds its own attenuation, times its conspicuity,
 inside its mask.
 
 The same seeds give the same bytes on any CPU: the fields use only operations that IEEE 754 rounds exactly (+ - * /
@@ -30,9 +30,9 @@ CENTRE_ROW, CENTRE_COLUMN = (HEIGHT - 1) / 2, (WIDTH - 1) / 2
 TABLE_V = np.arange(-80, 470, 0.125)
 CHEST = 117.0  # inner half-width of an average chest, pixels
 HILUM_U, HILUM_V = 27.0, 172.0
-BACKGROUND = 0.035  # grey of bare film, of 1
+BACKGROUND = 0.035  # grey beside the patient, of 1
 
-# What differs between patients, and between two films of one patient: name -> (lowest, highest), drawn uniformly.
+# What differs between patients, and between two radiographs of one patient: name -> (lowest, highest), drawn uniformly.
 HABITUS = {
     "chest_width": (0.93, 1.04),
     "chest_height": (0.95, 1.04),
@@ -73,8 +73,8 @@ class Lesion:
 
 
 @dataclass(frozen=True)
-class Radiograph:
-    """A film and its truth."""
+class DrawnRadiograph:
+    """A drawn radiograph and its truth."""
 
     image: np.ndarray  # uint8 [HEIGHT, WIDTH]
     body: np.ndarray  # bool [HEIGHT, WIDTH]: silhouette
@@ -92,10 +92,10 @@ def draw(
     *,
     device: bool = False,
     lookalikes: Sequence[str] = (),
-) -> Radiograph:
+) -> DrawnRadiograph:
     """One radiograph.
 
-    `patient` decides the habitus; `exposure` decides pose, film, noise and the geometry of the lesions. `conspicuity`
+    `patient` decides the habitus; `exposure` decides pose, tone, noise and the geometry of the lesions. `conspicuity`
     names the findings that are present; `sides` fixes the side of some, the others fall as `exposure` has it.
     """
     _check(conspicuity, sides, lookalikes)
@@ -125,8 +125,8 @@ def draw(
             field += DRAW_LOOKALIKE[name](chest, streams[name])
     if device:
         field += _venous_line(chest, streams["device"])
-    image = _film(chest, np.maximum(field, 0), streams["noise"])
-    return Radiograph(image, chest.body_mask, chest.lungs, tuple(lesions), device, tuple(lookalikes))
+    image = _grey_values(chest, np.maximum(field, 0), streams["noise"])
+    return DrawnRadiograph(image, chest.body_mask, chest.lungs, tuple(lesions), device, tuple(lookalikes))
 
 
 def _check(conspicuity: Mapping[str, float], sides: Mapping[str, str], lookalikes: Sequence[str]) -> None:
@@ -186,12 +186,12 @@ def _entry(v: np.ndarray) -> np.ndarray:
 # --- the chest: coordinates and outlines ------------------------------------------------------------------------------
 
 
-def _chest(habitus: SimpleNamespace, film: SimpleNamespace, enlargement: float) -> SimpleNamespace:
+def _chest(habitus: SimpleNamespace, exposure: SimpleNamespace, enlargement: float) -> SimpleNamespace:
     """Coordinates and outlines, [HEIGHT, WIDTH] each. A margin: distance inside an outline in pixels, negative outside."""
-    c = SimpleNamespace(habitus=habitus, film=film)
-    x, y = COLUMNS - CENTRE_COLUMN - film.shift_u, ROWS - CENTRE_ROW - film.shift_v
-    c.u = (x + film.tilt * y) / (film.scale * habitus.chest_width)
-    c.v = (y - film.tilt * x) / (film.scale * habitus.chest_height) + CENTRE_ROW
+    c = SimpleNamespace(habitus=habitus, exposure=exposure)
+    x, y = COLUMNS - CENTRE_COLUMN - exposure.shift_u, ROWS - CENTRE_ROW - exposure.shift_v
+    c.u = (x + exposure.tilt * y) / (exposure.scale * habitus.chest_width)
+    c.v = (y - exposure.tilt * x) / (exposure.scale * habitus.chest_height) + CENTRE_ROW
     c.a, c.is_left = np.abs(c.u), c.u > 0
     c.left = c.is_left.astype(np.float32)
     entry = _entry(c.v)
@@ -202,7 +202,7 @@ def _chest(habitus: SimpleNamespace, film: SimpleNamespace, enlargement: float) 
     )
     c.inner = _along(entry, (62, 48), (65, 34), (71, 24), (84, 14), (110, 10))
     t = (np.maximum(c.a, 14) - 48) / 66
-    c.dome = 284 + film.inspiration + habitus.dome_gap * _ramp(c.u, 60) + (habitus.dome_curve + 9 * t * t) * t * t
+    c.dome = 284 + exposure.inspiration + habitus.dome_gap * _ramp(c.u, 60) + (habitus.dome_curve + 9 * t * t) * t * t
     c.ratio = c.a / c.outer
     c.lung_margin = np.minimum(np.minimum(c.outer - c.a, c.a - c.inner), c.dome - c.v)
     c.mediastinum_margin = _mediastinum_half_width(entry, habitus, c.is_left) - c.a
@@ -235,7 +235,7 @@ def _mediastinum_half_width(entry: np.ndarray, habitus: SimpleNamespace, is_left
 
 def _heart_margin(c: SimpleNamespace, ratio: float) -> np.ndarray:
     """The heart from its two borders; its width is `ratio` times that of the chest (cardiothoracic ratio)."""
-    width, v = ratio * 2 * CHEST, c.v - 0.85 * c.film.inspiration
+    width, v = ratio * 2 * CHEST, c.v - 0.85 * c.exposure.inspiration
     left = (
         (146, 0.16), (160, 0.31), (176, 0.41), (196, 0.57), (220, 0.8), (244, 0.96), (260, 1.0), (276, 0.95), (290, 0.8),
         (304, 0.5), (312, 0)
@@ -263,7 +263,7 @@ def _soft_tissue(c: SimpleNamespace) -> np.ndarray:
     hila = _bump((c.a - HILUM_U - 4) / 20, 1) * _bump((c.v - HILUM_V + 7 * c.left) / 40, 1)
     field += 0.24 * hila
     if c.habitus.bubble > 0:  # gas in the stomach, under the left dome
-        r = ((c.u - 58) / 27) ** 2 + ((c.v - 284 - c.film.inspiration - c.habitus.dome_gap - 23) / 13) ** 2
+        r = ((c.u - 58) / 27) ** 2 + ((c.v - 284 - c.exposure.inspiration - c.habitus.dome_gap - 23) / 13) ** 2
         field -= 1.3 * c.habitus.bubble * _ramp(1 - r, 0.9)
     if c.habitus.breast > 0:
         r = ((c.a - 66) / 53) ** 2 + ((c.v - 244) / 50) ** 2
@@ -321,11 +321,11 @@ def _vessels(c: SimpleNamespace, stream: np.random.Generator, branches: int = 44
 
 
 def _stamp(c: SimpleNamespace, u: np.ndarray, v: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Points in chest coordinates collected in the pixels they fall on; points off the film are dropped."""
-    x, y = u * c.film.scale * c.habitus.chest_width, (v - CENTRE_ROW) * c.film.scale * c.habitus.chest_height
-    norm = 1 + c.film.tilt**2
-    column = np.rint((x - c.film.tilt * y) / norm + CENTRE_COLUMN + c.film.shift_u).astype(np.intp)
-    row = np.rint((y + c.film.tilt * x) / norm + CENTRE_ROW + c.film.shift_v).astype(np.intp)
+    """Points in chest coordinates collected in the pixels they fall on; points off the image are dropped."""
+    x, y = u * c.exposure.scale * c.habitus.chest_width, (v - CENTRE_ROW) * c.exposure.scale * c.habitus.chest_height
+    norm = 1 + c.exposure.tilt**2
+    column = np.rint((x - c.exposure.tilt * y) / norm + CENTRE_COLUMN + c.exposure.shift_u).astype(np.intp)
+    row = np.rint((y + c.exposure.tilt * x) / norm + CENTRE_ROW + c.exposure.shift_v).astype(np.intp)
     on = (row >= 0) & (row < HEIGHT) & (column >= 0) & (column < WIDTH)
     weight = np.broadcast_to(weight, row.shape)[on]
     return np.bincount(row[on] * WIDTH + column[on], weight, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.float32)
@@ -356,7 +356,7 @@ def _effusion(c: SimpleNamespace, side: str, stream: np.random.Generator) -> tup
     """Fluid at the base: a meniscus that climbs the chest wall and hides the costophrenic angle and the dome."""
     amount, climb = stream.uniform(8, 40), stream.uniform(28, 52)
     square = np.minimum(c.ratio * c.ratio, 1)
-    level = 287 + c.film.inspiration + c.habitus.dome_gap * c.left - amount - climb * (square * square - 0.2)
+    level = 287 + c.exposure.inspiration + c.habitus.dome_gap * c.left - amount - climb * (square * square - 0.2)
     here = _side(c, side) * c.air
     mask = _largest((c.v > level) & c.lungs & _side(c, side))
     return 0.33 * _ramp(c.v - level, 14) * here, mask
@@ -443,20 +443,20 @@ DRAW = {"pleural effusion": _effusion, "pneumothorax": _pneumothorax, "consolida
 DRAW_LOOKALIKE = {"skin fold": _skin_fold, "calcified node": _calcified_node}
 
 
-# --- the film ---------------------------------------------------------------------------------------------------------
+# --- the grey values --------------------------------------------------------------------------------------------------
 
 
-def _film(c: SimpleNamespace, field: np.ndarray, stream: np.random.Generator) -> np.ndarray:
+def _grey_values(c: SimpleNamespace, field: np.ndarray, stream: np.random.Generator) -> np.ndarray:
     """Attenuation to grey: a saturating response, tone curve, noise, side marker, eight bits."""
-    film = c.film
-    square = field * field  # toe and shoulder of a film's response, and enough slope at zero to show the skin
-    grey = film.gain * (BACKGROUND + 0.35 * field / (field + 0.9) + 0.65 * square / (square + 1)) + film.offset
-    grey = 255 * (grey + film.curve * grey * (1 - grey))
+    exposure = c.exposure
+    square = field * field  # toe and shoulder of a detector's response, and enough slope at zero to show the skin
+    grey = exposure.gain * (BACKGROUND + 0.35 * field / (field + 0.9) + 0.65 * square / (square + 1)) + exposure.offset
+    grey = 255 * (grey + exposure.curve * grey * (1 - grey))
     noise = stream.random((HEIGHT, WIDTH), dtype=np.float32) + stream.random((HEIGHT, WIDTH), dtype=np.float32) - 1
-    grey += film.noise * np.where(c.body_mask, np.float32(3.4), np.float32(0.8)) * noise
-    letter = "R" if film.marker_right > 0.5 else "L"
+    grey += exposure.noise * np.where(c.body_mask, np.float32(3.4), np.float32(0.8)) * noise
+    letter = "R" if exposure.marker_right > 0.5 else "L"
     glyph = np.kron(np.array([[cell == "#" for cell in line] for line in GLYPHS[letter]]), np.ones((3, 3), bool))
-    top, left = int(film.marker_row), int(film.marker_column)
+    top, left = int(exposure.marker_row), int(exposure.marker_column)
     left = left if letter == "R" else WIDTH - left - glyph.shape[1]
     grey[top : top + glyph.shape[0], left : left + glyph.shape[1]][glyph] = 225
     return np.rint(np.clip(np.round(grey, 3), 0, 255)).astype(np.uint8)

@@ -50,20 +50,20 @@ class Band:
 
 
 def answer(directory: Path, images: int, seed: int) -> list[AssessedAnswer]:
-    """Ask the model in `directory` every wording about `images` films of world `seed`, designed as a study's are."""
+    """Ask the model in `directory` every wording about `images` radiographs of world `seed`, designed as a study's are."""
     loaded = load(directory, "float32", "cpu")
     prompter = loaded.prompter(PromptSettings("", "{question}", "question_first"))
     answers = []
-    for film in tqdm(design(images, seed), desc="asking", unit="image"):
-        case = make_case(seed, film.subject, film.film, fixed={film.finding: film.present})
+    for radiograph in tqdm(design(images, seed), desc="asking", unit="image"):
+        case = make_case(seed, radiograph.subject, radiograph.number, fixed={radiograph.finding: radiograph.present})
         features = image_features(loaded, [Image.fromarray(case.radiograph.image).convert("RGB")])
-        question = f"{film.image_id}-{film.finding.replace(' ', '-')}"
-        asked = wordings(question, film.finding, baseline_template(film.image_id))
+        question = f"{radiograph.image_id}-{radiograph.finding.replace(' ', '-')}"
+        asked = wordings(question, radiograph.finding, baseline_template(radiograph.image_id))
         replies = decode(loaded, [prompter(wording.text) for wording in asked], features, NEW_TOKENS, 0)
         answers += [
             AssessedAnswer(
-                question, film.subject_id, film.finding, wording.strategy, "yes" if film.present else "no",
-                parse_answer(reply.text, film.finding),
+                question, radiograph.subject_id, radiograph.finding, wording.strategy, "yes" if radiograph.present else "no",
+                parse_answer(reply.text, radiograph.finding),
             )
             for wording, reply in zip(asked, replies, strict=True)
         ]  # fmt: skip

@@ -1,11 +1,11 @@
-"""Phantom cases: which patient has which findings, how conspicuous, and what the film looks like."""
+"""Phantom cases: which patient has which findings, how conspicuous, and what the radiograph looks like."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from medattn.base.seeding import generator
-from medattn.phantom.anatomy import FINDINGS, LOOKALIKES, Radiograph, draw
+from medattn.phantom.anatomy import FINDINGS, LOOKALIKES, DrawnRadiograph, draw
 
 PREVALENCE = 0.35
 CONSPICUITY = (0.20, 1.20)  # uniform; at the lower end a third is missed, see docs/phantom.md
@@ -17,12 +17,12 @@ EXPOSURE = {"baseline": 1.0, "phrasing": 1.0, "synonym": 0.10, "clause": 0.03, "
 
 @dataclass(frozen=True)
 class Case:
-    """One synthetic film and its truth."""
+    """One synthetic radiograph and its truth."""
 
     seed: int
     subject: int
-    film: int
-    radiograph: Radiograph
+    number: int  # of this patient's radiographs, from 0
+    radiograph: DrawnRadiograph
 
     def present(self, finding: str) -> bool:
         return any(lesion.finding == finding for lesion in self.radiograph.lesions)
@@ -31,18 +31,18 @@ class Case:
 def make_case(
     seed: int,
     subject: int,
-    film: int,
+    number: int,
     fixed: dict[str, bool] | None = None,
     device_given: dict[bool, float] | None = None,
     device_follows: str = "pneumothorax",
 ) -> Case:
-    """Film number `film` of patient number `subject` in the world `seed`; ids alone decide every pixel.
+    """Radiograph number `number` of patient number `subject` in the world `seed`; ids alone decide every pixel.
 
     `fixed` sets the presence of some findings; the others are present with probability `PREVALENCE`.
     `device_given` maps the presence of `device_follows` to the probability of a device (the training
     set's shortcut); without it devices are independent of findings.
     """
-    names = (seed, subject, film)
+    names = (seed, subject, number)
     chance = generator("findings", *names)
     draws = {finding: (chance.random(), chance.uniform(*CONSPICUITY)) for finding in FINDINGS}
     present = {finding: draws[finding][0] < PREVALENCE for finding in FINDINGS} | (fixed or {})
@@ -57,7 +57,7 @@ def make_case(
         device=bool(device),
         lookalikes=lookalikes,
     )
-    return Case(seed, subject, film, radiograph)
+    return Case(seed, subject, number, radiograph)
 
 
 def thumbnail(image: np.ndarray, size: int) -> np.ndarray:

@@ -30,10 +30,10 @@ def train_phantom(out: Path) -> None:
 
 @click.command(name="assess-phantom")
 @click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--images", type=click.IntRange(10), help="Films to ask about.  [default: the development set's]")
+@click.option("--images", type=click.IntRange(10), help="Radiographs to ask about.  [default: the development set's]")
 @click.option("--seed", type=click.IntRange(0), help="World they are drawn in.  [default: the development set's]")
 def assess_phantom(model: Path, images: int | None, seed: int | None) -> None:
-    """Ask MODEL about the development films: is it as difficult as designed? Exit code 1 if a band is missed."""
+    """Ask MODEL about the development radiographs: is it as difficult as designed? Exit code 1 if a band is missed."""
     from medattn.phantom import assessment
 
     images = images or assessment.DEVELOPMENT_IMAGES

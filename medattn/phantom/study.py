@@ -26,7 +26,7 @@ from medattn.phantom.anatomy import FINDINGS
 from medattn.phantom.cases import EXPOSURE, Case, make_case
 from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS
 
-SECOND_FILMS = 0.36  # share of the films that are a patient's second
+SECOND_RADIOGRAPHS = 0.36  # share of the radiographs that are a patient's second
 CONTROLS = 2  # questions about other findings, per image
 
 STUDY_YAML = """\
@@ -47,11 +47,11 @@ strategy_exposure: {exposure}
 
 
 @dataclass(frozen=True)
-class Film:
+class PlannedRadiograph:
     """One radiograph of the study, and what is asked about it."""
 
     subject: int
-    film: int  # of this patient, from 0
+    number: int  # of this patient's radiographs, from 0
     finding: str
     present: bool
 
@@ -61,22 +61,22 @@ class Film:
 
     @property
     def image_id(self) -> str:
-        return f"{self.subject_id}-{self.film + 1}"
+        return f"{self.subject_id}-{self.number + 1}"
 
 
-def design(images: int, seed: int) -> list[Film]:
-    """Who is filmed how often, and what is asked: findings in turn, each as often present as absent, dealt by `seed`.
+def design(images: int, seed: int) -> list[PlannedRadiograph]:
+    """Who has how many radiographs, and what is asked: findings in turn, each as often present as absent, dealt by `seed`.
 
-    Sorted by patient and film. Raises ValueError for fewer than one image.
+    Sorted by patient and number. Raises ValueError for fewer than one image.
     """
     if images < 1:
         raise ValueError(f"images is {images}, expected at least 1")
     asked = [(FINDINGS[index % len(FINDINGS)], (index // len(FINDINGS)) % 2 == 0) for index in range(images)]
     dealt = [asked[index] for index in np.argsort(generator("study design", seed).random(images), kind="stable")]
-    patients = images - int(SECOND_FILMS * images)
+    patients = images - int(SECOND_RADIOGRAPHS * images)
     return sorted(
-        (Film(index % patients, index // patients, *dealt[index]) for index in range(images)),
-        key=lambda film: (film.subject, film.film),
+        (PlannedRadiograph(index % patients, index // patients, *dealt[index]) for index in range(images)),
+        key=lambda radiograph: (radiograph.subject, radiograph.number),
     )
 
 
@@ -97,11 +97,11 @@ def _write(directory: Path, images: int, seed: int, model: Path | None) -> None:
     image_rows: list[dict[str, object]] = []
     region_rows: list[dict[str, object]] = []
     question_rows: list[dict[str, object]] = []
-    for film in tqdm(design(images, seed), desc="draw", unit="film"):
-        case = make_case(seed, film.subject, film.film, fixed={film.finding: film.present})
-        image_rows.append(_write_image(directory, film, case))
-        region_rows += _write_regions(directory, film, case)
-        question_rows += _questions(film, case, seed)
+    for radiograph in tqdm(design(images, seed), desc="draw", unit="image"):
+        case = make_case(seed, radiograph.subject, radiograph.number, fixed={radiograph.finding: radiograph.present})
+        image_rows.append(_write_image(directory, radiograph, case))
+        region_rows += _write_regions(directory, radiograph, case)
+        question_rows += _questions(radiograph, case, seed)
     write_csv(directory / "images.csv", IMAGE_COLUMNS, image_rows)
     write_csv(directory / "regions.csv", REGION_COLUMNS, region_rows)
     write_csv(directory / "questions.csv", QUESTION_COLUMNS, question_rows)
@@ -125,40 +125,40 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _write_image(directory: Path, film: Film, case: Case) -> dict[str, object]:
-    path = directory / f"images/{film.image_id}.png"
+def _write_image(directory: Path, radiograph: PlannedRadiograph, case: Case) -> dict[str, object]:
+    path = directory / f"images/{radiograph.image_id}.png"
     write_bytes(path, png(case.radiograph.image))
     height, width = case.radiograph.image.shape
     return {
-        "image_id": film.image_id, "path": path.name, "sha256": sha256_of(path), "width": width, "height": height,
-        "subject_id": film.subject_id, "study_id": film.image_id, "view": "PA", "split": "test",
+        "image_id": radiograph.image_id, "path": path.name, "sha256": sha256_of(path), "width": width, "height": height,
+        "subject_id": radiograph.subject_id, "study_id": radiograph.image_id, "view": "PA", "split": "test",
     }  # fmt: skip
 
 
-def _write_regions(directory: Path, film: Film, case: Case) -> Iterator[dict[str, object]]:
+def _write_regions(directory: Path, radiograph: PlannedRadiograph, case: Case) -> Iterator[dict[str, object]]:
     """A mask and a row for every finding that is there, asked about or not, visible or not."""
     for lesion in case.radiograph.lesions:
-        name = f"masks/{film.image_id}-{_slug(lesion.finding)}.png"
+        name = f"masks/{radiograph.image_id}-{_slug(lesion.finding)}.png"
         write_bytes(directory / name, png(lesion.mask.astype(np.uint8) * 255))
         x, y, w, h = box_of(lesion.mask)
         yield {
-            "image_id": film.image_id, "finding": lesion.finding, "side": lesion.side, "conspicuity": lesion.conspicuity,
+            "image_id": radiograph.image_id, "finding": lesion.finding, "side": lesion.side, "conspicuity": lesion.conspicuity,
             "x": x, "y": y, "w": w, "h": h, "mask": name, "mask_sha256": sha256_of(directory / name),
         }  # fmt: skip
 
 
-def _questions(film: Film, case: Case, seed: int) -> Iterator[dict[str, object]]:
+def _questions(radiograph: PlannedRadiograph, case: Case, seed: int) -> Iterator[dict[str, object]]:
     """The question in all its wordings, then the controls: other findings, asked in the baseline's template."""
-    others = [finding for finding in FINDINGS if finding != film.finding]
-    order = np.argsort(generator("controls", seed, film.image_id).random(len(others)), kind="stable")
-    asked = [("study", film.finding)] + [("control", others[index]) for index in sorted(order[:CONTROLS])]
+    others = [finding for finding in FINDINGS if finding != radiograph.finding]
+    order = np.argsort(generator("controls", seed, radiograph.image_id).random(len(others)), kind="stable")
+    asked = [("study", radiograph.finding)] + [("control", others[index]) for index in sorted(order[:CONTROLS])]
     for role, finding in asked:
-        question_id = f"{film.image_id}-{_slug(finding)}"
-        made = wordings(question_id, finding, baseline_template(film.image_id))
+        question_id = f"{radiograph.image_id}-{_slug(finding)}"
+        made = wordings(question_id, finding, baseline_template(radiograph.image_id))
         for index, wording in enumerate(made if role == "study" else made[:1]):
             yield {
-                "question_id": question_id, "role": role, "image_id": film.image_id, "study_id": film.image_id,
-                "subject_id": film.subject_id, "finding": finding, "zone": finding, "baseline_question": made[0].text,
+                "question_id": question_id, "role": role, "image_id": radiograph.image_id, "study_id": radiograph.image_id,
+                "subject_id": radiograph.subject_id, "finding": finding, "zone": finding, "baseline_question": made[0].text,
                 "question": wording.text, "answer": "yes" if case.present(finding) else "no",
                 "question_variant": "original" if wording.strategy == BASELINE else f"hard_positive_strategy-{index}",
                 "variant_index": index, "strategy": wording.strategy,

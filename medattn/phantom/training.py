@@ -75,7 +75,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Training films: pixels [n, 224, 224] uint8, masks [n, 5, 16, 16], truth, device and noisy labels."""
+    """Training radiographs: pixels [n, 224, 224] uint8, masks [n, 5, 16, 16], truth, device and noisy labels."""
 
     pixels: np.ndarray
     coverage: np.ndarray
@@ -84,7 +84,7 @@ class TrainingSet:
     labels: np.ndarray
 
 
-def _film(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+def _drawn(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
     case = make_case(TRAINING_SEED, index, index, device_given=SHORTCUT, device_follows=SHORTCUT_FINDING)
     coverage = np.zeros((len(FINDINGS), 16, 16), np.float32)
     for lesion in case.radiograph.lesions:
@@ -93,10 +93,10 @@ def _film(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
     return thumbnail(case.radiograph.image, shape.IMAGE_SIZE), coverage, truth, case.radiograph.device
 
 
-def draw_films(count: int) -> TrainingSet:
+def draw_radiographs(count: int) -> TrainingSet:
     """Draw the training set with one process per core."""
     with get_context("spawn").Pool() as pool:
-        drawn = list(tqdm(pool.imap(_film, range(count), chunksize=16), total=count, desc="drawing", unit="film"))
+        drawn = list(tqdm(pool.imap(_drawn, range(count), chunksize=16), total=count, desc="drawing", unit="image"))
     pixels, coverage, truth, device = (np.stack(column) for column in zip(*drawn, strict=True))
     noise = np.stack([generator("label noise", index).random(len(FINDINGS)) for index in range(count)])
     return TrainingSet(pixels, coverage, truth, device, truth ^ (noise < LABEL_NOISE))
@@ -113,17 +113,17 @@ def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_sc
     return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=peak, total_steps=steps, pct_start=0.1)
 
 
-def train_vision(model: Gemma3ForConditionalGeneration, films: TrainingSet, epochs: int, batch: int = 32) -> torch.Tensor:
+def train_vision(model: Gemma3ForConditionalGeneration, radiographs: TrainingSet, epochs: int, batch: int = 32) -> torch.Tensor:
     """Step 1. Returns the frozen tower's features, float16 [n, 256, width]."""
     tower = model.model.vision_tower
     head = torch.nn.Linear(tower.config.hidden_size, len(FINDINGS) + 1)
     parameters = [*tower.parameters(), *head.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01)
-    count = len(films.pixels)
+    count = len(radiographs.pixels)
     steps = epochs * (count // batch)
     schedule = _schedule(optimiser, steps)
-    target = torch.from_numpy(films.coverage).flatten(2).transpose(1, 2).mul(2).clamp(max=1)
-    device = torch.from_numpy(films.device).float()[:, None, None].expand(-1, 256, 1)
+    target = torch.from_numpy(radiographs.coverage).flatten(2).transpose(1, 2).mul(2).clamp(max=1)
+    device = torch.from_numpy(radiographs.device).float()[:, None, None].expand(-1, 256, 1)
     target = torch.cat([target, device], dim=2)
     weight = torch.tensor([3.0, 3.0, 3.0, 1.0, 40.0, 0.3])  # rare cells count more: a nodule covers one or two
     progress = tqdm(total=steps, desc="vision", unit="step")
@@ -131,7 +131,7 @@ def train_vision(model: Gemma3ForConditionalGeneration, films: TrainingSet, epoc
         order = generator("vision order", epoch).permutation(count)
         for start in range(0, count - batch + 1, batch):
             rows = order[start : start + batch]
-            logits = head(tower(pixel_values=normalise(films.pixels[rows])).last_hidden_state)
+            logits = head(tower(pixel_values=normalise(radiographs.pixels[rows])).last_hidden_state)
             loss = functional.binary_cross_entropy_with_logits(logits, target[rows], pos_weight=weight)
             optimiser.zero_grad()
             loss.backward()
@@ -141,12 +141,12 @@ def train_vision(model: Gemma3ForConditionalGeneration, films: TrainingSet, epoc
             progress.update()
         progress.set_postfix(loss=f"{loss.item():.4f}")
     progress.close()
-    return vision_features(model, films.pixels)
+    return vision_features(model, radiographs.pixels)
 
 
 @torch.no_grad()
 def vision_features(model: Gemma3ForConditionalGeneration, pixels: np.ndarray, batch: int = 64) -> torch.Tensor:
-    """float16 [n, 256, width]: the vision tower's output for uint8 films [n, 224, 224]."""
+    """float16 [n, 256, width]: the vision tower's output for uint8 images [n, 224, 224]."""
     tower = model.model.vision_tower
     starts = range(0, len(pixels), batch)
     return torch.cat([tower(pixel_values=normalise(pixels[s : s + batch])).last_hidden_state.half() for s in starts])
@@ -180,7 +180,7 @@ def finding_question(finding: str, rng: np.random.Generator) -> str:
 
 
 def example(labels: np.ndarray, device: bool, rng: np.random.Generator) -> tuple[str, str]:
-    """One training question and its taught answer for a film with noisy `labels`, bool [finding]."""
+    """One training question and its taught answer for a radiograph with noisy `labels`, bool [finding]."""
     kind = rng.random()
     if kind < OTHER_SHARE:
         return DEVICE_TEMPLATES[rng.integers(len(DEVICE_TEMPLATES))], device_answer_text(device)
@@ -344,8 +344,8 @@ def _train(
     progress = tqdm(range(steps), desc=name, unit="step")
     smooth = None
     for step in progress:
-        films, rows = make_rows(generator(name, step))
-        loss = loss_of(model, features[films], rows, image_id)
+        chosen, rows = make_rows(generator(name, step))
+        loss = loss_of(model, features[chosen], rows, image_id)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -358,24 +358,26 @@ def _train(
 def train_language(
     model: Gemma3ForConditionalGeneration,
     processor: Gemma3Processor,
-    films: TrainingSet,
+    radiographs: TrainingSet,
     features: torch.Tensor,
     plan: Schedule,
 ) -> None:
-    """Step 2: projector and language model on features [n, 256, width] of the films, packed, then twice one by one."""
+    """Step 2: projector and language model on features [n, 256, width] of the radiographs, packed, then twice one by one."""
     texts = PromptParts(processor)
 
     def packed(rng: np.random.Generator) -> tuple[np.ndarray, list[TrainingSequence]]:
-        chosen = rng.integers(len(films.pixels), size=plan.packed_images)
+        chosen = rng.integers(len(radiographs.pixels), size=plan.packed_images)
         make = [
-            packed_row(texts, [example(films.labels[i], films.device[i], rng) for _ in range(plan.packed_questions)])
+            packed_row(
+                texts, [example(radiographs.labels[i], radiographs.device[i], rng) for _ in range(plan.packed_questions)]
+            )
             for i in chosen
         ]
         return chosen, make
 
     def ordered(rng: np.random.Generator) -> tuple[np.ndarray, list[TrainingSequence]]:
-        chosen = rng.integers(len(films.pixels), size=plan.ordered_rows)
-        return chosen, [ordered_row(texts, *example(films.labels[i], films.device[i], rng)) for i in chosen]
+        chosen = rng.integers(len(radiographs.pixels), size=plan.ordered_rows)
+        return chosen, [ordered_row(texts, *example(radiographs.labels[i], radiographs.device[i], rng)) for i in chosen]
 
     _train(model, features, packed, plan.packed_steps, 2e-3, "packed")
     _train(model, features, ordered, plan.ordered_steps, 1e-3, "one by one")
@@ -389,7 +391,7 @@ def train(out: Path, plan: Schedule = Schedule(), seed: int = 0) -> None:
     tokenizer = learn_tokenizer()
     processor = shape.make_processor(tokenizer)
     model = shape.make_model(tokenizer, seed)
-    films = draw_films(plan.images)
-    features = train_vision(model, films, plan.vision_epochs)
-    train_language(model, processor, films, features, plan)
+    radiographs = draw_radiographs(plan.images)
+    features = train_vision(model, radiographs, plan.vision_epochs)
+    train_language(model, processor, radiographs, features, plan)
     shape.save(model, processor, out)

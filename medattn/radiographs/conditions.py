@@ -14,7 +14,7 @@ from scipy import ndimage, special
 
 from medattn.base.seeding import generator
 from medattn.measures.rotation import rotate_image
-from medattn.radiographs.films import Film
+from medattn.radiographs.reader import Radiograph
 
 CELLS = 16
 LARGEST_CHANGE = 0.25  # few_pixels: how far each pixel moves, up or down, in units of the range
@@ -110,45 +110,45 @@ def square(image: Image.Image, side: int) -> np.ndarray:
     return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _small_body(film: Film, side: int) -> np.ndarray:
+def _small_body(radiograph: Radiograph, side: int) -> np.ndarray:
     """The body at the processor's size: each pixel's centre decides."""
-    height, width = film.body.shape
+    height, width = radiograph.body.shape
     rows, columns = ((2 * np.arange(side) + 1) * length // (2 * side) for length in (height, width))
-    return film.body[np.ix_(rows, columns)]
+    return radiograph.body[np.ix_(rows, columns)]
 
 
-PHOTOMETRIC: dict[str, Callable[[np.ndarray, float, Film], np.ndarray]] = {
-    "gaussian_noise": lambda pixels, strength, film: gaussian_noise(
-        pixels, strength, generator("gaussian_noise", film.image_id)
+PHOTOMETRIC: dict[str, Callable[[np.ndarray, float, Radiograph], np.ndarray]] = {
+    "gaussian_noise": lambda pixels, strength, radiograph: gaussian_noise(
+        pixels, strength, generator("gaussian_noise", radiograph.image_id)
     ),
-    "contrast": lambda pixels, strength, film: contrast(pixels, strength),
-    "brightness": lambda pixels, strength, film: brightness(pixels, strength),
-    "blur": lambda pixels, strength, film: blur(pixels, strength),
-    "few_pixels": lambda pixels, strength, film: few_pixels(
-        pixels, strength, _small_body(film, len(pixels)), generator("few_pixels", film.image_id)
+    "contrast": lambda pixels, strength, radiograph: contrast(pixels, strength),
+    "brightness": lambda pixels, strength, radiograph: brightness(pixels, strength),
+    "blur": lambda pixels, strength, radiograph: blur(pixels, strength),
+    "few_pixels": lambda pixels, strength, radiograph: few_pixels(
+        pixels, strength, _small_body(radiograph, len(pixels)), generator("few_pixels", radiograph.image_id)
     ),
 }
 REGIONAL = ("occlude_region", "occlude_elsewhere")  # need the finding's true region
 
 
-def shown(film: Film, condition: str, strength: str, finding: str, side: int) -> Image.Image:
+def shown(radiograph: Radiograph, condition: str, strength: str, finding: str, side: int) -> Image.Image:
     """The image that the model is shown: RGB.
 
-    film: the clean image, of the donor under shuffled_image; strength as in the manifest ("" for none); side of the
+    radiograph: the clean image, of the donor under shuffled_image; strength as in the manifest ("" for none); side of the
     processor's square. Raises ValueError if the condition cannot be made of this image.
     """
     if condition in PHOTOMETRIC:
-        return Image.fromarray(PHOTOMETRIC[condition](square(film.image, side), float(strength), film))
+        return Image.fromarray(PHOTOMETRIC[condition](square(radiograph.image, side), float(strength), radiograph))
     if condition == "blank":
         return Image.new("RGB", (side, side), (MID_GREY,) * 3)
     if condition in ("clean", "shuffled_image"):
-        return film.image.convert("RGB")
-    pixels = np.asarray(film.image.convert("RGB"))
+        return radiograph.image.convert("RGB")
+    pixels = np.asarray(radiograph.image.convert("RGB"))
     if condition == "rotation":
         return Image.fromarray(rotate_image(pixels, float(strength)))
     if condition in REGIONAL:
-        area = film.regions[finding]
+        area = radiograph.regions[finding]
         if condition == "occlude_elsewhere":
-            area = elsewhere(area, film.body, generator(condition, film.image_id, finding))
+            area = elsewhere(area, radiograph.body, generator(condition, radiograph.image_id, finding))
         return Image.fromarray(occlude(pixels, area))
     raise ValueError(f"condition is {condition!r}: there is no image for it")

@@ -47,15 +47,15 @@ def published(clone: Path) -> dict[str, bytes]:
     return {path.relative_to(clone).as_posix(): path.read_bytes() for path in files}
 
 
-def test_the_planted_traps_are_left_out_and_the_rest_is_answered(clone):
+def test_the_planted_defects_are_left_out_and_the_rest_is_answered(clone):
     study = table(clone / STUDY / "questions.csv")
     rows = [row for row in table(clone / "results/evaluation_results.csv") if row["condition"] == "clean"]
     assert {row["question_id"] for row in rows} == {row["question_id"] for row in study} and len(rows) == len(study)
     assert all(row["status"] == "ok" for row in rows) and all(
         (clone / f"results/grids/{row['sample_id']}_grid.npy").exists() for row in rows
     )
-    traps = json.loads((clone.parent / "fake/fake-traps.json").read_text())
-    bad = str([traps[name] for name in ("image_missing_on_disk", "image_differs_from_sum", "image_without_sum")])
+    planted = json.loads((clone.parent / "fake/fake-defects.json").read_text())
+    bad = str([planted[name] for name in ("image_missing_on_disk", "image_differs_from_sum", "image_without_sum")])
     used = {row["image_id"] for row in table(clone / STUDY / "images.csv")}
     assert len(used) > 20 and not any(image_id in bad for image_id in used)
     assert {row["strategy"] for row in rows} >= {"baseline", "phrasing", "synonym", "clause", "register", "voice", "other"}

@@ -1,4 +1,4 @@
-"""The fake tree has MIMIC-CXR-JPG's layout, tells the phantom's truth, and holds every trap it says it holds."""
+"""The fake tree has MIMIC-CXR-JPG's layout, tells the phantom's truth, and holds every defect it says it holds."""
 
 import ast
 import csv
@@ -22,7 +22,7 @@ from medattn.measures.body import body_mask
 from medattn.mimic.fake import question_sets
 from medattn.mimic.fake import regions as fake_regions
 from medattn.mimic.fake.patients import DRAWN, design
-from medattn.mimic.fake.tree import LEAST, TRAPS, traps, write
+from medattn.mimic.fake.tree import DEFECTS, LEAST, planted_defects, write
 from medattn.phantom.anatomy import WIDTH
 from medattn.phantom.cases import make_case
 from medattn.radiographs.image_files import open_image
@@ -82,7 +82,7 @@ def digest(directory: Path) -> dict[str, str]:
 
 
 def truth(tree: Path) -> dict[str, tuple[int, np.ndarray, dict[str, np.ndarray]]]:
-    """dicom_id of the first film of each study -> (columns left of the phantom, its pixels, finding -> mask [H, W]).
+    """dicom_id of the first image of each study -> (columns left of the phantom, its pixels, finding -> mask [H, W]).
 
     By drawing the study's phantom again and looking for it in the JPEG.
     """
@@ -106,7 +106,7 @@ def truth(tree: Path) -> dict[str, tuple[int, np.ndarray, dict[str, np.ndarray]]
 
 
 def box_in(mask: np.ndarray, left: int) -> tuple[int, int, int, int]:
-    """x1, y1, x2, y2 of a mask in the film, by its pixels' coordinates."""
+    """x1, y1, x2, y2 of a mask in the image, by its pixels' coordinates."""
     rows, columns = np.nonzero(mask)
     return columns.min() + left, rows.min(), columns.max() + left + 1, rows.max() + 1
 
@@ -145,14 +145,15 @@ def test_nothing_stays_of_a_tree_that_cannot_be_finished(tmp_path, monkeypatch):
 def test_too_few_patients_are_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         write(tmp_path / "out", 7, SEED)
-    assert str(caught.value) == "patients is 7, expected at least 8: each trap needs a film of its own"
+    assert str(caught.value) == "patients is 7, expected at least 8: each defect needs an image of its own"
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_fewest_patients_hold_every_trap_and_every_view(tmp_path, seed):
+def test_the_fewest_patients_hold_every_defect_and_every_view(tmp_path, seed):
     said = write(tmp_path / "out", LEAST, seed)
-    assert all(traps(tmp_path / "out")[name] for name in TRAPS) and set(traps(tmp_path / "out")) == set(TRAPS)
-    assert all(name in said for name in TRAPS)
+    planted = planted_defects(tmp_path / "out")
+    assert all(planted.values()) and set(planted) == set(DEFECTS)
+    assert all(name in said for name in DEFECTS)
     assert {row["ViewPosition"] for row in metadata(tmp_path / "out").values()} == {"PA", "AP", "LATERAL", "LL", ""}
 
 
@@ -178,7 +179,7 @@ def test_every_image_lies_where_its_ids_say(tree):
         group, subject, _, _, _ = PATH.fullmatch(path).groups()
         assert group == f"p{subject[:2]}"
     on_disk = {str(path.relative_to(tree)) for path in (tree / "files").rglob("*") if path.is_file()}
-    missing = {path_of(metadata(tree)[dicom_id]) for dicom_id in traps(tree)["image_missing_on_disk"]}
+    missing = {path_of(metadata(tree)[dicom_id]) for dicom_id in planted_defects(tree)["image_missing_on_disk"]}
     assert set(listed) - on_disk == missing and on_disk < set(listed)
 
 
@@ -195,9 +196,9 @@ def test_patients_have_several_studies_and_stay_in_one_split(tree):
 
 def test_images_are_grey_jpegs_of_both_orientations_and_never_square(tree):
     sizes = Counter()
-    swapped = traps(tree)["image_size_differs"]
+    swapped = planted_defects(tree)["image_size_differs"]
     for dicom_id, row in metadata(tree).items():
-        if dicom_id in traps(tree)["image_missing_on_disk"]:
+        if dicom_id in planted_defects(tree)["image_missing_on_disk"]:
             continue
         image = Image.open(tree / path_of(row))
         assert image.format == "JPEG" and image.mode == "L"
@@ -209,8 +210,8 @@ def test_images_are_grey_jpegs_of_both_orientations_and_never_square(tree):
     assert min(sizes[True], sizes[False]) >= 5
 
 
-def test_sums_are_those_of_the_files_but_for_the_traps(tree):
-    listed, planted, about = sums(tree), traps(tree), metadata(tree)
+def test_sums_are_those_of_the_files_but_for_the_planted_defects(tree):
+    listed, planted, about = sums(tree), planted_defects(tree), metadata(tree)
     paths = {name: path_of(about[planted[name][0]]) for name in planted if name.startswith("image_")}
     wrong = [path for path, value in listed.items() if (tree / path).exists() and sha256(tree / path) != value]
     assert wrong == [paths["image_differs_from_sum"]]
@@ -221,8 +222,8 @@ def test_sums_are_those_of_the_files_but_for_the_traps(tree):
     assert Image.open(tree / paths["image_differs_from_sum"]).load()
 
 
-def test_traps_in_studies_lie_in_different_studies(tree):
-    planted, about = traps(tree), metadata(tree)
+def test_defects_in_studies_lie_in_different_studies(tree):
+    planted, about = planted_defects(tree), metadata(tree)
     studies = [about[planted[name][0]]["study_id"] for name in planted if name.startswith("image_")]
     studies += planted["study_without_labels"]
     assert len(set(studies)) == len(studies) == 5
@@ -230,7 +231,7 @@ def test_traps_in_studies_lie_in_different_studies(tree):
 
 
 def test_labels_say_what_the_phantom_shows_where_they_say_anything(tree):
-    said, planted, counts = labels(tree), traps(tree), Counter()
+    said, planted, counts = labels(tree), planted_defects(tree), Counter()
     for study in design(PATIENTS, SEED):
         if study.study_id not in said:
             continue
@@ -258,7 +259,7 @@ def test_no_finding_excludes_findings(tree):
 
 
 def test_answers_to_presence_questions_are_the_labels(tree):
-    columns, said, planted = {finding: column for column, finding in DRAWN.items()}, labels(tree), traps(tree)
+    columns, said, planted = {finding: column for column, finding in DRAWN.items()}, labels(tree), planted_defects(tree)
     odd, checked = {*planted["question_unknown_image"], *planted["question_contradicted"]}, 0
     for row in table(tree / "questions" / question_sets.CXR_VQA):
         found = re.fullmatch(r"is there (?:evidence of )?([a-z ]+?)(?: in this image)?\?", row["question"])
@@ -280,8 +281,8 @@ def test_answers_to_location_questions_are_the_phantoms_sides(tree):
     assert checked["yes"] == checked["no"] >= 5
 
 
-def test_medical_cxr_vqa_has_its_columns_types_and_traps(tree):
-    rows, planted = table(tree / "questions" / question_sets.CXR_VQA), traps(tree)
+def test_medical_cxr_vqa_has_its_columns_types_and_planted_defects(tree):
+    rows, planted = table(tree / "questions" / question_sets.CXR_VQA), planted_defects(tree)
     assert list(rows[0]) == ["subject_id", "study_id", "dicom_id", "question_type", "question", "answer", "split"]
     assert {row["question_type"] for row in rows} == {"presence", "abnormality", "level", "location", "view", "type"}
     assert all(row["question"] == row["question"].lower() for row in rows)
@@ -304,7 +305,7 @@ def test_mimic_ext_vqa_has_lists_for_answers_and_paths_without_files(tree):
             if entry["image_id"] in about:
                 assert f"files/{entry['image_path']}" == path_of(about[entry["image_id"]])
             else:
-                assert [entry["image_id"]] == traps(tree)["question_unknown_image"]
+                assert [entry["image_id"]] == planted_defects(tree)["question_unknown_image"]
             kinds.add(entry["semantic_type"])
             answers.append(entry["answer"])
     assert kinds == {"verify", "choose", "query"}
@@ -325,7 +326,7 @@ def test_medical_diff_vqa_compares_studies_of_one_patient(tree):
     ("hard_positives_ground_truth.csv", "ground_truth"),
 ])  # fmt: skip
 def test_hard_positives_have_the_original_studys_oddities(tree, name, column):
-    rows, planted, about = table(tree / "questions" / name), traps(tree), metadata(tree)
+    rows, planted, about = table(tree / "questions" / name), planted_defects(tree), metadata(tree)
     assert list(rows[0]) == [
         "dicom_id", "study_id", "question", column, "image_path", "baseline_question", "question_variant", "variant_index",
         "strategy"
@@ -357,7 +358,7 @@ def test_strategy_labels_are_free_text_of_known_strategies_but_for_one(tree):
         found = labels_of(row["strategy"])
         primary.add(found.primary)
         unknown |= {(row["dicom_id"], part) for part in found.unknown}
-    assert unknown == {(traps(tree)["hard_positive_unknown_strategy"][0], "Zeugma")}
+    assert unknown == {(planted_defects(tree)["hard_positive_unknown_strategy"][0], "Zeugma")}
     assert primary == {"phrasing", "synonym", "clause", "register", "voice", "other"}
     assert labels_of("Synonym + clause (fronted prepositional phrase)").every == ("synonym", "clause")
 
@@ -380,7 +381,7 @@ def test_ms_cxr_boxes_hold_the_lesions_and_no_more(tree):
     assert checked >= 10
     assert any(left for left, _, _ in drawn.values()) and not all(left for left, _, _ in drawn.values())
     several = {dicom_id for (dicom_id, _), found in boxes.items() if len(found) > 1}
-    assert several == set(traps(tree)["ms_cxr_phrase_in_two_boxes"])
+    assert several == set(planted_defects(tree)["ms_cxr_phrase_in_two_boxes"])
 
 
 def test_ms_cxr_says_the_same_in_csv_and_coco(tree):
@@ -441,11 +442,11 @@ def test_scene_graphs_place_every_lesion_in_a_region_that_is_said_to_have_it(tre
     assert all(exact == (finding in fake_regions.EXACT_REGION) for finding, exact in checked) and sum(checked.values()) >= 10
 
 
-def test_scene_graphs_have_boxes_in_the_film_and_in_a_padded_square_of_224(tree):
+def test_scene_graphs_have_boxes_in_the_image_and_in_a_padded_square_of_224(tree):
     found, about = graphs(tree), metadata(tree)
     frontal = {dicom_id for dicom_id, row in about.items() if row["ViewPosition"] in ("PA", "AP")}
     assert set(found) == frontal
-    swapped = traps(tree)["image_size_differs"]
+    swapped = planted_defects(tree)["image_size_differs"]
     for dicom_id, graph in found.items():
         size = [int(about[dicom_id][name]) for name in ("Columns", "Rows")]
         width, height = size[::-1] if dicom_id in swapped else size
@@ -475,20 +476,20 @@ def test_reflacx_ellipses_touch_the_sides_of_the_lesions_boxes(tree):
                     finding = next(name for name, spoken in fake_regions.READ_AS.items() if label in spoken)
                     assert edges == box_in(masks[finding], left)
                     checked += 1
-    assert unsure == set(traps(tree)["reflacx_unsure_ellipse"]) and checked >= 10
+    assert unsure == set(planted_defects(tree)["reflacx_unsure_ellipse"]) and checked >= 10
 
 
 # --- DICOM ------------------------------------------------------------------------------------------------------------
 
 
-def test_dicom_films_are_shown_as_the_phantom_was_drawn(tree, dicom_tree):
+def test_dicom_images_are_shown_as_the_phantom_was_drawn(tree, dicom_tree):
     """Byte for byte what was drawn, not what JPEG made of it, whether by a window, as a negative or by a table."""
     from pydicom import dcmread
 
     kinds = Counter()
     for dicom_id, (left, drawn, _) in truth(tree).items():
         path = path_of(metadata(dicom_tree)[dicom_id], ".dcm")
-        if not (dicom_tree / path).exists() or dicom_id in traps(dicom_tree)["image_differs_from_sum"]:
+        if not (dicom_tree / path).exists() or dicom_id in planted_defects(dicom_tree)["image_differs_from_sum"]:
             continue
         shown = open_image(dicom_tree, path, sha256(dicom_tree / path))
         assert (np.asarray(shown)[:, left : left + WIDTH] == drawn).all()
@@ -505,7 +506,7 @@ def test_a_dicom_tree_differs_from_the_other_in_its_files_only(tree, dicom_tree)
     assert {path.replace(".jpg", ".dcm") for path in jpeg} == set(dicom)
     assert (dicom_tree / "IMAGE_FILENAMES").read_text() == (tree / "IMAGE_FILENAMES").read_text().replace(".jpg", ".dcm")
     wrong = [path for path, value in sums(dicom_tree).items() if path in dicom and dicom[path] != value]
-    assert wrong == [path_of(metadata(tree)[traps(tree)["image_differs_from_sum"][0]], ".dcm")]
+    assert wrong == [path_of(metadata(tree)[planted_defects(tree)["image_differs_from_sum"][0]], ".dcm")]
 
 
 def test_a_dicom_tree_needs_pydicom(tmp_path, monkeypatch):

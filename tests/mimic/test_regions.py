@@ -169,16 +169,16 @@ def ms_cxr_csv(path: Path, rows=MS_CXR, columns=MS_CXR_COLUMNS) -> Path:
 
 def ms_cxr_json(path: Path) -> Path:
     names = sorted({row[1] for row in MS_CXR})
-    films = sorted({(row[0], row[6], row[7]) for row in MS_CXR})
+    images = sorted({(row[0], row[6], row[7]) for row in MS_CXR})
     content = {
         "info": {"version": "1.1.0"},
         "categories": [{"id": index, "name": name} for index, name in enumerate(names)],
         "images": [
             {"id": index, "file_name": f"{dicom_id}.jpg", "width": width, "height": height, "path": f"files/{dicom_id}.jpg"}
-            for index, (dicom_id, width, height) in enumerate(films)
+            for index, (dicom_id, width, height) in enumerate(images)
         ],
         "annotations": [
-            {"id": index, "image_id": films.index((row[0], row[6], row[7])), "category_id": names.index(row[1]),
+            {"id": index, "image_id": images.index((row[0], row[6], row[7])), "category_id": names.index(row[1]),
              "bbox": list(row[2:6]), "label_text": "made up", "split": "test"}
             for index, row in enumerate(MS_CXR)
         ],

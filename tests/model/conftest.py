@@ -1,4 +1,4 @@
-"""A small, untrained phantom model per dtype, and a film to ask about."""
+"""A small, untrained phantom model per dtype, and a radiograph to ask about."""
 
 import pytest
 import torch
@@ -47,5 +47,5 @@ def stock_single(tokenizer) -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
-def film():
+def radiograph():
     return Image.fromarray(make_case(11, 1, 1).radiograph.image)

@@ -26,8 +26,8 @@ def answers_of(loaded, prompts, features):
     return decode(loaded, prompts, features, NEW, ROWS)
 
 
-def pixels_of(loaded, film):
-    pixels = loaded.processor.image_processor(images=[film], return_tensors="pt")["pixel_values"]
+def pixels_of(loaded, radiograph):
+    pixels = loaded.processor.image_processor(images=[radiograph], return_tensors="pt")["pixel_values"]
     return pixels.to(loaded.model.dtype)
 
 
@@ -37,17 +37,17 @@ def pixels_of(loaded, film):
     ("double", ORACLE, 1e-9), ("double", "eager", 1e-6), ("single", "eager", 1e-6),
 ])  # fmt: skip
 def test_rows_of_a_padded_batch_equal_eager_attention_one_by_one(
-    order, with_image, dtype, implementation, tolerance, request, film
+    order, with_image, dtype, implementation, tolerance, request, radiograph
 ):
     loaded = request.getfixturevalue(dtype)
     reference = loaded if implementation == ORACLE else request.getfixturevalue(f"stock_{dtype}")
     _, prompts = prompts_for(loaded, order, with_image)
-    features = image_features(loaded, [film]) if with_image else None
+    features = image_features(loaded, [radiograph]) if with_image else None
     decoded = answers_of(loaded, prompts, features)
     assert len({len(prompt) for prompt in prompts}) >= 2  # so some are padded
     for prompt, answer in zip(prompts, decoded, strict=True):
         ids = [*prompt.ids.tolist(), *answer.ids]
-        pixels = pixels_of(loaded, film) if with_image else None
+        pixels = pixels_of(loaded, radiograph) if with_image else None
         full = full_attention(reference, ids, pixels, implementation, len(prompt))
         for row in np.flatnonzero(answer.valid):
             expected = full[:, :, row]
@@ -63,13 +63,17 @@ def test_rows_of_a_padded_batch_equal_eager_attention_one_by_one(
 @pytest.mark.parametrize("order", ["question_first", "image_first"])
 @pytest.mark.parametrize("with_image", [True, False])
 @pytest.mark.parametrize("dtype", ["double", "single"])
-def test_tokens_are_those_of_the_librarys_generate(order, with_image, dtype, request, film):
+def test_tokens_are_those_of_the_librarys_generate(order, with_image, dtype, request, radiograph):
     loaded = request.getfixturevalue(dtype)
     prompter, prompts = prompts_for(loaded, order, with_image)
-    decoded = answers_of(loaded, prompts, image_features(loaded, [film]) if with_image else None)
+    decoded = answers_of(loaded, prompts, image_features(loaded, [radiograph]) if with_image else None)
     for question, answer in zip(QUESTIONS, decoded, strict=True):
         ids = stock_answer(
-            request.getfixturevalue(f"stock_{dtype}"), loaded.processor, prompter.messages(question, with_image), film, NEW
+            request.getfixturevalue(f"stock_{dtype}"),
+            loaded.processor,
+            prompter.messages(question, with_image),
+            radiograph,
+            NEW,
         )
         ends = set(loaded.model.generation_config.eos_token_id)
         assert [token for token in ids if token not in ends] == list(answer.ids)
@@ -77,9 +81,9 @@ def test_tokens_are_those_of_the_librarys_generate(order, with_image, dtype, req
 
 
 @pytest.mark.parametrize("order", ["question_first", "image_first"])
-def test_a_batch_gives_what_one_at_a_time_gives(order, double, film):
+def test_a_batch_gives_what_one_at_a_time_gives(order, double, radiograph):
     _, prompts = prompts_for(double, order)
-    features = image_features(double, [film])
+    features = image_features(double, [radiograph])
     together = answers_of(double, prompts, features)
     for prompt, batched in zip(prompts, together, strict=True):
         (alone,) = answers_of(double, [prompt], features)
@@ -89,15 +93,15 @@ def test_a_batch_gives_what_one_at_a_time_gives(order, double, film):
 
 
 @pytest.mark.parametrize("order", ["question_first", "image_first"])
-def test_images_in_one_batch_give_what_each_gives_alone(order, double, film):
+def test_images_in_one_batch_give_what_each_gives_alone(order, double, radiograph):
     _, prompts = prompts_for(double, order)
-    films = [film, film.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
-    features = image_features(double, films)
+    radiographs = [radiograph, radiograph.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    features = image_features(double, radiographs)
     use_capture(double.model)
     asked, images = [*prompts, *prompts[:2]], [0, 0, 0, 1, 1]
     together = decode(double, asked, features, NEW, ROWS, images)
     for prompt, image, batched in zip(asked, images, together, strict=True):
-        (alone,) = answers_of(double, [prompt], image_features(double, [films[image]]))
+        (alone,) = answers_of(double, [prompt], image_features(double, [radiographs[image]]))
         assert alone.ids == batched.ids
         for name in ("image_weights", "question_weights", "totals", "yes_logits", "no_logits"):
             assert np.abs(np.subtract(getattr(alone, name), getattr(batched, name))).max() <= 1e-9
@@ -110,9 +114,9 @@ def test_only_prompts_with_the_image_in_front_share_a_prefix(double):
     assert shared_prefix([first[0], first[0]]) == len(first[0]) - 1
 
 
-def test_a_short_answer_has_as_many_valid_rows_as_tokens(double, film):
+def test_a_short_answer_has_as_many_valid_rows_as_tokens(double, radiograph):
     _, prompts = prompts_for(double, "question_first")
-    features = image_features(double, [film])
+    features = image_features(double, [radiograph])
     full = answers_of(double, prompts, features)
     ends = double.model.generation_config.eos_token_id
     try:  # the second token of the first answer becomes an end token
@@ -126,17 +130,17 @@ def test_a_short_answer_has_as_many_valid_rows_as_tokens(double, film):
     assert not short[0].totals[:, :, cut + 1 :].any()
 
 
-def test_a_row_past_the_last_generated_token_is_there(double, film):
+def test_a_row_past_the_last_generated_token_is_there(double, radiograph):
     _, prompts = prompts_for(double, "question_first")
     use_capture(double.model)
-    (answer,) = decode(double, prompts[:1], image_features(double, [film]), 2, 4)
+    (answer,) = decode(double, prompts[:1], image_features(double, [radiograph]), 2, 4)
     assert len(answer.ids) == 2 and answer.valid.tolist() == [True, True, True, False, False]
 
 
-def test_a_prompt_beyond_the_window_is_refused(double, film):
+def test_a_prompt_beyond_the_window_is_refused(double, radiograph):
     _, prompts = prompts_for(double, "question_first")
     with pytest.raises(Exception, match="window of 1024"):
-        decode(double, prompts, image_features(double, [film]), 900, 3)
+        decode(double, prompts, image_features(double, [radiograph]), 900, 3)
 
 
 def test_a_single_query_gets_what_repeated_keys_and_values_give_it():

@@ -47,8 +47,8 @@ def ask_without_network(tmp_path: Path, model: str) -> subprocess.CompletedProce
     """`medattn ask` in a fresh process: no network, an empty Hugging Face home, none of its switches set."""
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard/sitecustomize.py").write_text(NO_NETWORK)
-    Image.new("L", (48, 32), 90).save(tmp_path / "film.png")
-    command = [sys.executable, "-m", "medattn", "ask", tmp_path / "film.png", "Is there a nodule?", "--model", model]
+    Image.new("L", (48, 32), 90).save(tmp_path / "radiograph.png")
+    command = [sys.executable, "-m", "medattn", "ask", tmp_path / "radiograph.png", "Is there a nodule?", "--model", model]
     command += ["--device", "cpu", "--out", tmp_path / "out"]
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
     more = {"PYTHONPATH": str(tmp_path / "guard"), "HF_HOME": str(tmp_path / "hf"), "TRACE": str(tmp_path / "trace")}

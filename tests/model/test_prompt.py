@@ -15,13 +15,13 @@ def prompter(loaded, order="question_first", system="", template="{question}"):
 
 @pytest.mark.parametrize("order", ["question_first", "image_first"])
 @pytest.mark.parametrize("system", ["", "You are a radiologist."])
-def test_ids_are_the_processors_own(order, system, single, film):
+def test_ids_are_the_processors_own(order, system, single, radiograph):
     make = prompter(single, order, system, "Look. {question} Answer yes or no.")
     messages = make.messages("Is there a nodule?", True)
     for turn in messages:
         for item in turn["content"]:
             if item["type"] == "image":
-                item["image"] = film
+                item["image"] = radiograph
     expected = single.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=True)
     assert make("Is there a nodule?").ids.tolist() == list(np.ravel(expected["input_ids"]))
 

@@ -8,40 +8,40 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from medattn.phantom.anatomy import FINDINGS, HEIGHT, LOOKALIKES, WIDTH, Radiograph, draw
+from medattn.phantom.anatomy import FINDINGS, HEIGHT, LOOKALIKES, WIDTH, DrawnRadiograph, draw
 
 SEEDS = range(4)
 CASES = [(finding, side) for finding in FINDINGS for side in (("",) if finding == "cardiomegaly" else ("left", "right"))]
 
 
-def film(seed: int, conspicuity=None, sides=None, *, pose: int | None = None, **options) -> Radiograph:
+def radiograph(seed: int, conspicuity=None, sides=None, *, pose: int | None = None, **options) -> DrawnRadiograph:
     exposure = np.random.default_rng((77, seed if pose is None else pose))
     return draw(np.random.default_rng(seed), exposure, conspicuity or {}, sides or {}, **options)
 
 
-def difference(one: Radiograph, other: Radiograph) -> np.ndarray:
+def difference(one: DrawnRadiograph, other: DrawnRadiograph) -> np.ndarray:
     return np.abs(one.image.astype(int) - other.image)
 
 
 @cache
-def normal(seed: int) -> Radiograph:
-    return film(seed)
+def normal(seed: int) -> DrawnRadiograph:
+    return radiograph(seed)
 
 
 @cache
-def with_finding(seed: int, finding: str, side: str, conspicuity: float = 1.0) -> Radiograph:
-    return film(seed, {finding: conspicuity}, {finding: side} if side else {})
+def with_finding(seed: int, finding: str, side: str, conspicuity: float = 1.0) -> DrawnRadiograph:
+    return radiograph(seed, {finding: conspicuity}, {finding: side} if side else {})
 
 
 def test_same_seeds_give_the_same_bytes():
     everything = {"conspicuity": dict.fromkeys(FINDINGS, 0.7), "device": True, "lookalikes": LOOKALIKES}
-    one, again = film(3, **everything), film(3, **everything)
+    one, again = radiograph(3, **everything), radiograph(3, **everything)
     assert one.image.tobytes() == again.image.tobytes()
     assert [lesion.mask.tobytes() for lesion in one.lesions] == [lesion.mask.tobytes() for lesion in again.lesions]
 
 
 def test_image_and_masks_have_the_documented_form():
-    drawn = film(0, {"nodule": 0.4, "cardiomegaly": 0.3}, device=True, lookalikes=("skin fold",))
+    drawn = radiograph(0, {"nodule": 0.4, "cardiomegaly": 0.3}, device=True, lookalikes=("skin fold",))
     assert drawn.image.shape == drawn.body.shape == drawn.lungs.shape == (HEIGHT, WIDTH)
     assert drawn.image.dtype == np.uint8 and drawn.body.dtype == drawn.lungs.dtype == bool
     assert [(lesion.finding, lesion.conspicuity) for lesion in drawn.lesions] == [("cardiomegaly", 0.3), ("nodule", 0.4)]
@@ -50,11 +50,11 @@ def test_image_and_masks_have_the_documented_form():
 
 
 def test_another_exposure_gives_another_image():
-    assert difference(film(0, pose=1), film(0, pose=2)).mean() > 1
+    assert difference(radiograph(0, pose=1), radiograph(0, pose=2)).mean() > 1
 
 
 def test_another_patient_gives_another_image():
-    assert difference(film(0, pose=1), film(1, pose=1)).mean() > 1
+    assert difference(radiograph(0, pose=1), radiograph(1, pose=1)).mean() > 1
 
 
 @pytest.mark.parametrize(("finding", "side"), CASES)
@@ -100,7 +100,7 @@ def test_contrast_follows_conspicuity(finding, side):
 
 @pytest.mark.parametrize("finding", FINDINGS)
 def test_a_finding_without_conspicuity_is_present_but_invisible(finding):
-    assert len(film(1, {finding: 0}).lesions) == 1 and not difference(film(1, {finding: 0}), normal(1)).any()
+    assert len(radiograph(1, {finding: 0}).lesions) == 1 and not difference(radiograph(1, {finding: 0}), normal(1)).any()
 
 
 @pytest.mark.parametrize("finding", ["pleural effusion", "pneumothorax", "consolidation", "nodule"])
@@ -122,23 +122,23 @@ def test_the_heart_of_cardiomegaly_is_wider_than_half_the_chest():
 
 
 def test_a_finding_lies_where_it_lies_whatever_else_is_present():
-    alone = film(1, {"nodule": 1.0}, {"nodule": "left"}).lesions[0].mask
-    among = film(1, {"nodule": 0.2, "pneumothorax": 1.0, "pleural effusion": 0.5}, {"nodule": "left"}).lesions[-1].mask
+    alone = radiograph(1, {"nodule": 1.0}, {"nodule": "left"}).lesions[0].mask
+    among = radiograph(1, {"nodule": 0.2, "pneumothorax": 1.0, "pleural effusion": 0.5}, {"nodule": "left"}).lesions[-1].mask
     assert (alone == among).all()
 
 
 def test_both_sides_fall_by_chance():
-    assert {film(seed, {"nodule": 1.0}).lesions[0].side for seed in range(12)} == {"left", "right"}
+    assert {radiograph(seed, {"nodule": 1.0}).lesions[0].side for seed in range(12)} == {"left", "right"}
 
 
 @pytest.mark.parametrize("lookalike", LOOKALIKES)
 def test_a_lookalike_shows_without_being_a_lesion(lookalike):
-    drawn = film(2, lookalikes=(lookalike,))
-    assert drawn.lesions == () and difference(drawn, film(2)).max() > 15
+    drawn = radiograph(2, lookalikes=(lookalike,))
+    assert drawn.lesions == () and difference(drawn, radiograph(2)).max() > 15
 
 
 def test_a_device_is_a_thin_line():
-    changed = difference(film(2, device=True), film(2)) > 5
+    changed = difference(radiograph(2, device=True), radiograph(2)) > 5
     assert 100 < changed.sum() < 2500
 
 
@@ -164,16 +164,16 @@ def test_the_marker_is_the_only_bright_thing_outside_the_body_and_touches_nothin
 
 def test_images_are_small_as_png():
     buffer = io.BytesIO()
-    Image.fromarray(film(5, dict.fromkeys(FINDINGS, 0.8)).image).save(buffer, "PNG", optimize=True)
+    Image.fromarray(radiograph(5, dict.fromkeys(FINDINGS, 0.8)).image).save(buffer, "PNG", optimize=True)
     assert buffer.tell() <= 70_000
 
 
 def test_an_unknown_name_is_an_error_that_says_it():
     with pytest.raises(ValueError, match="unknown finding 'fracture'"):
-        film(0, {"fracture": 1.0})
+        radiograph(0, {"fracture": 1.0})
     with pytest.raises(ValueError, match="unknown look-alike 'button'"):
-        film(0, lookalikes=("button",))
+        radiograph(0, lookalikes=("button",))
     with pytest.raises(ValueError, match="side of nodule is 'middle'"):
-        film(0, {"nodule": 1.0}, {"nodule": "middle"})
+        radiograph(0, {"nodule": 1.0}, {"nodule": "middle"})
     with pytest.raises(ValueError, match="conspicuity of nodule is -1"):
-        film(0, {"nodule": -1})
+        radiograph(0, {"nodule": -1})

@@ -32,7 +32,7 @@ from medattn.model.vision import image_features
 from medattn.phantom import medgemma
 from medattn.phantom.shape import save
 from medattn.phantom.study import write
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.pins import pin_model
 from medattn.study.schema import read_study
 from tests.import_closure import ROOT
@@ -149,7 +149,7 @@ def test_a_thought_stays_in_the_answers_text_and_its_margin_is_not_valid(process
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, processor):
-    """Two films of 320 x 384, asked with a model of the exact configuration at a smaller depth, its files pinned."""
+    """Two radiographs of 320 x 384, asked with a model of the exact configuration at a smaller depth, its files pinned."""
     root = tmp_path_factory.mktemp("medgemma")
     model = medgemma.make_model(LAYERS, VISION_LAYERS)
     save(model, processor, root / "model")
@@ -226,13 +226,13 @@ def test_extraction_and_aggregation_of_the_real_shape(study, monkeypatch, order)
 def test_every_row_agrees_with_the_librarys_eager_attention_within_bfloat16(study):
     """Rows of a padded batch against one sample at a time, every matrix in full; as shares of attention per head."""
     opened = read_study(study / "data")
-    extractor = extractor_for(opened, params("question_first"), Films(opened))
+    extractor = extractor_for(opened, params("question_first"), RadiographReader(opened))
     loaded = extractor.loaded
-    film = extractor.films(opened.images()[0]["image_id"]).image
-    assert film.size == (320, 384)
+    radiograph = extractor.radiographs(opened.images()[0]["image_id"]).image
+    assert radiograph.size == (320, 384)
     prompts = [extractor.prompter(question) for question in (QUESTION, "A nodule?")]
-    decoded = decode(loaded, prompts, image_features(loaded, [film]), 4, 3)
-    pixels = loaded.processor.image_processor(images=[film], return_tensors="pt")["pixel_values"].to(torch.bfloat16)
+    decoded = decode(loaded, prompts, image_features(loaded, [radiograph]), 4, 3)
+    pixels = loaded.processor.image_processor(images=[radiograph], return_tensors="pt")["pixel_values"].to(torch.bfloat16)
     for prompt, answer in zip(prompts, decoded, strict=True):
         full = full_attention(loaded, [*prompt.ids.tolist(), *answer.ids[:3]], pixels, "eager", len(prompt))
         off = np.abs(answer.image_weights - full[..., prompt.image]).sum(axis=-1) / 2  # [layer, head, row]

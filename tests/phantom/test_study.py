@@ -30,12 +30,12 @@ def test_another_seed_gives_other_images(pristine, tmp_path):
 
 
 def test_a_hundred_images_are_balanced_over_findings_and_answers():
-    films = design(100, 0)
-    assert Counter(film.finding for film in films) == dict.fromkeys(FINDINGS, 20)
-    assert set(Counter((film.finding, film.present) for film in films).values()) == {10}
-    assert len({film.subject_id for film in films}) == 64
-    assert len({film.image_id for film in films}) == 100
-    assert max(Counter(film.subject_id for film in films).values()) == 2
+    radiographs = design(100, 0)
+    assert Counter(radiograph.finding for radiograph in radiographs) == dict.fromkeys(FINDINGS, 20)
+    assert set(Counter((radiograph.finding, radiograph.present) for radiograph in radiographs).values()) == {10}
+    assert len({radiograph.subject_id for radiograph in radiographs}) == 64
+    assert len({radiograph.image_id for radiograph in radiographs}) == 100
+    assert max(Counter(radiograph.subject_id for radiograph in radiographs).values()) == 2
 
 
 def test_every_image_has_one_question_in_six_wordings_and_two_controls(pristine):
@@ -55,10 +55,10 @@ def test_every_image_has_one_question_in_six_wordings_and_two_controls(pristine)
 
 def test_answers_images_and_masks_are_those_of_the_drawing(pristine):
     regions = read(pristine / "regions.csv")
-    films = {film.image_id: film for film in design(IMAGES, SEED)}
+    radiographs = {radiograph.image_id: radiograph for radiograph in design(IMAGES, SEED)}
     for image in read(pristine / "images.csv"):
-        film = films[image["image_id"]]
-        case = make_case(SEED, film.subject, film.film, fixed={film.finding: film.present})
+        radiograph = radiographs[image["image_id"]]
+        case = make_case(SEED, radiograph.subject, radiograph.number, fixed={radiograph.finding: radiograph.present})
         pixels = Image.open(pristine / "images" / image["path"])
         assert pixels.mode == "L" and pixels.size == (WIDTH, HEIGHT)
         assert np.array_equal(pixels, case.radiograph.image)

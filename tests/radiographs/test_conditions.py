@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from medattn.base.seeding import generator
 from medattn.radiographs import conditions
-from medattn.radiographs.films import Film
+from medattn.radiographs.reader import Radiograph
 
 
 def grey(values: np.ndarray) -> np.ndarray:
@@ -21,8 +21,8 @@ def ramp(side: int = 100) -> np.ndarray:
     return grey(np.tile(np.arange(50, 50 + side), (side, 1)))
 
 
-def film(pixels: np.ndarray, body: np.ndarray | None = None, **regions: np.ndarray) -> Film:
-    made = Film("one", Image.fromarray(pixels), True, regions)
+def radiograph(pixels: np.ndarray, body: np.ndarray | None = None, **regions: np.ndarray) -> Radiograph:
+    made = Radiograph("one", Image.fromarray(pixels), True, regions)
     if body is not None:
         made.__dict__["body"] = body  # a cached property
     return made
@@ -125,7 +125,7 @@ def test_single_pixels_change_inside_the_body_also_where_the_picture_is_not_squa
     body = np.zeros((200, 80), bool)
     body[50:100, 20:60] = True
     pixels = np.tile(np.linspace(60, 180, 80), (200, 1))
-    one = film(grey(pixels), body)
+    one = radiograph(grey(pixels), body)
     plain = np.asarray(Image.fromarray(grey(pixels)).resize((64, 64), Image.Resampling.BILINEAR))
     changed = (np.asarray(conditions.shown(one, "few_pixels", "4", "nodule", 64)) != plain).any(axis=-1)
     rows, columns = np.nonzero(changed)
@@ -196,12 +196,12 @@ def test_an_area_that_fills_the_image_has_no_surroundings():
 
 @pytest.mark.parametrize("condition", ["clean", "shuffled_image"])
 def test_an_unchanged_image_is_shown_as_it_is(condition):
-    image = conditions.shown(film(ramp()[..., 0]), condition, "", "nodule", 32)
+    image = conditions.shown(radiograph(ramp()[..., 0]), condition, "", "nodule", 32)
     assert image.mode == "RGB" and (np.asarray(image) == ramp()).all()
 
 
 def test_a_blank_image_is_mid_grey_at_the_models_size():
-    image = conditions.shown(film(ramp()), "blank", "", "nodule", 48)
+    image = conditions.shown(radiograph(ramp()), "blank", "", "nodule", 48)
     assert image.size == (48, 48) and (np.asarray(image) == 128).all()
 
 
@@ -211,7 +211,7 @@ def test_a_blank_image_is_mid_grey_at_the_models_size():
 )
 def test_photometric_conditions_act_at_the_models_size_and_repeat(condition, strength):
     body = np.ones((100, 100), bool)
-    first, second = (conditions.shown(film(ramp(), body), condition, strength, "nodule", 64) for _ in range(2))
+    first, second = (conditions.shown(radiograph(ramp(), body), condition, strength, "nodule", 64) for _ in range(2))
     assert first.size == (64, 64) and first.mode == "RGB" and first.tobytes() == second.tobytes()
     plain = Image.fromarray(ramp()).resize((64, 64), Image.Resampling.BILINEAR)
     assert first.tobytes() != plain.tobytes()
@@ -221,7 +221,7 @@ def test_the_regions_and_only_they_are_hidden():
     region = np.zeros((100, 100), bool)
     region[30:50, 30:50] = True
     body = np.ones((100, 100), bool)
-    one = film(ramp(), body, nodule=region)
+    one = radiograph(ramp(), body, nodule=region)
     there = np.asarray(conditions.shown(one, "occlude_region", "", "nodule", 32))
     away = np.asarray(conditions.shown(one, "occlude_elsewhere", "", "nodule", 32))
     assert (there[~region] == ramp()[~region]).all() and len(np.unique(there[region])) == 1
@@ -229,10 +229,10 @@ def test_the_regions_and_only_they_are_hidden():
 
 
 def test_rotation_turns_the_original_pixels():
-    image = conditions.shown(film(ramp()), "rotation", "90", "nodule", 32)
+    image = conditions.shown(radiograph(ramp()), "rotation", "90", "nodule", 32)
     assert (np.asarray(image) == np.rot90(ramp())).all()
 
 
 def test_an_unknown_condition_has_no_image():
     with pytest.raises(ValueError, match="condition is 'no_image'"):
-        conditions.shown(film(ramp()), "no_image", "", "nodule", 32)
+        conditions.shown(radiograph(ramp()), "no_image", "", "nodule", 32)

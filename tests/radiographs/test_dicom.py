@@ -56,7 +56,7 @@ def content_of(made: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def opened(folder: Path, made: Dataset | bytes, name: str = "film.dcm") -> np.ndarray:
+def opened(folder: Path, made: Dataset | bytes, name: str = "radiograph.dcm") -> np.ndarray:
     """uint8 [height, width] as open_image gives it."""
     content = made if isinstance(made, bytes) else content_of(made)
     (folder / name).write_bytes(content)
@@ -224,27 +224,27 @@ def test_run_length_encoding_is_read(tmp_path):
 
 def test_a_dicom_file_is_known_by_its_bytes_too(tmp_path):
     made = dicom(RAMP, WindowCenter=2040.5, WindowWidth=4081)
-    assert (opened(tmp_path, made, "film") == opened(tmp_path, made)).all()
+    assert (opened(tmp_path, made, "radiograph") == opened(tmp_path, made)).all()
 
 
 def test_a_study_may_pin_a_dicom_file_by_the_hash_of_its_bytes(tmp_path):
     opened(tmp_path, dicom(RAMP))
     with pytest.raises(ImageFileError, match=r"has sha256 [0-9a-f]{64}, the table pins 'something else'"):
-        open_image(tmp_path, "film.dcm", "something else")
+        open_image(tmp_path, "radiograph.dcm", "something else")
 
 
 def test_without_pydicom_the_message_says_what_to_install(tmp_path, monkeypatch):
     content = content_of(dicom(RAMP))
     monkeypatch.setitem(sys.modules, "pydicom", None)
     message = refusal(tmp_path, content)
-    assert message == f"{tmp_path / 'film.dcm'} is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`"
+    assert message == f"{tmp_path / 'radiograph.dcm'} is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`"
 
 
 def test_other_images_are_opened_without_pydicom(tmp_path, monkeypatch):
     buffer = io.BytesIO()
     Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(buffer, "PNG")
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    assert opened(tmp_path, buffer.getvalue(), "film.png").shape == (16, 16)
+    assert opened(tmp_path, buffer.getvalue(), "radiograph.png").shape == (16, 16)
 
 
 def test_colour_is_refused(tmp_path):
@@ -270,7 +270,7 @@ DAMAGED = {
 @pytest.mark.parametrize("spoil", DAMAGED.values(), ids=DAMAGED)
 def test_damage_is_named(tmp_path, spoil):
     message = refusal(tmp_path, spoil(content_of(dicom(RAMP))))
-    assert str(tmp_path / "film.dcm") in message and "cannot be decoded" in message and "restore the file" in message
+    assert str(tmp_path / "radiograph.dcm") in message and "cannot be decoded" in message and "restore the file" in message
 
 
 WRONG = {

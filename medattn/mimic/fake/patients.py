@@ -1,7 +1,7 @@
-"""Fictitious patients in MIMIC-CXR's form: ids, studies, views, dates, splits, labels, and the phantom films that go with them.
+"""Fictitious patients in MIMIC-CXR's form: ids, studies, views, dates, splits, labels, and the phantom's images for them.
 
-Every id is a random number of the right form, decided by the seed; it names nobody. All films of a study show the same
-findings on the same sides, whatever their view is called: a film called LATERAL or LL is a frontal phantom too.
+Every id is a random number of the right form, decided by the seed; it names nobody. All images of a study show the same
+findings on the same sides, whatever their view is called: one called LATERAL or LL is a frontal phantom too.
 """
 
 from dataclasses import dataclass, replace
@@ -12,17 +12,17 @@ from scipy import ndimage
 from medattn.base.seeding import choose, generator
 from medattn.checks.study_check import box_of
 from medattn.mimic.layout import ABSENT, LABELS, NO_FINDING, PRESENT, UNCERTAIN
-from medattn.phantom.anatomy import SIDES, Radiograph, draw
+from medattn.phantom.anatomy import SIDES, DrawnRadiograph, draw
 from medattn.phantom.cases import make_case
 
-Box = tuple[int, int, int, int]  # x, y, w, h in the film's pixels; x and y of the top left corner
+Box = tuple[int, int, int, int]  # x, y, w, h in the image's pixels; x and y of the top left corner
 
 FRONTAL = ("PA", "AP")
-# Views of a study's films. The first studies take them in turn, so that each is there; then by chance.
+# Views of a study's images. The first studies take them in turn, so that each is there; then by chance.
 VIEWS = (("PA", "LATERAL"), ("AP",), ("PA", "LL"), ("AP", "AP"), ("",), ("PA",), ("AP", "LATERAL"), ("PA", "PA", "LL"))
 STUDIES = (3, 1, 2, 1, 1, 2)  # of a patient, in the same way
 SPLITS = ("train", "test", "train", "validate", "test", "train")  # of the patients, in turn
-# Every other film is wider than high: bare film beside the phantom, columns (left, right), the left never equal to the right.
+# Every other image is wider than high: background beside the phantom, columns (left, right), the left never equal to the right.
 MARGINS = ((0, 0), (40, 88), (0, 0), (72, 56))
 # Column of the label tables -> the finding as the phantom names it.
 DRAWN = {
@@ -34,7 +34,7 @@ COLUMNS = tuple(sorted((*LABELS, NO_FINDING)))  # as the label tables order them
 
 @dataclass(frozen=True)
 class Finding:
-    """A true finding in a film."""
+    """A true finding in an image."""
 
     name: str  # as the phantom names it
     side: str  # the patient's "left" or "right"; "" for cardiomegaly
@@ -42,7 +42,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Film:
+class FakeImage:
     """What is known of an image."""
 
     subject_id: str
@@ -76,13 +76,13 @@ class Study:
     split: str
     views: tuple[str, ...]
     labels: dict[str, str]
-    films: tuple[Film, ...] = ()
+    images: tuple[FakeImage, ...] = ()
 
     @property
-    def frontal(self) -> Film | None:
-        """The film that stands for the study: PA before AP, then the lowest dicom_id."""
-        found = [film for film in self.films if film.frontal]
-        return min(found, key=lambda film: (FRONTAL.index(film.view), film.dicom_id), default=None)
+    def frontal(self) -> FakeImage | None:
+        """The image that stands for the study: PA before AP, then the lowest dicom_id."""
+        found = [image for image in self.images if image.frontal]
+        return min(found, key=lambda image: (FRONTAL.index(image.view), image.dicom_id), default=None)
 
     def answer(self, column: str) -> str | None:
         """yes or no, where the label is decided."""
@@ -90,7 +90,7 @@ class Study:
 
 
 def design(patients: int, seed: int) -> list[Study]:
-    """All studies without their films and labels, by subject_id and study_id."""
+    """All studies without their images and labels, by subject_id and study_id."""
     subjects, numbers = _ids(patients, "1", "subject", seed), iter(_ids(patients * max(STUDIES), "5", "study", seed))
     made: list[Study] = []
     for subject in range(patients):
@@ -111,13 +111,13 @@ def _ids(count: int, first: str, *names: object) -> list[str]:
     return list(found)
 
 
-def filmed(study: Study, seed: int) -> tuple[Study, list[np.ndarray]]:
-    """The study with its labels and films, and the films' pixels, uint8 [height, width] each."""
+def with_images(study: Study, seed: int) -> tuple[Study, list[np.ndarray]]:
+    """The study with its labels and images, and the images' pixels, uint8 [height, width] each."""
     case = make_case(seed, study.subject, study.number)
     first = case.radiograph
     conspicuity = {lesion.finding: lesion.conspicuity for lesion in first.lesions}
     sides = {lesion.finding: lesion.side for lesion in first.lesions}
-    films, pixels = [], []
+    images, pixels = [], []
     for index, view in enumerate(study.views):
         shown = first
         if index:  # the same patient and findings, exposed once more
@@ -131,14 +131,14 @@ def filmed(study: Study, seed: int) -> tuple[Study, list[np.ndarray]]:
         lungs = {side: _box(_lung(shown, side), left) for side in SIDES}
         date, time = _when(study, index, seed)
         dicom_id = _dicom_id(seed, study.study_id, index)
-        films.append(
-            Film(study.subject_id, study.study_id, dicom_id, view, study.split, date, time, width, height, findings, lungs)
+        images.append(
+            FakeImage(study.subject_id, study.study_id, dicom_id, view, study.split, date, time, width, height, findings, lungs)
         )
-    return replace(study, labels=labels_of(study, set(conspicuity), first.device, seed), films=tuple(films)), pixels
+    return replace(study, labels=labels_of(study, set(conspicuity), first.device, seed), images=tuple(images)), pixels
 
 
 def _when(study: Study, index: int, seed: int) -> tuple[str, str]:
-    """StudyDate and StudyTime: in a century to come, a year between a patient's studies, a minute between their films."""
+    """StudyDate and StudyTime: in a century to come, a year between a patient's studies, a minute between their images."""
     year, month, day = (
         int(generator("birth", seed, study.subject).integers(*span)) for span in ((2110, 2205), (1, 13), (1, 29))
     )
@@ -151,12 +151,12 @@ def _dicom_id(seed: int, study_id: str, index: int) -> str:
     return "-".join(digits[at : at + 8] for at in range(0, 40, 8))
 
 
-def _widened(shown: Radiograph, left: int, right: int) -> np.ndarray:
-    """uint8 [height, width + left + right]: the phantom with bare film beside it, as grey as the film's own."""
+def _widened(shown: DrawnRadiograph, left: int, right: int) -> np.ndarray:
+    """uint8 [height, width + left + right]: the phantom with background beside it, as grey as its own."""
     return np.pad(shown.image, ((0, 0), (left, right)), constant_values=int(np.median(shown.image[~shown.body])))
 
 
-def _lung(shown: Radiograph, side: str) -> np.ndarray:
+def _lung(shown: DrawnRadiograph, side: str) -> np.ndarray:
     """bool [height, width]: the lung field mostly in the image's half of `side`; the patient's left is on the right."""
     parts, _ = ndimage.label(shown.lungs)
     middle = parts.shape[1] // 2
@@ -170,7 +170,7 @@ def _box(mask: np.ndarray, left: int) -> Box:
 
 
 def labels_of(study: Study, present: set[str], device: bool, seed: int) -> dict[str, str]:
-    """A row of the label tables. What the film shows is labelled as it is, now and then uncertain, or not mentioned.
+    """A row of the label tables. What the image shows is labelled as it is, now and then uncertain, or not mentioned.
 
     What the phantom cannot show falls by chance, mostly not mentioned; "Lung Opacity" follows consolidation and nodule,
     "Support Devices" the device, "No Finding" the others.

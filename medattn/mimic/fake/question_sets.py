@@ -10,7 +10,7 @@ from pathlib import Path
 
 from medattn.base.seeding import choose, generator
 from medattn.base.tables import write_bytes, write_csv
-from medattn.mimic.fake.patients import DRAWN, Film, Study
+from medattn.mimic.fake.patients import DRAWN, FakeImage, Study
 from medattn.mimic.layout import PRESENT, image_path
 
 CXR_VQA, DIFF_VQA = "medical-cxr-vqa-questions.csv", "mimic_pair_questions.csv"
@@ -50,23 +50,25 @@ OTHER = {"yes": "no", "no": "yes"}
 
 
 def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[str, list[str]]:
-    """Write all question sets to `directory`; which traps they hold: name -> dicom_ids."""
+    """Write all question sets to `directory`; which defects are planted in them: name -> dicom_ids."""
     nowhere = generator("nowhere", seed)
     unknown = "-".join(nowhere.bytes(4).hex() for _ in range(5))
-    asked = [(study, film) for study in studies if (film := study.frontal) and _decided(study)]
-    twice, contradicted = (film.dicom_id for _, film in asked[:2])
-    rows = _trapped([row for study in studies for row in _cxr_rows(study)], "dicom_id", unknown, twice, contradicted)
+    asked = [(study, image) for study in studies if (image := study.frontal) and _decided(study)]
+    twice, contradicted = (image.dicom_id for _, image in asked[:2])
+    rows = _with_defects([row for study in studies for row in _cxr_rows(study)], "dicom_id", unknown, twice, contradicted)
     write_csv(directory / CXR_VQA, CXR_COLUMNS, rows)
-    entries = _trapped([entry for study in studies for entry in _ext_entries(study)], "image_id", unknown, twice, contradicted)
+    entries = _with_defects(
+        [entry for study in studies for entry in _ext_entries(study)], "image_id", unknown, twice, contradicted
+    )
     for split in EXT_SPLITS.values():
         chosen = [entry | {"idx": index} for index, entry in enumerate(entry for entry in entries if entry["split"] == split)]
         write_bytes(directory / EXT_VQA / f"{split}.json", (json.dumps(chosen, indent=1) + "\n").encode())
     write_csv(directory / DIFF_VQA, DIFF_COLUMNS, [row for study in studies for row in _diff_rows(study, studies)])
-    groups = [group for index, (study, film) in enumerate(asked) for group in _groups(study, film, index)]
+    groups = [group for index, (study, image) in enumerate(asked) for group in _groups(study, image, index)]
     groups.append([row | {"dicom_id": unknown, "image_path": f"{unknown}.jpg"} for row in groups[0]])
     strange, headless, misplaced = groups[1], groups[2], groups[3]
     strange[2]["strategy"] = UNKNOWN_STRATEGY
-    hard_traps = {
+    hard_defects = {
         "hard_positive_unknown_strategy": [strange[0]["dicom_id"]],
         "hard_positive_without_original": [headless[0]["dicom_id"]],
         "hard_positive_dicom_id_as_study_id": [misplaced[0]["dicom_id"]],
@@ -83,7 +85,7 @@ def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[st
         "question_unknown_image": [unknown],
         "question_asked_twice": [twice],
         "question_contradicted": [contradicted],
-    } | hard_traps
+    } | hard_defects
 
 
 def _decided(study: Study) -> dict[str, str]:
@@ -91,7 +93,7 @@ def _decided(study: Study) -> dict[str, str]:
     return {finding: answer for column, finding in DRAWN.items() if (answer := study.answer(column))}
 
 
-def _trapped(rows: list[dict], key: str, unknown: str, twice: str, contradicted: str) -> list[dict]:
+def _with_defects(rows: list[dict], key: str, unknown: str, twice: str, contradicted: str) -> list[dict]:
     """The rows; one more about an unknown image, one asked again, one asked again with the other answer."""
     first = {dicom_id: next(row for row in rows if row[key] == dicom_id) for dicom_id in (twice, contradicted)}
     said = first[contradicted]["answer"]
@@ -104,47 +106,47 @@ def _trapped(rows: list[dict], key: str, unknown: str, twice: str, contradicted:
 
 
 def _cxr_rows(study: Study) -> Iterator[dict[str, str]]:
-    for film in study.films:
+    for image in study.images:
         about = {
-            "subject_id": film.subject_id,
-            "study_id": film.study_id,
-            "dicom_id": film.dicom_id,
-            "split": CXR_SPLITS[film.split],
+            "subject_id": image.subject_id,
+            "study_id": image.study_id,
+            "dicom_id": image.dicom_id,
+            "split": CXR_SPLITS[image.split],
         }
-        for kind, question, answer in _asked(study, film):
+        for kind, question, answer in _asked(study, image):
             yield about | {"question_type": kind, "question": question, "answer": answer}
 
 
-def _asked(study: Study, film: Film) -> Iterator[tuple[str, str, str]]:
-    """(question_type, question, answer) about one film; about a film that is not frontal little is asked."""
+def _asked(study: Study, image: FakeImage) -> Iterator[tuple[str, str, str]]:
+    """(question_type, question, answer) about one image; about one that is not frontal little is asked."""
     decided = _decided(study)
     for finding, answer in decided.items():
-        yield "presence", choose(PRESENCE, "presence", film.dicom_id, finding).format(finding), answer
-        shown = film.finding(finding)
-        if shown is None or not film.frontal or answer == "no" or not shown.side:
+        yield "presence", choose(PRESENCE, "presence", image.dicom_id, finding).format(finding), answer
+        shown = image.finding(finding)
+        if shown is None or not image.frontal or answer == "no" or not shown.side:
             continue
         for side in ("left", "right"):
             yield "location", f"is there {finding} in the {side} lung?", "yes" if side == shown.side else "no"
         yield "location", f"is the {finding} bilateral?", "no"
         yield "location", f"where in the image is the {finding} located?", f"{shown.side} lung"
-        yield "level", f"what level is the {finding}?", choose(LEVELS, "level", film.dicom_id, finding)
+        yield "level", f"what level is the {finding}?", choose(LEVELS, "level", image.dicom_id, finding)
     seen = [finding for finding, answer in decided.items() if answer == "yes"]
-    if film.frontal and seen:
+    if image.frontal and seen:
         yield "abnormality", "what abnormalities are seen in this image?", ", ".join(seen)
-    if film.frontal and study.labels["Lung Opacity"] == PRESENT:
+    if image.frontal and study.labels["Lung Opacity"] == PRESENT:
         yield "type", "what type is the opacity?", "airspace"
-    if film.view:
-        yield "view", "which view is this image taken?", VIEW_NAMES[film.view]
-        yield "view", "is this a pa view?", "yes" if film.view == "PA" else "no"
+    if image.view:
+        yield "view", "which view is this image taken?", VIEW_NAMES[image.view]
+        yield "view", "is this a pa view?", "yes" if image.view == "PA" else "no"
 
 
 # --- MIMIC-Ext-MIMIC-CXR-VQA ------------------------------------------------------------------------------------------
 
 
 def _ext_entries(study: Study) -> Iterator[dict[str, object]]:
-    for film in (film for film in study.films if film.frontal):
-        path = image_path(film.subject_id, film.study_id, film.dicom_id).removeprefix("files/")
-        for content, semantic, template, arguments, answer in _ext_asked(study, film):
+    for image in (image for image in study.images if image.frontal):
+        path = image_path(image.subject_id, image.study_id, image.dicom_id).removeprefix("files/")
+        for content, semantic, template, arguments, answer in _ext_asked(study, image):
             question = template
             filled: dict[str, dict[str, str]] = {"object": {}, "attribute": {}, "category": {}, "viewpos": {}, "gender": {}}
             for slot, values in arguments.items():
@@ -152,20 +154,22 @@ def _ext_entries(study: Study) -> Iterator[dict[str, object]]:
                 for index, value in enumerate(values):
                     question = question.replace(f"${{{slot}_{index + 1}}}" if len(values) > 1 else f"${{{slot}}}", value)
             yield {
-                "split": EXT_SPLITS[film.split], "idx": 0, "subject_id": film.subject_id, "study_id": film.study_id,
-                "image_id": film.dicom_id, "image_path": path, "question": question, "content_type": content,
+                "split": EXT_SPLITS[image.split], "idx": 0, "subject_id": image.subject_id, "study_id": image.study_id,
+                "image_id": image.dicom_id, "image_path": path, "question": question, "content_type": content,
                 "semantic_type": semantic, "template": template, "template_program": f"program_{content}_{semantic}",
                 "template_arguments": filled, "answer": sorted(answer),
             }  # fmt: skip
 
 
-def _ext_asked(study: Study, film: Film) -> Iterator[tuple[str, str, str, dict[str, list[str]], list[str]]]:
+def _ext_asked(study: Study, image: FakeImage) -> Iterator[tuple[str, str, str, dict[str, list[str]], list[str]]]:
     """(content_type, semantic_type, template, arguments, answer)."""
     decided = {EXT_NAMES.get(finding, finding): answer for finding, answer in _decided(study).items()}
     for name, answer in decided.items():
         yield "presence", "verify", "Is there ${attribute} in this image?", {"attribute": [name]}, [answer]
     sided = [
-        finding for finding in film.findings if finding.side and decided.get(EXT_NAMES.get(finding.name, finding.name)) == "yes"
+        finding
+        for finding in image.findings
+        if finding.side and decided.get(EXT_NAMES.get(finding.name, finding.name)) == "yes"
     ]
     for finding in sided:
         name = EXT_NAMES.get(finding.name, finding.name)
@@ -185,7 +189,7 @@ def _ext_asked(study: Study, film: Film) -> Iterator[tuple[str, str, str, dict[s
         pair = list(decided)[:2]
         found = [name for name in pair if decided[name] == "yes"]
         yield "presence", "choose", "Which is present, ${attribute_1} or ${attribute_2}?", {"attribute": pair}, found
-    yield "plane", "query", "In which view was this image taken?", {}, [film.view]
+    yield "plane", "query", "In which view was this image taken?", {}, [image.view]
 
 
 # --- Medical-Diff-VQA -------------------------------------------------------------------------------------------------
@@ -218,23 +222,23 @@ def _diff_rows(study: Study, studies: list[Study]) -> Iterator[dict[str, str]]:
 # --- hard positives ---------------------------------------------------------------------------------------------------
 
 
-def _groups(study: Study, film: Film, index: int) -> Iterator[list[dict[str, str]]]:
-    """Up to two baseline questions about the study's frontal film with their five variants; images are named in four ways."""
-    flat = f"p{film.subject_id[:2]}_p{film.subject_id}_s{film.study_id}_{film.dicom_id}.jpg"
-    published = image_path(film.subject_id, film.study_id, film.dicom_id)
-    name = (flat, film.dicom_id, f"{film.dicom_id}.jpg", published)[index % 4]
+def _groups(study: Study, image: FakeImage, index: int) -> Iterator[list[dict[str, str]]]:
+    """Up to two baseline questions about the study's frontal image with their five variants; images are named in four ways."""
+    flat = f"p{image.subject_id[:2]}_p{image.subject_id}_s{image.study_id}_{image.dicom_id}.jpg"
+    published = image_path(image.subject_id, image.study_id, image.dicom_id)
+    name = (flat, image.dicom_id, f"{image.dicom_id}.jpg", published)[index % 4]
     for finding, answer in list(_decided(study).items())[:2]:
-        shown, place = film.finding(finding), ""
+        shown, place = image.finding(finding), ""
         if shown and shown.side and answer == "yes" and index % 3 == 0:
             place = f" in the {shown.side} lung"
-        template = "is there {}?" if place else choose(PRESENCE, "presence", film.dicom_id, finding)
+        template = "is there {}?" if place else choose(PRESENCE, "presence", image.dicom_id, finding)
         baseline = template.format(finding + place)
         wordings = [(baseline, "original")]
         for text, spellings in VARIANTS:
             wordings.append((text.format(x=finding + place, s=SYNONYMS[finding] + place), spellings[index % len(spellings)]))
         yield [
             {
-                "dicom_id": film.dicom_id, "study_id": film.study_id, "question": text, "answer": answer, "image_path": name,
+                "dicom_id": image.dicom_id, "study_id": image.study_id, "question": text, "answer": answer, "image_path": name,
                 "baseline_question": baseline, "question_variant": f"hard_positive_strategy-{number}" if number else "original",
                 "variant_index": str(number), "strategy": label,
             }

@@ -18,7 +18,7 @@ FRONTAL = ("PA", "AP")
 
 
 @dataclass(frozen=True)
-class Film:
+class Radiograph:
     """A clean radiograph, and what lies where in it."""
 
     image_id: str
@@ -40,8 +40,8 @@ class Film:
             raise InputError(f"image {self.image_id!r}: no body found: {error}; remove the image from the study") from None
 
 
-class Films:
-    """The study's films by image_id, opened when asked for, with pinned bytes. The last one is kept."""
+class RadiographReader:
+    """The study's radiographs by image_id, opened when asked for, with pinned bytes. The last one is kept."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
@@ -49,9 +49,9 @@ class Films:
         self._regions = defaultdict(list)
         for region in study.regions():
             self._regions[region["image_id"]].append(region)
-        self._last: Film | None = None
+        self._last: Radiograph | None = None
 
-    def __call__(self, image_id: str) -> Film:
+    def __call__(self, image_id: str) -> Radiograph:
         """Raises InputError naming the image and what is wrong with its file or a mask."""
         if self._last is None or self._last.image_id != image_id:
             self._last = self._open(image_id)
@@ -62,7 +62,7 @@ class Films:
         rows = (row for row in self._regions[image_id] if row["finding"] == finding)
         return sorted([row[name] for name in ("x", "y", "w", "h", "mask_sha256")] for row in rows)
 
-    def _open(self, image_id: str) -> Film:
+    def _open(self, image_id: str) -> Radiograph:
         if image_id not in self._images:
             raise InputError(f"image {image_id!r} is not in {self._study.directory / 'images.csv'}: run `dvc repro prepare`")
         row = self._images[image_id]
@@ -74,7 +74,7 @@ class Films:
                 regions[region["finding"]] = regions.get(region["finding"], False) | mask
         except ImageFileError as error:
             raise InputError(f"image {image_id!r}: {error}") from None
-        return Film(image_id, image, row["view"].upper() in FRONTAL, regions)
+        return Radiograph(image_id, image, row["view"].upper() in FRONTAL, regions)
 
     def _mask(self, region: Mapping[str, str], shape: tuple[int, int]) -> np.ndarray:
         """A region's mask, or every pixel that its box touches. Raises ImageFileError for a mask that cannot be one."""

@@ -1,10 +1,10 @@
-"""Films: regions united, every file checked, errors that name the image."""
+"""Radiographs: regions united, every file checked, errors that name the image."""
 
 import numpy as np
 import pytest
 
 from medattn.base.errors import InputError
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study
 
@@ -20,25 +20,25 @@ def regions(study, change) -> None:
     path.write_text(change(path.read_text()))
 
 
-def test_a_film_has_its_pixels_its_body_and_its_regions(study):
-    film = Films(read_study(study))("i1")
-    assert film.pixels.shape == (HEIGHT, WIDTH) == film.body.shape and film.pixels.dtype == np.uint8
+def test_a_radiograph_has_its_pixels_its_body_and_its_regions(study):
+    radiograph = RadiographReader(read_study(study))("i1")
+    assert radiograph.pixels.shape == (HEIGHT, WIDTH) == radiograph.body.shape and radiograph.pixels.dtype == np.uint8
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[36:45, 16:28] = True
-    assert list(film.regions) == ["pleural effusion"] and (film.regions["pleural effusion"] == mask).all()
-    assert film.body[20, 30] and not film.body[20, 2]
-    assert Films(read_study(study))("i3").regions == {}
+    assert list(radiograph.regions) == ["pleural effusion"] and (radiograph.regions["pleural effusion"] == mask).all()
+    assert radiograph.body[20, 30] and not radiograph.body[20, 2]
+    assert RadiographReader(read_study(study))("i3").regions == {}
 
 
 def test_a_box_holds_every_pixel_that_it_touches_and_is_united_with_a_mask(study):
     regions(study, lambda text: text + "i1,pleural effusion,right,1,40.5,2.2,3,1,,\n")
-    found = Films(read_study(study))("i1").regions["pleural effusion"]
+    found = RadiographReader(read_study(study))("i1").regions["pleural effusion"]
     assert found[36:45, 16:28].all() and found[2:4, 40:44].all() and found.sum() == 9 * 12 + 2 * 4
 
 
-def test_the_last_film_is_not_opened_twice(study):
-    films = Films(read_study(study))
-    assert films("i1") is films("i1") and films("i2").image_id == "i2"
+def test_the_last_radiograph_is_not_opened_twice(study):
+    radiographs = RadiographReader(read_study(study))
+    assert radiographs("i1") is radiographs("i1") and radiographs("i2").image_id == "i2"
 
 
 def empty_mask(study):
@@ -73,14 +73,14 @@ def small_mask(study):
 def test_a_bad_file_is_an_error_that_names_the_image(study, spoil, message):
     spoil(study)
     with pytest.raises(InputError, match=message):
-        Films(read_study(study))("i1")
+        RadiographReader(read_study(study))("i1")
 
 
 def test_an_image_without_a_body_and_one_that_is_not_in_the_study_are_named(study):
-    films = Films(read_study(study))
+    radiographs = RadiographReader(read_study(study))
     with pytest.raises(InputError, match=r"image 'i9' is not in .*images\.csv"):
-        films("i9")
-    film = films("i1")
-    film.__dict__["pixels"] = np.zeros((HEIGHT, WIDTH), np.uint8)
+        radiographs("i9")
+    radiograph = radiographs("i1")
+    radiograph.__dict__["pixels"] = np.zeros((HEIGHT, WIDTH), np.uint8)
     with pytest.raises(InputError, match="image 'i1': no body found"):
-        _ = film.body
+        _ = radiograph.body

@@ -18,17 +18,17 @@ from medattn.base.errors import InputError
 from medattn.extract.interrupts import block_sigint
 from medattn.extract.units import Unit
 from medattn.radiographs.conditions import shown, square
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 
 PREFETCHED = 2  # batches that each worker may be ahead
 Square = np.ndarray | InputError  # uint8 [side, side, 3], or why there is none
 
 
-def picture(films: Films, unit: Unit, side: int) -> np.ndarray:
+def picture(radiographs: RadiographReader, unit: Unit, side: int) -> np.ndarray:
     """uint8 [side, side, 3]: what the model is shown. Raises InputError naming the image and what is wrong with it."""
     try:
-        return square(shown(films(unit.shown), unit.condition, unit.strength, unit.occluded, side), side)
+        return square(shown(radiographs(unit.shown), unit.condition, unit.strength, unit.occluded, side), side)
     except ValueError as error:
         raise InputError(
             f"image {unit.shown!r}, condition {unit.condition}: {error}: set conditions.{unit.condition} to null"
@@ -37,9 +37,9 @@ def picture(films: Films, unit: Unit, side: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class InputRenderer:
-    """Makes pictures of a study's films at a `side`."""
+    """Makes pictures of a study's radiographs at a `side`."""
 
-    films: Films
+    radiographs: RadiographReader
     side: int
     needs_body: bool  # whether an image in which no body is found counts as one that cannot be read, as for later stages
 
@@ -50,8 +50,8 @@ class InputRenderer:
     def _square(self, unit: Unit) -> Square:
         try:
             if self.needs_body:
-                self.films(unit.shown).body  # noqa: B018  # raises if there is none
-            return picture(self.films, unit, self.side)
+                self.radiographs(unit.shown).body  # noqa: B018  # raises if there is none
+            return picture(self.radiographs, unit, self.side)
         except InputError as error:
             return error
 
@@ -88,7 +88,7 @@ _own: InputRenderer | None = None  # of a worker process
 def _begin(study: Path, side: int, needs_body: bool) -> None:
     global _own
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _own = InputRenderer(Films(read_study(study)), side, needs_body)
+    _own = InputRenderer(RadiographReader(read_study(study)), side, needs_body)
 
 
 def _end_with_parent() -> None:
