@@ -1,4 +1,4 @@
-"""Variants as docs/variants.md tells: queued, apart from the workspace, compared, applied; real DVC, a quick study."""
+"""Variants as docs/experiments.md tells: queued, apart from the workspace, compared, applied; real DVC, a quick study."""
 
 import csv
 import io
