@@ -118,7 +118,7 @@ def open_picture(path: Path) -> "Image":
 def write(reply: Reply, query: Query, out: Path) -> list[Path]:
     """Write {image}_overlay.png, _grid.npy and _answer.json into `out`; their paths."""
     from medattn.figures import style
-    from medattn.figures.films import overlay
+    from medattn.figures.panels import overlay
     from medattn.radiographs.reader import Radiograph
 
     fig = overlay(

@@ -32,7 +32,7 @@ def group(name: str) -> Source:
 SAMPLES = Source("samples", paths.EVALUATION)  # answered study rows with a grid, on the clean image, as text
 GRIDS = Source("grids", paths.GRIDS_STORE)  # sample_id -> float32 [16, 16], sum 1, row 0 the top of the image
 LEAST = Source("least")  # how many patients a mark must stand for: what marks.py asks for
-FILMS = Source("films")  # image_id -> Film
+RADIOGRAPHS = Source("radiographs")  # image_id -> Radiograph
 RULES = Source("rules")  # figures.examples of params.yaml
 
 
@@ -58,7 +58,7 @@ class Chart:
     @property
     def is_public(self) -> bool:
         """Whether any study may publish it: a radiograph is only an open one's."""
-        return FILMS not in self.sources
+        return RADIOGRAPHS not in self.sources
 
     def figure(self, given: Mapping[Source, Any]) -> Figure | None:
         return self.draw(*(given[source] for source in self.sources))

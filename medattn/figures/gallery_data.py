@@ -12,7 +12,7 @@ from medattn.figures.columns import numbers
 from medattn.figures.inputs import Results
 from medattn.measures.rotation import rotate_mask
 from medattn.radiographs.conditions import REGIONAL, shown
-from medattn.radiographs.films import Film, Films
+from medattn.radiographs.reader import Radiograph, RadiographReader
 from medattn.report.gallery_page import Picture, Sample
 
 LONGER_SIDE = 224  # pixels of a thumbnail
@@ -48,32 +48,32 @@ def picture_key(row: pd.Series) -> str:
     return "|".join((row.shown_image_id, condition, row.strength, finding))
 
 
-def pictures(results: Results, films: Films) -> dict[str, Picture]:
+def pictures(results: Results, reader: RadiographReader) -> dict[str, Picture]:
     """key -> what was shown, for every key of `samples`."""
     rows = results.evaluation[(results.evaluation.role == "study") & (results.evaluation.status != "failed")]
     keys = sorted({picture_key(row) for _, row in rows.iterrows()} - {""})
-    return {key: _picture(key, films, results.image_side) for key in tqdm(keys, desc="gallery", unit="picture")}
+    return {key: _picture(key, reader, results.image_side) for key in tqdm(keys, desc="gallery", unit="picture")}
 
 
-def _picture(key: str, films: Films, side: int) -> Picture:
+def _picture(key: str, reader: RadiographReader, side: int) -> Picture:
     image_id, condition, strength, finding = key.split("|")
-    film = films(image_id)
-    height, width = film.pixels.shape
+    radiograph = reader(image_id)
+    height, width = radiograph.pixels.shape
     scale = LONGER_SIDE / max(height, width)
-    image = shown(film, condition, strength, finding, side).convert("L")
+    image = shown(radiograph, condition, strength, finding, side).convert("L")
     small = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BILINEAR)
     content = io.BytesIO()
     small.save(content, "JPEG", quality=QUALITY)
     if condition == "blank":  # nothing lies anywhere
         return Picture(width, height, content.getvalue(), {}, frontal=False)
     turned = float(strength) if condition == "rotation" else 0.0
-    return Picture(width, height, content.getvalue(), outlines(film, turned, scale), film.frontal)
+    return Picture(width, height, content.getvalue(), outlines(radiograph, turned, scale), radiograph.frontal)
 
 
-def outlines(film: Film, degrees: float, scale: float) -> dict[str, str]:
+def outlines(radiograph: Radiograph, degrees: float, scale: float) -> dict[str, str]:
     """finding -> SVG path of its true region's outline, x and y in shares of the picture; turned by `degrees`."""
     paths = {}
-    for finding, mask in sorted(film.regions.items()):
+    for finding, mask in sorted(radiograph.regions.items()):
         mask = rotate_mask(mask, degrees) if degrees else mask
         height, width = mask.shape
         lines = []

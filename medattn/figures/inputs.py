@@ -67,7 +67,7 @@ def _headline(path: Path) -> dict[str, float | int | None]:
 
 
 def read_results(root: Path, least_patients: int = 1) -> Results:
-    """Everything but the films. Raises InputError that says which stage makes what is missing."""
+    """Everything but the radiographs. Raises InputError that says which stage makes what is missing."""
     store = root / paths.GRIDS_STORE
     if not store.exists():
         raise InputError(f"{store} not found: run `dvc repro aggregate` first")

@@ -17,11 +17,11 @@ from medattn.base.params.reading import load_sections
 from medattn.base.tables import fresh_directory, write_bytes
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
-from medattn.figures import examples, films, gallery_data, style
-from medattn.figures.declarations import FILMS, RULES, Chart
+from medattn.figures import examples, gallery_data, panels, style
+from medattn.figures.declarations import RADIOGRAPHS, RULES, Chart
 from medattn.figures.inputs import Results, read_results
 from medattn.figures.outline import CHARTS, OUTLINE, charts
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.report import gallery_page, latex, page, sections
 from medattn.report.tables import LATEX
 from medattn.study.schema import read_study, settings
@@ -39,7 +39,7 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
     """
     study = read_study(root / params.study)
     protect(study, root)
-    results, films_of = read_results(root, least_patients(study.licence)), Films(study)
+    results, reader = read_results(root, least_patients(study.licence)), RadiographReader(study)
     chosen, notes = examples.choose(results.clean(), params.figures.examples)
     with (
         fresh_directory(root / paths.FIGURES) as figures,
@@ -49,7 +49,7 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
     ):
         shown = {}
         publishable = charts(study.licence)
-        given = results.given | {FILMS: films_of, RULES: params.figures.examples}
+        given = results.given | {RADIOGRAPHS: reader, RULES: params.figures.examples}
         for chart in CHARTS:
             fig = chart.figure(given)
             if fig is None:
@@ -59,7 +59,7 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
             kept = _kept(fig, chart, figures if public else visualizations, params.figures.dpi, results.least_patients)
             if public:
                 shown[chart.name] = kept
-        _pictures(results, films_of, chosen, overlays, visualizations)
+        _pictures(results, reader, chosen, overlays, visualizations)
         frames = {name: sections.rows_of(frame) for name, frame in results.tables.items()}
         for name, layout in LATEX.items():
             write_bytes(tex / f"{name}.tex", latex.table(frames[name], layout).encode())
@@ -72,7 +72,7 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
             sections.headline(results.headline, results.tables["localisation"]),
             sections.sections(parts, results.tables),
         )
-        pictures = gallery_data.pictures(results, films_of)
+        pictures = gallery_data.pictures(results, reader)
         browsed = gallery_page.html(study.about.title, GALLERY_NOTE, pictures, gallery_data.samples(results))
     write_bytes(root / paths.REPORT, report.encode())
     write_bytes(root / paths.GALLERY, browsed.encode())
@@ -87,19 +87,19 @@ def _kept(fig: Figure, chart: Chart, directory: Path, dpi: int, least: int) -> p
     return page.Figure(chart.name, chart.title, *chart.words(least), picture, files, DENSITY)
 
 
-def _pictures(results: Results, shown: Films, chosen: pd.DataFrame, overlays: Path, visualizations: Path) -> None:
+def _pictures(results: Results, shown: RadiographReader, chosen: pd.DataFrame, overlays: Path, visualizations: Path) -> None:
     questions = sorted(set(chosen.question_id))
     clean = results.clean()
     with tqdm(total=len(chosen) + len(questions), desc="figures", unit="figure") as progress:
         for _, row in chosen.iterrows():
             finding = row.finding if row.ground_truth == "yes" else None
-            fig = films.overlay(films.caption(row), shown(row.image_id), results.grids[row.sample_id], finding)
+            fig = panels.overlay(panels.caption(row), shown(row.image_id), results.grids[row.sample_id], finding)
             _save(fig, overlays / f"{row.sample_id}.png", progress)
         for question_id in questions:
             rows = clean[clean.question_id == question_id]
             rows = rows.iloc[rows.variant_index.astype(int).argsort(kind="stable")]
             grids = [results.grids[sample_id] for sample_id in rows.sample_id]
-            fig = films.wordings(rows, shown(rows.iloc[0].image_id), grids)
+            fig = panels.wordings(rows, shown(rows.iloc[0].image_id), grids)
             _save(fig, visualizations / f"{question_id}.png", progress)
 
 

@@ -32,7 +32,7 @@ COLOURS, MARKERS = (BLUE, ORANGE, GREEN, VERMILLION, SKY, BLACK), "os^DvP*X"  # 
 ATTENTION = "inferno"
 HEAT = LinearSegmentedColormap.from_list("heat", matplotlib.colormaps["inferno"](range(110, 256)))  # seen over black
 RATIO = "PuOr_r"
-TRUE_REGION, BODY = SKY, GREEN  # outlines over grey films and over the attention map
+TRUE_REGION, BODY = SKY, GREEN  # outlines over grey radiographs and over the attention map
 
 SETTINGS: dict[Any, object] = {  # Any: Matplotlib lists the names that it knows as a type
     "font.family": "DejaVu Sans",  # comes with Matplotlib: the same glyphs everywhere

@@ -9,7 +9,7 @@ from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 
 PlaceOf = Callable[[Row], "Place"]  # of an evaluation row
 
@@ -42,8 +42,8 @@ class Place:
 class Places:
     """The anatomy of what a manifest row shows; what belongs to no image has that of its own image."""
 
-    def __init__(self, films: Films) -> None:
-        self._films = films
+    def __init__(self, reader: RadiographReader) -> None:
+        self._reader = reader
         self._known: dict[tuple[str, str], Place] = {}
 
     def __call__(self, sample: SampleRow) -> Place:
@@ -54,18 +54,18 @@ class Places:
         return self._known[key]
 
     def _place(self, image_id: str, degrees: float) -> Place:
-        film = self._films(image_id)
+        radiograph = self._reader(image_id)
         turned = (lambda mask: rotate_mask(mask, degrees)) if degrees else (lambda mask: mask)
-        mask, regions = turned(film.body), {}
-        for finding, region in sorted(film.regions.items()):
+        mask, regions = turned(radiograph.body), {}
+        for finding, region in sorted(radiograph.regions.items()):
             if (there := turned(region)).any():  # else turned out of the picture
                 coverage = body.cell_coverage(there)
                 regions[finding] = Region(coverage, *localisation.region_cells(coverage))
-        height, width = film.pixels.shape
+        height, width = radiograph.pixels.shape
         return Place(
             body=body.cell_coverage(mask),
             box=body.bounding_box(mask),
-            frontal=film.frontal,
+            frontal=radiograph.frontal,
             regions=regions,
             width=width,
             height=height,

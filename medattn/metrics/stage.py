@@ -19,7 +19,7 @@ from medattn.metrics.protected import publishable
 from medattn.metrics.rows import columns, evaluate
 from medattn.metrics.table import declared
 from medattn.metrics.tables.headline import HEADLINE
-from medattn.radiographs.films import Films
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 
 
@@ -31,7 +31,7 @@ def run(params: MetricsParams, root: Path = Path(".")) -> str:
     store = inputs.read_store(root / paths.GRIDS_STORE, params.aggregate.profiles, with_grid)
     study = read_study(root / params.study)
     protect(study, root)
-    places = Places(Films(study))
+    places = Places(RadiographReader(study))
     by_image = defaultdict(list)
     for sample in by_id.values():
         by_image[sample["image_id"]].append(sample)

@@ -11,12 +11,12 @@ from PIL import Image
 
 from medattn.base import paths
 from medattn.base.params.figures import Examples
-from medattn.figures import examples, films, gallery_data, stage, style
+from medattn.figures import examples, gallery_data, panels, stage, style
 from medattn.figures.columns import numbers
 from medattn.figures.inputs import read_results
 from medattn.figures.outline import CHARTS, OUTLINE
 from medattn.metrics.stage import run as run_metrics
-from medattn.radiographs.films import Film, Films
+from medattn.radiographs.reader import Radiograph, RadiographReader
 from medattn.report import sections
 from medattn.report.tables import LATEX, LAYOUTS, TABLES
 from medattn.study.schema import read_study
@@ -108,14 +108,14 @@ def test_a_credentialed_study_leaves_no_radiograph_in_reports(drawn, tmp_path):
 
 @pytest.mark.parametrize("cell", [(2, 13), (14, 1)])
 def test_an_overlay_lights_the_cell_where_the_attention_is(cell):
-    film = Film("one", Image.new("L", (160, 320), 40), True, {})
+    radiograph = Radiograph("one", Image.new("L", (160, 320), 40), True, {})
     grid = np.full((16, 16), 0.5 / 255)
     grid[cell] = 0.5
     fig = style.figure(80, 160)
     fig.set_layout_engine("none")
     axes = fig.add_axes((0, 0, 1, 1))
-    films.show_film(axes, film)
-    films.show_attention(axes, film, grid)
+    panels.show_radiograph(axes, radiograph)
+    panels.show_attention(axes, radiograph, grid)
     for text in axes.texts:
         text.remove()
     fig.canvas.draw()
@@ -133,7 +133,7 @@ def test_an_outline_runs_where_the_mask_ends():
     mask[10:30, 60:80] = True  # touches the right edge
     fig = style.figure(80, 100)
     axes = fig.add_subplot()
-    films.outline(axes, mask, style.TRUE_REGION)
+    panels.outline(axes, mask, style.TRUE_REGION)
     points = np.concatenate([path.vertices for path in axes.collections[0].get_paths()])
     style.plt.close(fig)
     assert points.min(axis=0) == pytest.approx([60, 10], abs=0.51)
@@ -186,7 +186,7 @@ def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
     shown = gallery_data.samples(results)
     rows = results.evaluation[(results.evaluation.role == "study")]
     assert sorted(one.sample_id for one in shown) == sorted(rows.sample_id)
-    pictures = gallery_data.pictures(results, Films(read_study(root / "data")))
+    pictures = gallery_data.pictures(results, RadiographReader(read_study(root / "data")))
     assert {one.picture for one in shown} - {""} == set(pictures)
     assert all((one.picture == "") == (one.condition == "no image") for one in shown)
 
@@ -194,10 +194,10 @@ def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
 def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():
     mask = np.zeros((100, 200), bool)
     mask[20:40, 50:100] = True
-    film = Film("one", Image.new("L", (200, 100)), True, {"nodule": mask})
-    path = gallery_data.outlines(film, 0.0, 1.0)["nodule"]
+    radiograph = Radiograph("one", Image.new("L", (200, 100)), True, {"nodule": mask})
+    path = gallery_data.outlines(radiograph, 0.0, 1.0)["nodule"]
     points = np.array(re.findall(r"([\d.]+),([\d.]+)", path), dtype=float)
     assert points.min(axis=0) == pytest.approx([0.25, 0.2], abs=0.006)
     assert points.max(axis=0) == pytest.approx([0.5, 0.4], abs=0.006)
-    turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery_data.outlines(film, 180.0, 1.0)["nodule"]), dtype=float)
+    turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery_data.outlines(radiograph, 180.0, 1.0)["nodule"]), dtype=float)
     assert turned.min(axis=0) == pytest.approx([0.5, 0.6], abs=0.006)

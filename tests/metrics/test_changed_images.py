@@ -13,16 +13,16 @@ from medattn.measures.rotation import comparable_pair, rotate_mask
 from medattn.metrics.anatomy import Places
 from medattn.metrics.inputs import Store
 from medattn.metrics.rows import evaluate
-from medattn.radiographs.films import Film, Films
+from medattn.radiographs.reader import Radiograph, RadiographReader
 from medattn.study.schema import read_study
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory) -> Films:
+def reader(tmp_path_factory) -> RadiographReader:
     study = tmp_path_factory.mktemp("changed") / "data"
     make_study(study)
-    return Films(read_study(study))
+    return RadiographReader(read_study(study))
 
 
 def sample(condition: str, strength: str = "", wording: int = 0, **more: str) -> dict[str, str]:
@@ -43,7 +43,7 @@ def said(text: str, yes: float, forms: float = 0.9, status: str = "ok") -> dict[
     }  # fmt: skip
 
 
-def evaluated(films: Films, asked: list[tuple[dict, dict, np.ndarray | None]]) -> dict[str, dict]:
+def evaluated(reader: RadiographReader, asked: list[tuple[dict, dict, np.ndarray | None]]) -> dict[str, dict]:
     """sample_id -> evaluation row of (manifest row, answer, grid), all about one image."""
     grids = {row["sample_id"]: grid for row, _, grid in asked if grid is not None}
     notes = {name: {"gate_count": 0, "gated": False, "image_mass": 0.5} for name in grids}
@@ -53,7 +53,7 @@ def evaluated(films: Films, asked: list[tuple[dict, dict, np.ndarray | None]]) -
         sinks={}, heads=np.zeros((0, 1, 4, 256)), head_samples=[], key_value_heads=2, model={},
     )  # fmt: skip
     answers = {row["sample_id"]: answer for row, answer, _ in asked}
-    rows = evaluate([row for row, _, _ in asked], answers, store, Places(films))
+    rows = evaluate([row for row, _, _ in asked], answers, store, Places(reader))
     return {row["sample_id"]: row for row in rows}
 
 
@@ -61,8 +61,8 @@ def grid(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet(np.full(256, 2.0)).reshape(16, 16)
 
 
-def test_flips_and_margins_are_against_the_same_wording_on_the_clean_image(films):
-    found = evaluated(films, [
+def test_flips_and_margins_are_against_the_same_wording_on_the_clean_image(reader):
+    found = evaluated(reader, [
         (sample("clean"), said("Yes, there is.", 3.0), grid(0)),
         (sample("clean", wording=1), said("No, there is not.", -2.0), grid(1)),
         (sample("no_image"), said("No, there is not.", -1.0, status="no_grid"), None),
@@ -78,16 +78,16 @@ def test_flips_and_margins_are_against_the_same_wording_on_the_clean_image(films
 
 
 @pytest.mark.parametrize("clean_forms, changed_forms", [(0.4, 0.9), (0.9, 0.4)])
-def test_a_margin_that_is_not_valid_has_no_change(films, clean_forms, changed_forms):
-    found = evaluated(films, [
+def test_a_margin_that_is_not_valid_has_no_change(reader, clean_forms, changed_forms):
+    found = evaluated(reader, [
         (sample("clean"), said("Yes.", 3.0, clean_forms), grid(0)),
         (sample("blank"), said("No.", -1.0, changed_forms), grid(1)),
     ])  # fmt: skip
     assert found["q1-v0-blank"]["margin_change"] is None and found["q1-v0-blank"]["flip_to_clean"] is True
 
 
-def test_attention_is_compared_with_the_clean_images_in_bits(films):
-    found = evaluated(films, [
+def test_attention_is_compared_with_the_clean_images_in_bits(reader):
+    found = evaluated(reader, [
         (sample("clean"), said("Yes.", 3.0), grid(0)), (sample("blank"), said("Yes.", 3.0), grid(1)),
         (sample("contrast", "0.4"), said("Yes.", 3.0), grid(0)),
     ])  # fmt: skip
@@ -97,8 +97,8 @@ def test_attention_is_compared_with_the_clean_images_in_bits(films):
 
 
 @pytest.mark.parametrize("strength", ["10", "-10", "90"])
-def test_a_rotated_row_is_measured_on_the_rotated_region_and_compared_upright(films, strength):
-    found = evaluated(films, [
+def test_a_rotated_row_is_measured_on_the_rotated_region_and_compared_upright(reader, strength):
+    found = evaluated(reader, [
         (sample("clean"), said("Yes.", 3.0), grid(0)), (sample("rotation", strength), said("Yes.", 3.0), grid(1)),
     ])[f"q1-v0-rotation{strength}"]  # fmt: skip
     upright = np.zeros((HEIGHT, WIDTH), bool)
@@ -106,7 +106,7 @@ def test_a_rotated_row_is_measured_on_the_rotated_region_and_compared_upright(fi
     region = cell_coverage(rotate_mask(upright, float(strength)))
     assert found["region_mass"] == pytest.approx((grid(1) * region).sum(), rel=1e-4)
     assert abs(found["region_mass"] - (grid(1) * cell_coverage(upright)).sum()) > 1e-4
-    body = cell_coverage(rotate_mask(films("i1").body, float(strength)))
+    body = cell_coverage(rotate_mask(reader("i1").body, float(strength)))
     assert found["inside_body_ratio"] == pytest.approx((grid(1) * body).sum(), rel=1e-4)
     pair = comparable_pair(grid(1), grid(0), WIDTH, HEIGHT, float(strength))
     assert found["js_to_clean"] == pytest.approx(jensenshannon(*(one.ravel() for one in pair), base=2) ** 2, rel=1e-4)
@@ -115,29 +115,29 @@ def test_a_rotated_row_is_measured_on_the_rotated_region_and_compared_upright(fi
 def test_a_region_turned_out_of_the_picture_is_nowhere():
     body, corner = np.zeros((40, 160), bool), np.zeros((40, 160), bool)
     body[5:35, 20:140] = corner[18:22, 2:8] = True
-    film = Film("wide", Image.new("L", (160, 40)), True, {"nodule": corner})
-    film.__dict__["body"] = body  # a cached property
+    radiograph = Radiograph("wide", Image.new("L", (160, 40)), True, {"nodule": corner})
+    radiograph.__dict__["body"] = body  # a cached property
     asked = sample("rotation", "90", image_id="wide", shown_image_id="wide", finding="nodule")
-    assert Places(lambda _: film)(asked).regions == {}
-    assert list(Places(lambda _: film)(asked | {"strength": "10"}).regions) == ["nodule"]
+    assert Places(lambda _: radiograph)(asked).regions == {}
+    assert list(Places(lambda _: radiograph)(asked | {"strength": "10"}).regions) == ["nodule"]
 
 
-def test_a_strangers_image_is_judged_by_its_own_truth_body_and_region(films):
+def test_a_strangers_image_is_judged_by_its_own_truth_body_and_region(reader):
     asked = [
         (sample("clean"), said("Yes.", 3.0), grid(0)),
         (sample("shuffled_image", shown_image_id="i3", answer="no", view="LATERAL"), said("No.", -3.0), grid(1)),
     ]
-    found = evaluated(films, asked)["q1-v0-shuffled_image"]
+    found = evaluated(reader, asked)["q1-v0-shuffled_image"]
     assert found["ground_truth"] == "no" and found["correct"] is True and found["flip_to_clean"] is True
     assert found["region_mass"] is None and found["zone_mass"] is None  # absent there, and seen from the side
-    body = cell_coverage(films("i3").body)
+    body = cell_coverage(reader("i3").body)
     assert found["inside_body_ratio"] == pytest.approx((grid(1) * body).sum(), rel=1e-4)
 
 
-def test_nobody_is_right_about_a_strangers_image_that_nobody_asked_about(films):
+def test_nobody_is_right_about_a_strangers_image_that_nobody_asked_about(reader):
     asked = [
         (sample("clean"), said("Yes.", 3.0), grid(0)),
         (sample("shuffled_image", shown_image_id="i2", answer="", view="AP"), said("No.", -3.0), grid(1)),
     ]
-    found = evaluated(films, asked)["q1-v0-shuffled_image"]
+    found = evaluated(reader, asked)["q1-v0-shuffled_image"]
     assert found["ground_truth"] is None and found["correct"] is None and found["flip_to_clean"] is True

@@ -8,42 +8,42 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from medattn.base.params.figures import Examples
-from medattn.figures import examples, films, style
-from medattn.figures.declarations import FILMS, GRIDS, RULES, SAMPLES, Chart
-from medattn.radiographs.films import Film
+from medattn.figures import examples, panels, style
+from medattn.figures.declarations import GRIDS, RADIOGRAPHS, RULES, SAMPLES, Chart
+from medattn.radiographs.reader import Radiograph
 
 
 def draw(
-    clean: pd.DataFrame, grids: Mapping[str, np.ndarray], film_of: Callable[[str], Film], rules: Sequence[Examples]
+    clean: pd.DataFrame, grids: Mapping[str, np.ndarray], radiograph_of: Callable[[str], Radiograph], rules: Sequence[Examples]
 ) -> Figure | None:
     """(a) radiograph with its body mask and the true region, (b) the 16×16 grid, (c) the overlay; None without a sample."""
     row = examples.first_with_region(clean, rules)
     if row is None:
         return None
-    film, grid = film_of(row.image_id), grids[row.sample_id]
+    radiograph, grid = radiograph_of(row.image_id), grids[row.sample_id]
     fig = style.figure(style.PAGE_MM, 72)
     left, middle, right = fig.subplots(1, 3)
-    region = film.regions.get(row.finding) if row.ground_truth == "yes" else None
+    region = radiograph.regions.get(row.finding) if row.ground_truth == "yes" else None
 
-    films.show_film(left, film)
-    films.outline(left, film.body, style.BODY, dashed=True)
+    panels.show_radiograph(left, radiograph)
+    panels.outline(left, radiograph.body, style.BODY, dashed=True)
     handles = [Line2D([], [], color=style.BODY, linestyle="--", label="body mask")]
-    films.show_film(right, film)
-    films.show_attention(right, film, grid)
+    panels.show_radiograph(right, radiograph)
+    panels.show_attention(right, radiograph, grid)
     if region is not None:
         for axes in (left, right):
-            films.outline(axes, region, style.TRUE_REGION)
+            panels.outline(axes, region, style.TRUE_REGION)
         handles.append(Line2D([], [], color=style.TRUE_REGION, label=f"true {row.finding}"))
-    height, width = film.pixels.shape
-    shown = middle.imshow(grid * films.CELLS, cmap=style.ATTENTION, vmin=0, extent=(0, width, height, 0))
+    height, width = radiograph.pixels.shape
+    shown = middle.imshow(grid * panels.CELLS, cmap=style.ATTENTION, vmin=0, extent=(0, width, height, 0))
     if region is not None:
-        films.outline(middle, region, style.TRUE_REGION)
+        panels.outline(middle, region, style.TRUE_REGION)
     middle.set_xticks([]), middle.set_yticks([])
     fig.colorbar(shown, ax=middle, shrink=0.8, pad=0.02, label="attention ÷ uniform")
     for axes, text in ((left, "a  radiograph"), (middle, "b  attention, 16 × 16"), (right, "c  overlay (above uniform)")):
         axes.set_title(text, loc="left")
     fig.legend(handles=handles, loc="outside lower center", ncols=2)
-    fig.suptitle(films.caption(row), fontsize=8, x=0.01, ha="left")
+    fig.suptitle(panels.caption(row), fontsize=8, x=0.01, ha="left")
     return fig
 
 
@@ -54,6 +54,6 @@ CHART = Chart(
     " tokens, as a multiple of an even spread. (c) What exceeds an even spread, over the radiograph. The patient's left is on"
     " the right.",
     "A chest radiograph with body mask and true region, its attention map, and both overlaid.",
-    (SAMPLES, GRIDS, FILMS, RULES),
+    (SAMPLES, GRIDS, RADIOGRAPHS, RULES),
     draw,
 )

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from medattn.figures import style
-from medattn.radiographs.films import Film
+from medattn.radiographs.reader import Radiograph
 
 CELLS = 256
 STRONGEST = 0.75  # opacity of the cell with most attention
@@ -19,21 +19,21 @@ LEAST_TOP = 2.0  # attention ÷ uniform: weaker maps are not stretched to full s
 MARKS = {"true": "right", "false": "wrong", "": "not asked"}
 
 
-def show_film(axes: Axes, film: Film) -> None:
+def show_radiograph(axes: Axes, radiograph: Radiograph) -> None:
     """The radiograph in grey, with the patient's sides marked in a frontal view."""
-    height, width = film.pixels.shape
-    axes.imshow(film.pixels, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0), interpolation="bilinear")
-    for side, x, align in (("R", 0.02, "left"), ("L", 0.98, "right")) if film.frontal else ():
+    height, width = radiograph.pixels.shape
+    axes.imshow(radiograph.pixels, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0), interpolation="bilinear")
+    for side, x, align in (("R", 0.02, "left"), ("L", 0.98, "right")) if radiograph.frontal else ():
         axes.text(x, 0.02, side, transform=axes.transAxes, color="white", fontsize=7, ha=align, va="bottom")
     axes.set_axis_off()
 
 
-def show_attention(axes: Axes, film: Film, grid: np.ndarray, top: float | None = None) -> None:
-    """The grid [16, 16] over the film: the more a cell has above its even share, the less transparent it is.
+def show_attention(axes: Axes, radiograph: Radiograph, grid: np.ndarray, top: float | None = None) -> None:
+    """The grid [16, 16] over the radiograph: the more a cell has above its even share, the less transparent it is.
 
     `top` is the attention ÷ uniform that is drawn strongest; a map that is nearly uniform stays nearly invisible.
     """
-    height, width = film.pixels.shape
+    height, width = radiograph.pixels.shape
     strength = np.clip((grid * CELLS - 1) / (max(top or highest(grid), LEAST_TOP) - 1), 0, 1)
     axes.imshow(strength, cmap=style.HEAT, vmin=0, vmax=1, alpha=STRONGEST * strength, extent=(0, width, height, 0))
 
@@ -60,15 +60,15 @@ def caption(row: pd.Series) -> str:
     return f"“{row.question}”\nModel: {answer}  ·  truth: {row.ground_truth} ({MARKS[row.correct]})"
 
 
-def overlay(title: str, film: Film, grid: np.ndarray, finding: str | None = None) -> Figure:
-    """One sample: the film and its attention, the true region of `finding` outlined if there is one."""
-    height, width = film.pixels.shape
+def overlay(title: str, radiograph: Radiograph, grid: np.ndarray, finding: str | None = None) -> Figure:
+    """One sample: the radiograph and its attention, the true region of `finding` outlined if there is one."""
+    height, width = radiograph.pixels.shape
     fig = style.figure(style.COLUMN_MM, style.COLUMN_MM * height / width + 9)
     axes = fig.subplots()
-    show_film(axes, film)
-    show_attention(axes, film, grid)
-    if finding is not None and finding in film.regions:
-        outline(axes, film.regions[finding], style.TRUE_REGION)
+    show_radiograph(axes, radiograph)
+    show_attention(axes, radiograph, grid)
+    if finding is not None and finding in radiograph.regions:
+        outline(axes, radiograph.regions[finding], style.TRUE_REGION)
     axes.set_title(wrapped(title), loc="left", fontsize=7)
     return fig
 
@@ -78,19 +78,19 @@ def wrapped(text: str, width: int = 62) -> str:
     return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, width))
 
 
-def wordings(rows: pd.DataFrame, film: Film, grids: list[np.ndarray]) -> Figure:
+def wordings(rows: pd.DataFrame, radiograph: Radiograph, grids: list[np.ndarray]) -> Figure:
     """All wordings of one question on one image, side by side, on one scale of opacity."""
     columns = 3
     lines = -(-len(rows) // columns)
-    height, width = film.pixels.shape
+    height, width = radiograph.pixels.shape
     fig = style.figure(style.PAGE_MM, 12 + lines * (57 * height / width + 16))
     top = max(map(highest, grids))
     every = fig.subplots(lines, columns, squeeze=False).ravel()
     for axes, (_, row), grid in zip(every, rows.iterrows(), grids, strict=False):  # the last line of axes may not be full
-        show_film(axes, film)
-        show_attention(axes, film, grid, top)
-        if row.ground_truth == "yes" and row.finding in film.regions:
-            outline(axes, film.regions[row.finding], style.TRUE_REGION)
+        show_radiograph(axes, radiograph)
+        show_attention(axes, radiograph, grid, top)
+        if row.ground_truth == "yes" and row.finding in radiograph.regions:
+            outline(axes, radiograph.regions[row.finding], style.TRUE_REGION)
         flipped = row.flip == "true"
         heading = f"{row.strategy}{'  —  flipped' if flipped else ''}"
         axes.set_title(
@@ -100,6 +100,6 @@ def wordings(rows: pd.DataFrame, film: Film, grids: list[np.ndarray]) -> Figure:
     for axes in every[len(rows) :]:
         axes.set_axis_off()
     first = rows.iloc[0]
-    region = "; outlined: the true region" if first.ground_truth == "yes" and first.finding in film.regions else ""
+    region = "; outlined: the true region" if first.ground_truth == "yes" and first.finding in radiograph.regions else ""
     fig.suptitle(f"{first.question_id}: {first.finding}, truth {first.ground_truth}{region}", fontsize=8, x=0.01, ha="left")
     return fig
