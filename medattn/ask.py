@@ -58,7 +58,7 @@ def ask(query: Query, params: Params) -> Reply:
         raise InputError(f"profile {query.profile!r} zeroes sinks, which one question cannot find: choose one that keeps them")
     if not query.question.strip():
         raise InputError("the question is empty")
-    picture = open_picture(query.image)
+    image = open_rgb(query.image)
     location = Path(query.model) if Path(query.model).is_dir() else query.model
     if isinstance(location, str) and location.startswith((".", "/", "data/")):
         raise InputError(
@@ -83,7 +83,7 @@ def ask(query: Query, params: Params) -> Reply:
     prompt = loaded.prompter(settings)(query.question.strip())
     rows = params.extract.generated_rows
     layers = check_profiles({query.profile: profile}, loaded.shape, rows + 1)[query.profile]
-    features = image_features(loaded, [picture])
+    features = image_features(loaded, [image])
     (decoded,) = decode(loaded, [prompt], features, given.max_new_tokens or MAX_NEW_TOKENS, rows)
     found = TermFinder(terms_of(params.aggregate))(prompt.question)
     try:
@@ -102,7 +102,7 @@ def ask(query: Query, params: Params) -> Reply:
     )
 
 
-def open_picture(path: Path) -> "Image":
+def open_rgb(path: Path) -> "Image":
     """The image at `path` as RGB. Raises InputError unless it is a complete 8-bit grey or RGB file."""
     from medattn.base.hashes import sha256_of
     from medattn.radiographs.image_files import ImageFileError, open_image
@@ -122,10 +122,10 @@ def write(reply: Reply, query: Query, out: Path) -> list[Path]:
     from medattn.radiographs.reader import Radiograph
 
     fig = overlay(
-        f"“{query.question}”\nModel: {reply.answer}", Radiograph("asked", open_picture(query.image), False, {}), reply.grid
+        f"“{query.question}”\nModel: {reply.answer}", Radiograph("asked", open_rgb(query.image), False, {}), reply.grid
     )
-    picture, grid = io.BytesIO(), io.BytesIO()
-    fig.savefig(picture, format="png", dpi=150, metadata={"Software": None})
+    figure, grid = io.BytesIO(), io.BytesIO()
+    fig.savefig(figure, format="png", dpi=150, metadata={"Software": None})
     style.plt.close(fig)
     np.save(grid, reply.grid.astype(np.float32), allow_pickle=False)
     about = {
@@ -134,7 +134,7 @@ def write(reply: Reply, query: Query, out: Path) -> list[Path]:
         "forms_probability": reply.forms_probability, "image_mass": reply.image_mass, "terms": list(reply.terms),
     }  # fmt: skip
     contents = {
-        "overlay.png": picture.getvalue(),
+        "overlay.png": figure.getvalue(),
         "grid.npy": grid.getvalue(),
         "answer.json": (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode(),
     }

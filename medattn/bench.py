@@ -39,7 +39,7 @@ ROWS = 5
 ORDERS = ("question_first", "image_first")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # Linux only
 
-Film = tuple[Image.Image, list[str]]  # an image and the wordings asked about it
+ImageQuestions = tuple[Image.Image, list[str]]  # an image and the wordings asked about it
 Answer = tuple[tuple[int, ...], np.ndarray]  # answer ids; rows P−1, g1 … on the image [layer, head, row, 256]
 
 
@@ -58,9 +58,9 @@ class Workload:
     """What is asked of a way."""
 
     prompter: Prompter
-    films: list[Film]
+    items: list[ImageQuestions]
     new_tokens: int
-    at_once: int  # films in a batch
+    at_once: int  # images in a batch
 
 
 @dataclass(frozen=True)
@@ -118,34 +118,34 @@ def reset_peak(device: torch.device) -> None:
         CLEAR.write_text("5")  # resets VmHWM (proc(5))
 
 
-def usual_way(loaded: LoadedModel, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
+def usual_way(loaded: LoadedModel, prompter: Prompter, items: list[ImageQuestions], new_tokens: int) -> Iterator[Answer]:
     """Eager attention (`attn_implementation="eager"`), one sample at a time, everything materialised."""
-    for image, questions in films:
+    for image, questions in items:
         for question in questions:
             yield eager_answer(loaded, prompter, image, question, new_tokens, ROWS)
 
 
-def our_way(loaded: LoadedModel, prompter: Prompter, films: list[Film], new_tokens: int) -> Iterator[Answer]:
+def our_way(loaded: LoadedModel, prompter: Prompter, items: list[ImageQuestions], new_tokens: int) -> Iterator[Answer]:
     """The product's own path."""
     use_capture(loaded.model)
-    features = image_features(loaded, [image for image, _ in films])
-    prompts = [prompter(question) for _, questions in films for question in questions]
-    owners = [index for index, (_, questions) in enumerate(films) for _ in questions]
+    features = image_features(loaded, [image for image, _ in items])
+    prompts = [prompter(question) for _, questions in items for question in questions]
+    owners = [index for index, (_, questions) in enumerate(items) for _ in questions]
     for decoded in decode(loaded, prompts, features, new_tokens, ROWS, owners):
         yield decoded.ids, decoded.image_weights
 
 
 def measure(way: Callable, loaded: LoadedModel, work: Workload, name: str) -> Measurement:
     """Do all of `work` this `way`, after one question to warm up."""
-    films = work.films
-    warm_up = [(films[0][0], films[0][1][:1])]
+    items = work.items
+    warm_up = [(items[0][0], items[0][1][:1])]
     list(way(loaded, work.prompter, warm_up, work.new_tokens))
     reset_peak(loaded.device)
     seconds: list[float] = []
     answers: list[Answer] = []
-    with tqdm(total=sum(len(questions) for _, questions in films), desc=name, unit="sample") as progress:
-        for first in range(0, len(films), work.at_once):
-            some = films[first : first + work.at_once]
+    with tqdm(total=sum(len(questions) for _, questions in items), desc=name, unit="sample") as progress:
+        for first in range(0, len(items), work.at_once):
+            some = items[first : first + work.at_once]
             start, before = time.perf_counter(), len(answers)
             for answer in way(loaded, work.prompter, some, work.new_tokens):
                 answers.append(answer)
@@ -156,32 +156,32 @@ def measure(way: Callable, loaded: LoadedModel, work: Workload, name: str) -> Me
     return Measurement(seconds, answers, peak_memory(loaded.device))
 
 
-def films_of(images: int) -> list[Film]:
-    """Synthetic films, each with a question in six wordings."""
-    films = []
+def image_questions(images: int) -> list[ImageQuestions]:
+    """Synthetic radiographs, each with a question in six wordings."""
+    items = []
     for index in range(images):
         asked = wordings(f"bench-{index}", "nodule", BASELINE_TEMPLATES[0])
-        films.append((Image.fromarray(make_case(9, index, index).radiograph.image), [wording.text for wording in asked]))
-    return films
+        items.append((Image.fromarray(make_case(9, index, index).radiograph.image), [wording.text for wording in asked]))
+    return items
 
 
 def run(model_shape: ModelShape, device: torch.device, images: int, new_tokens: int = NEW_TOKENS) -> list[Row]:
-    """Both ways over the same films, in both orders of question and image; a row of the table per order."""
+    """Both ways over the same images, in both orders of question and image; a row of the table per order."""
     loaded = model_shape.make(device)
-    films = films_of(images)
-    fewer = [(image, questions[: model_shape.usual_wordings]) for image, questions in films]
+    items = image_questions(images)
+    fewer = [(image, questions[: model_shape.usual_wordings]) for image, questions in items]
     prompters = {order: loaded.prompter(PromptSettings("", "{question}", order)) for order in ORDERS}
     usual = {
         order: measure(usual_way, loaded, Workload(prompter, fewer, new_tokens, 1), f"{order}: usual way")
         for order, prompter in prompters.items()
     }
     prepare_model(loaded.model, device)
-    at_once = SAMPLES_AT_ONCE // len(films[0][1])
+    at_once = SAMPLES_AT_ONCE // len(items[0][1])
     ours = {
-        order: measure(our_way, loaded, Workload(prompter, films, new_tokens, at_once), f"{order}: medattn")
+        order: measure(our_way, loaded, Workload(prompter, items, new_tokens, at_once), f"{order}: medattn")
         for order, prompter in prompters.items()
     }
-    asked = [number < model_shape.usual_wordings for _, questions in films for number in range(len(questions))]
+    asked = [number < model_shape.usual_wordings for _, questions in items for number in range(len(questions))]
     ends = end_tokens(loaded.model)
     return [{"order": order} | compare(usual[order], ours[order], asked, ends) for order in ORDERS]
 

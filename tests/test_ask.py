@@ -38,8 +38,8 @@ def test_a_question_gives_answer_margin_grid_and_overlay(model, tmp_path):
     assert grid.shape == (16, 16) and grid.dtype == np.float32 and grid.sum() == pytest.approx(1, abs=1e-5)
     about = json.loads((tmp_path / "out/radiograph_answer.json").read_text())
     assert about["terms"] == ["nodule"] and 0 < about["image_mass"] < 1
-    with Image.open(tmp_path / "out/radiograph_overlay.png") as picture:
-        assert picture.width > 300
+    with Image.open(tmp_path / "out/radiograph_overlay.png") as overlay:
+        assert overlay.width > 300
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from medattn.attention.captures import Capture
 from medattn.base.errors import InputError
 from medattn.base.params.extract import ExtractParams
 from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
-from medattn.extract.model_inputs import Square, picture
+from medattn.extract.model_inputs import ModelInput, model_input
 from medattn.extract.units import Unit
 from medattn.model.decode import Generation, decode
 from medattn.model.eager_check import agrees_with_eager, cross_attention
 from medattn.model.load import LoadedModel, load
 from medattn.model.memory import BatchBudget, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings
-from medattn.model.vision import square_features
+from medattn.model.vision import input_features
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, settings
 
@@ -46,12 +46,12 @@ class Extractor:
     generated_rows: int
     budget: BatchBudget
 
-    def compute(self, batch: Sequence[Unit], squares: Sequence[Square]) -> list[Result]:
-        """Results of units that all show an image, with a square or an error for each, or all none.
+    def compute(self, batch: Sequence[Unit], inputs: Sequence[ModelInput]) -> list[Result]:
+        """Results of units that all show an image, with a model input or an error for each, or all none.
 
-        A unit without its picture takes part with an empty one, so that it changes nothing for those beside it.
+        A unit without its model input takes part with an empty one, so that it changes nothing for those beside it.
         """
-        errors = [square if isinstance(square, InputError) else None for square in squares] or [None] * len(batch)
+        errors = [one if isinstance(one, InputError) else None for one in inputs] or [None] * len(batch)
         results = [Result(unit) for unit in batch]
         for result, error in zip(results, errors, strict=True):
             if error is not None:
@@ -59,9 +59,9 @@ class Extractor:
         if all(error is not None for error in errors):
             return results
         features = None
-        if squares:
+        if inputs:
             empty = np.zeros((self.loaded.image_side, self.loaded.image_side, 3), np.uint8)
-            features = square_features(self.loaded, [empty if isinstance(one, InputError) else one for one in squares])
+            features = input_features(self.loaded, [empty if isinstance(one, InputError) else one for one in inputs])
         asked = [(owner, one) for owner, unit in enumerate(batch) for one in unit.samples]
         prompts = [self.prompter(one.question, features is not None) for _, one in asked]
         decoded = self._decode(prompts, features, [owner for owner, _ in asked])
@@ -101,7 +101,7 @@ class Extractor:
             if unit.condition != "clean":
                 continue
             try:
-                shown = Image.fromarray(picture(self.radiographs, unit, self.loaded.image_side))
+                shown = Image.fromarray(model_input(self.radiographs, unit, self.loaded.image_side))
             except InputError:  # fill says so, or records it
                 continue
             agrees = agrees_with_eager(self.loaded, self.prompter(unit.samples[0].question), shown)

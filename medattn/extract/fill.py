@@ -63,8 +63,8 @@ class UnitRunner:
             ExitStack() as stack,
         ):
             made = prefetch(self._open(work), self.study.directory, renderer, self.image_workers)
-            for batch, squares in stack.enter_context(closing(made)):
-                results = extractor.compute(batch, squares)
+            for batch, inputs in stack.enter_context(closing(made)):
+                results = extractor.compute(batch, inputs)
                 self._refuse(results)
                 waiting.append(writer.submit(self._finish, results))
                 while len(waiting) > BEHIND:

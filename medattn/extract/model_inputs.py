@@ -1,4 +1,4 @@
-"""What the model is shown, as 8-bit squares at its vision tower's size; made ahead of need by worker processes.
+"""Model inputs: what is shown, as 8-bit images at the vision tower's size; made ahead of need by worker processes.
 
 A worker does what the process itself would do, so the pixels are the same. It imports neither torch nor transformers.
 """
@@ -17,18 +17,18 @@ import numpy as np
 from medattn.base.errors import InputError
 from medattn.extract.interrupts import block_sigint
 from medattn.extract.units import Unit
-from medattn.radiographs.conditions import shown, square
+from medattn.radiographs.conditions import resized, shown
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 
 PREFETCHED = 2  # batches that each worker may be ahead
-Square = np.ndarray | InputError  # uint8 [side, side, 3], or why there is none
+ModelInput = np.ndarray | InputError  # uint8 [side, side, 3], or why there is none
 
 
-def picture(radiographs: RadiographReader, unit: Unit, side: int) -> np.ndarray:
+def model_input(radiographs: RadiographReader, unit: Unit, side: int) -> np.ndarray:
     """uint8 [side, side, 3]: what the model is shown. Raises InputError naming the image and what is wrong with it."""
     try:
-        return square(shown(radiographs(unit.shown), unit.condition, unit.strength, unit.occluded, side), side)
+        return resized(shown(radiographs(unit.shown), unit.condition, unit.strength, unit.occluded, side), side)
     except ValueError as error:
         raise InputError(
             f"image {unit.shown!r}, condition {unit.condition}: {error}: set conditions.{unit.condition} to null"
@@ -37,29 +37,29 @@ def picture(radiographs: RadiographReader, unit: Unit, side: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class InputRenderer:
-    """Makes pictures of a study's radiographs at a `side`."""
+    """Makes model inputs of a study's radiographs, `side` pixels wide and high."""
 
     radiographs: RadiographReader
     side: int
     needs_body: bool  # whether an image in which no body is found counts as one that cannot be read, as for later stages
 
-    def __call__(self, batch: Sequence[Unit]) -> list[Square]:
-        """A square or an error for every unit of a batch whose units all show an image; [] if none does."""
-        return [self._square(unit) for unit in batch if unit.shown]
+    def __call__(self, batch: Sequence[Unit]) -> list[ModelInput]:
+        """A model input or an error for every unit of a batch whose units all show an image; [] if none does."""
+        return [self._input(unit) for unit in batch if unit.shown]
 
-    def _square(self, unit: Unit) -> Square:
+    def _input(self, unit: Unit) -> ModelInput:
         try:
             if self.needs_body:
                 self.radiographs(unit.shown).body  # noqa: B018  # raises if there is none
-            return picture(self.radiographs, unit, self.side)
+            return model_input(self.radiographs, unit, self.side)
         except InputError as error:
             return error
 
 
 def prefetch(
     batches: Iterable[Sequence[Unit]], study: Path, renderer: InputRenderer, workers: int
-) -> Generator[tuple[Sequence[Unit], list[Square]]]:
-    """Every batch with its pictures, in order: made by `workers` processes ahead of need, or here if there are none."""
+) -> Generator[tuple[Sequence[Unit], list[ModelInput]]]:
+    """Every batch with its model inputs, in order: made by `workers` processes ahead of need, or here if there are none."""
     if workers == 0:
         yield from ((batch, renderer(batch)) for batch in batches)
         return
@@ -99,6 +99,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(batch: Sequence[Unit]) -> list[Square]:
+def _work(batch: Sequence[Unit]) -> list[ModelInput]:
     assert _own is not None  # _begin comes first
     return _own(batch)

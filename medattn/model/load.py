@@ -57,7 +57,7 @@ class LoadedModel:
 
     @property
     def image_side(self) -> int:
-        """Pixels along each side of the square that the vision tower sees."""
+        """Pixels along each side of the image that the vision tower sees."""
         return cast(int, cast(SiglipVisionConfig, self.model.config.vision_config).image_size)
 
 

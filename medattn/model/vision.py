@@ -9,7 +9,7 @@ from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.model.load import LoadedModel
-from medattn.radiographs.conditions import square
+from medattn.radiographs.conditions import resized
 
 GREYS = 256
 IMAGES_AT_ONCE = 8  # the vision tower sees 4096 patches per image: more at once only takes memory
@@ -17,15 +17,15 @@ IMAGES_AT_ONCE = 8  # the vision tower sees 4096 patches per image: more at once
 
 def image_features(loaded: LoadedModel, images: Sequence[Image.Image]) -> torch.Tensor:
     """[image, 256, width] of PIL images."""
-    return square_features(loaded, [square(image, loaded.image_side) for image in images])
+    return input_features(loaded, [resized(image, loaded.image_side) for image in images])
 
 
 @torch.inference_mode()
-def square_features(loaded: LoadedModel, squares: Sequence[np.ndarray]) -> torch.Tensor:
+def input_features(loaded: LoadedModel, inputs: Sequence[np.ndarray]) -> torch.Tensor:
     """[image, 256, width] of images uint8 [side, side, 3] at the vision tower's size."""
     parts = []
-    for start in range(0, len(squares), IMAGES_AT_ONCE):
-        values = torch.from_numpy(np.stack(squares[start : start + IMAGES_AT_ONCE])).to(loaded.device)
+    for start in range(0, len(inputs), IMAGES_AT_ONCE):
+        values = torch.from_numpy(np.stack(inputs[start : start + IMAGES_AT_ONCE])).to(loaded.device)
         parts.append(loaded.model.model.get_image_features(_pixels(loaded, values), return_dict=True).pooler_output)
     return torch.cat(parts)
 
@@ -42,7 +42,7 @@ def _table(loaded: LoadedModel) -> torch.Tensor:
     """[3, 256]: the processor's value for every 8-bit value of every channel, in the model's dtype on its device.
 
     Asked of the processor itself, so that looking values up gives its bits. Raises InputError for a processor that does
-    not stretch images to the vision tower's square by Pillow's bilinear filter.
+    not stretch images to the vision tower's size by Pillow's bilinear filter.
     """
     side, processor = loaded.image_side, loaded.processor.image_processor
     height, width = processor.size["height"], processor.size["width"]

@@ -1,6 +1,6 @@
-"""What is done to an image before the model sees it.
+"""Perturbations: what is done to an image before the model sees it.
 
-A condition is a way to change the image, its strength how far. Photometric ones act on the 8-bit image at the size the
+A condition is a way to perturb the image, its strength how far. Photometric ones act on the 8-bit image at the size the
 model's processor gives it, in units of that image's range of grey values (1st to 99th percentile); the others act on
 the original pixels. Random numbers are named by condition and image, so a stronger condition is the same change,
 larger. Everything is rounded to 8 bits.
@@ -105,8 +105,8 @@ def occlude(pixels: np.ndarray, area: np.ndarray) -> np.ndarray:
     return out
 
 
-def square(image: Image.Image, side: int) -> np.ndarray:
-    """uint8 [side, side, 3]: stretched to a square as the processor does it (Pillow, bilinear)."""
+def resized(image: Image.Image, side: int) -> np.ndarray:
+    """uint8 [side, side, 3]: stretched to the model input's size as the processor does it (Pillow, bilinear)."""
     return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
 
 
@@ -135,10 +135,10 @@ def shown(radiograph: Radiograph, condition: str, strength: str, finding: str, s
     """The image that the model is shown: RGB.
 
     radiograph: the clean image, of the donor under shuffled_image; strength as in the manifest ("" for none); side of the
-    processor's square. Raises ValueError if the condition cannot be made of this image.
+    model input. Raises ValueError if the condition cannot be made of this image.
     """
     if condition in PHOTOMETRIC:
-        return Image.fromarray(PHOTOMETRIC[condition](square(radiograph.image, side), float(strength), radiograph))
+        return Image.fromarray(PHOTOMETRIC[condition](resized(radiograph.image, side), float(strength), radiograph))
     if condition == "blank":
         return Image.new("RGB", (side, side), (MID_GREY,) * 3)
     if condition in ("clean", "shuffled_image"):

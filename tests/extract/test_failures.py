@@ -89,7 +89,7 @@ def test_numbers_that_are_not_finite_are_recorded_for_the_sample_alone(root, mon
 
 def test_a_run_of_which_nothing_can_be_computed_is_an_error(root, monkeypatch):
     for path in (root / "data").rglob("*.png"):
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     raw = manifest(root)
     kept = [row for row in raw if row["shown_image_id"]]
     (root / "results/manifest.csv").write_text(csv_text(tuple(kept[0]), kept))

@@ -34,9 +34,9 @@ def computed(monkeypatch) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     compute = Extractor.compute
 
-    def counted(self, batch, squares):
+    def counted(self, batch, inputs):
         found.extend((unit.image_id, unit.condition, unit.strength) for unit in batch)
-        return compute(self, batch, squares)
+        return compute(self, batch, inputs)
 
     monkeypatch.setattr(Extractor, "compute", counted)
     return found

@@ -75,7 +75,7 @@ def test_a_limit_decides_how_many_rows_fit(loaded):
 def test_a_row_takes_no_more_than_is_reckoned(loaded):
     """Against the resident peak while few and while many rows are decoded."""
     prompter = loaded.prompter(bench.PromptSettings("", "{question}", "question_first"))
-    (image, questions), *_ = bench.films_of(1)
+    (image, questions), *_ = bench.image_questions(1)
     features = image_features(loaded, [image])
     peaks = {}
     for rows in (8, 8, 64):
@@ -96,10 +96,10 @@ def test_a_capped_run_gives_the_same_bytes(root, monkeypatch, undisturbed):
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_wordings_of_several_images_may_be_parted_anywhere(loaded, rows, monkeypatch):
-    films = bench.films_of(2)
+    items = bench.image_questions(2)
     prompter = loaded.prompter(bench.PromptSettings("", "{question}", "image_first"))
-    features = image_features(loaded, [image for image, _ in films])
-    prompts = [prompter(question) for _, questions in films for question in questions[:2]]
+    features = image_features(loaded, [image for image, _ in items])
+    prompts = [prompter(question) for _, questions in items for question in questions[:2]]
     owners = [0, 0, 1, 1]
     together = decode(loaded, prompts, features, 6, 5, owners)
     work = extractor.Extractor(loaded, prompter, None, 6, 5, BatchBudget(loaded, None))

@@ -8,8 +8,8 @@ from PIL import Image
 from medattn.base.errors import InputError
 from medattn.model import vision
 from medattn.model.load import LoadedModel
-from medattn.model.vision import image_features, square_features
-from medattn.radiographs.conditions import square
+from medattn.model.vision import image_features, input_features
+from medattn.radiographs.conditions import resized
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image.Image:
@@ -22,7 +22,7 @@ def test_pixels_are_those_of_the_librarys_processor(request, fixture, size):
     loaded: LoadedModel = request.getfixturevalue(fixture)
     image = noise(*size)
     theirs = loaded.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
-    ours = vision._pixels(loaded, torch.from_numpy(np.stack([square(image, loaded.image_side)])))
+    ours = vision._pixels(loaded, torch.from_numpy(np.stack([resized(image, loaded.image_side)])))
     assert ours.dtype == loaded.model.dtype and torch.equal(ours, theirs.to(loaded.model.dtype))
 
 
@@ -31,7 +31,7 @@ def test_features_do_not_depend_on_how_many_images_there_are(double):
     together = image_features(double, images)
     assert together.shape[:2] == (len(images), 256)
     for index in (0, vision.IMAGES_AT_ONCE, len(images) - 1):
-        alone = square_features(double, [square(images[index], double.image_side)])
+        alone = input_features(double, [resized(images[index], double.image_side)])
         torch.testing.assert_close(together[index], alone[0], rtol=0, atol=1e-10)
 
 

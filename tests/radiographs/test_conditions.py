@@ -121,7 +121,7 @@ def test_changed_pixels_end_at_black_and_white():
     assert noise.min() == 0 and noise.max() == 255 and 0.4 < (noise[:, :32] == 0).mean() < 0.6
 
 
-def test_single_pixels_change_inside_the_body_also_where_the_picture_is_not_square():
+def test_single_pixels_change_inside_the_body_also_where_the_image_is_not_square():
     body = np.zeros((200, 80), bool)
     body[50:100, 20:60] = True
     pixels = np.tile(np.linspace(60, 180, 80), (200, 1))
