@@ -30,7 +30,7 @@ def samples(results: Results) -> list[Sample]:
             sample_id=row.sample_id, question_id=row.question_id, picture=picture_key(row), finding=row.finding,
             condition=row.condition.replace("_", " "), strength=row.strength, strategy=row.strategy,
             variant_index=int(row.variant_index),
-            wording=row.question, answer=row.answer, parsed=row.parsed_answer, truth=row.ground_truth,
+            asked=row.question, answer=row.answer, parsed=row.parsed_answer, truth=row.ground_truth,
             correct=TRUTH[row.correct], flip=TRUTH[row.flip or row.flip_to_clean],
             margin=None if pd.isna(margin) else float(margin), grid=results.grids.get(row.sample_id),
         )

@@ -28,9 +28,9 @@ SIMILARITY = (
 COLUMNS = NOTES + SPATIAL + ZONE + REGION + SIMILARITY + ("js_to_clean",)
 
 
-def column(variant: str, metric: str) -> str:
+def column(grid_set: str, metric: str) -> str:
     """The column of evaluation_results.csv: the profile `original` has no prefix."""
-    return metric if variant == "original" else f"{variant}_{metric}"
+    return metric if grid_set == "original" else f"{grid_set}_{metric}"
 
 
 def _rounded(values: Mapping[str, float | bool | None]) -> dict[str, float | bool | None]:

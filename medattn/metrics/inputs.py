@@ -35,17 +35,17 @@ class Store:
     def grid(self, profile: str, sample_id: str) -> np.ndarray | None:
         """float64 [16, 16], or None where the sample has no grid."""
         row = self.samples.get(sample_id)
-        return None if row is None else self.variants[profile][row].astype(np.float64)
+        return None if row is None else self.grid_sets[profile][row].astype(np.float64)
 
     @property
-    def variants(self) -> dict[str, np.ndarray]:
+    def grid_sets(self) -> dict[str, np.ndarray]:
         """Every set of grids that gets its own columns: the profiles, then "{profile}_with_sinks" where it differs."""
         return {**self.grids, **{f"{name}_with_sinks": grids for name, grids in self.with_sinks.items()}}
 
 
-def profile_of(variant: str, profiles: Mapping[str, object]) -> str:
+def profile_of(grid_set: str, profiles: Mapping[str, object]) -> str:
     """The profile a set of grids was made by."""
-    return variant if variant in profiles else variant.removesuffix("_with_sinks")
+    return grid_set if grid_set in profiles else grid_set.removesuffix("_with_sinks")
 
 
 def read_answers(path: Path, sample_ids: Iterable[str]) -> dict[str, SampleRow]:

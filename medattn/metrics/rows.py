@@ -26,8 +26,8 @@ ANSWER = (
 
 def columns(store: Store) -> tuple[str, ...]:
     """Columns of evaluation_results.csv, in order; the profile `original` comes first and has no prefix."""
-    variants = sorted(store.variants, key=lambda name: (name != "original", list(store.variants).index(name)))
-    return IDENTITY + ANSWER + tuple(column(name, metric) for name in variants for metric in grid_metrics.COLUMNS)
+    grid_sets = sorted(store.grid_sets, key=lambda name: (name != "original", list(store.grid_sets).index(name)))
+    return IDENTITY + ANSWER + tuple(column(name, metric) for name in grid_sets for metric in grid_metrics.COLUMNS)
 
 
 def _numbers(cell: str, name: str, sample_id: str) -> list[float]:
@@ -57,13 +57,13 @@ def _answer(sample: SampleRow, said: SampleRow) -> Row:
 
 
 def _grid(
-    row: SampleRow, store: Store, variant: str, place: Place | None, baseline_id: str | None, clean_id: str | None
+    row: SampleRow, store: Store, grid_set: str, place: Place | None, baseline_id: str | None, clean_id: str | None
 ) -> Row:
     """Every metric of one sample's grid under one profile; all None where it has no grid."""
-    grid = store.grid(variant, row["sample_id"])
+    grid = store.grid(grid_set, row["sample_id"])
     if grid is None or place is None:
-        return {column(variant, metric): None for metric in grid_metrics.COLUMNS}
-    notes = store.notes[profile_of(variant, store.grids)][row["sample_id"]]
+        return {column(grid_set, metric): None for metric in grid_metrics.COLUMNS}
+    notes = store.notes[profile_of(grid_set, store.grids)][row["sample_id"]]
     region = place.region_of(row)
     values = {
         "gate_count": int(notes["gate_count"]),
@@ -74,11 +74,11 @@ def _grid(
         **grid_metrics.region_values(grid, region),
         "js_to_clean": None,
     }
-    baseline = store.grid(variant, baseline_id) if baseline_id else None
+    baseline = store.grid(grid_set, baseline_id) if baseline_id else None
     values |= dict.fromkeys(grid_metrics.SIMILARITY) if baseline is None else grid_metrics.similarity_values(grid, baseline)
     if clean_id is not None:
-        values["js_to_clean"] = grid_metrics.js_to_clean(grid, store.grid(variant, clean_id), row, place)
-    return {column(variant, metric): values[metric] for metric in grid_metrics.COLUMNS}
+        values["js_to_clean"] = grid_metrics.js_to_clean(grid, store.grid(grid_set, clean_id), row, place)
+    return {column(grid_set, metric): values[metric] for metric in grid_metrics.COLUMNS}
 
 
 def evaluate(samples: Sequence[SampleRow], answers: Mapping[str, SampleRow], store: Store, places: Places) -> list[SampleRow]:
@@ -104,8 +104,8 @@ def evaluate(samples: Sequence[SampleRow], answers: Mapping[str, SampleRow], sto
         baseline_id, clean_id = ids
         # Without a grid nothing is measured on the image, which may be one that cannot be read.
         place = places(sample) if row["sample_id"] in store.samples else None
-        for variant in store.variants:
-            row |= _grid(row, store, variant, place, baseline_id, clean_id)
+        for grid_set in store.grid_sets:
+            row |= _grid(row, store, grid_set, place, baseline_id, clean_id)
     return rows
 
 

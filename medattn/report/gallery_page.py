@@ -15,7 +15,7 @@ SIDE = 16
 CELLS = SIDE * SIDE
 NO_PICTURE = ""
 COLUMNS = (
-    "sample", "question", "picture", "finding", "condition", "strength", "strategy", "variant", "wording", "answer",
+    "sample", "question", "picture", "finding", "condition", "strength", "strategy", "variant", "asked", "answer",
     "parsed", "truth", "correct", "flip", "margin", "grid", "top",
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ class Sample:
     strength: str  # "" where the condition has none
     strategy: str
     variant_index: int  # 0: the baseline wording
-    wording: str
+    asked: str  # the question as it was put
     answer: str
     parsed: str  # yes | no | uncertain | unparsed
     truth: str  # yes | no | "" where nobody knows
@@ -91,7 +91,7 @@ def _row(sample: Sample) -> tuple:
     grid, top = (None, None) if sample.grid is None else encoded(_checked(sample.sample_id, sample.grid))
     return (
         sample.sample_id, sample.question_id, sample.picture, sample.finding, sample.condition, sample.strength,
-        sample.strategy, int(sample.variant_index), sample.wording, sample.answer, sample.parsed, sample.truth,
+        sample.strategy, int(sample.variant_index), sample.asked, sample.answer, sample.parsed, sample.truth,
         _truth_value(sample.correct), _truth_value(sample.flip), _rounded(sample.sample_id, sample.margin), grid, top,
     )  # fmt: skip
 

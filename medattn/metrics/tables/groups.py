@@ -100,7 +100,7 @@ def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     return table
 
 
-def contrast_rows(rows: Sequence[SampleRow], store: Store, variant: str = PROFILE) -> list[Row]:
+def contrast_rows(rows: Sequence[SampleRow], store: Store, grid_set: str = PROFILE) -> list[Row]:
     """CONTRAST_COLUMNS, one row per image with a clean study question.
 
     js_other_finding: baseline wording against each question that asks in the same words about another finding.
@@ -109,17 +109,17 @@ def contrast_rows(rows: Sequence[SampleRow], store: Store, variant: str = PROFIL
     asked = OtherFindings(rows)
     images: defaultdict[str, dict[str, list[SampleRow]]] = defaultdict(lambda: {"baseline": [], "wording": []})
     for row in study_rows(rows):
-        if store.grid(variant, row["sample_id"]) is not None:
+        if store.grid(grid_set, row["sample_id"]) is not None:
             images[row["image_id"]]["baseline" if row.is_baseline else "wording"].append(row)
     table = []
     for image_id, found in sorted(images.items()):
         if not found["baseline"]:
             continue
         pairs = [(row, other) for row in found["baseline"] for other in asked(row)]
-        grids = [(store.grid(variant, row["sample_id"]), store.grid(variant, other["sample_id"])) for row, other in pairs]
+        grids = [(store.grid(grid_set, row["sample_id"]), store.grid(grid_set, other["sample_id"])) for row, other in pairs]
         other_finding = [consistency.js_divergence(p, q) for p, q in grids if p is not None and q is not None]
         js_finding = round_number(average(other_finding)) if other_finding else None
-        js_wording = average_of(found["wording"], column(variant, "js_to_baseline"))
+        js_wording = average_of(found["wording"], column(grid_set, "js_to_baseline"))
         js_wording = None if js_wording is None else round_number(js_wording)
         table.append(
             {

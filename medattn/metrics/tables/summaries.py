@@ -58,14 +58,14 @@ def metric_summary(rows: Sequence[SampleRow], store: Store, params: Metrics) -> 
     """METRIC_SUMMARY over clean study rows: every metric of every profile that has a value somewhere; true counts 1."""
     intervals, table = Intervals(params, "metric_summary"), []
     clean = study_rows(rows)
-    for variant in store.variants:
+    for grid_set in store.grid_sets:
         for metric in COLUMNS:
-            name = column(variant, metric)
+            name = column(grid_set, metric)
             some = present(clean, name)
             if not some:
                 continue
             values = sorted(float(row[name]) for row in some)
-            cells = intervals.mean(some, name, f"{variant}|{metric}", "mean", "mean")
+            cells = intervals.mean(some, name, f"{grid_set}|{metric}", "mean", "mean")
             spread = {
                 "sd": statistics.stdev(values) if len(values) > 1 else None,
                 "minimum": values[0],
@@ -74,7 +74,7 @@ def metric_summary(rows: Sequence[SampleRow], store: Store, params: Metrics) -> 
             }
             table.append(
                 {
-                    "profile": variant,
+                    "profile": grid_set,
                     "metric": metric,
                     **count_of_patients(some),
                     **{of: Value.of(some, number) for of, number in spread.items()},
@@ -85,11 +85,11 @@ def metric_summary(rows: Sequence[SampleRow], store: Store, params: Metrics) -> 
     return table
 
 
-def _sink_share(clean: Sequence[SampleRow], store: Store, variant: str) -> Value:
+def _sink_share(clean: Sequence[SampleRow], store: Store, grid_set: str) -> Value:
     """Mean mass on the sink cells of the image, over samples of images whose sinks were computed."""
     shares = []
     for row in clean:
-        sinks, grid = store.sinks.get(row["image_id"]), store.grid(variant, row["sample_id"])
+        sinks, grid = store.sinks.get(row["image_id"]), store.grid(grid_set, row["sample_id"])
         if grid is not None and sinks is not None and sinks["computed"]:
             shares.append(row | {"sink_share": math.fsum(grid.ravel()[sinks["cells"]])})
     return mean_of(shares, "sink_share")
@@ -98,24 +98,24 @@ def _sink_share(clean: Sequence[SampleRow], store: Store, variant: str) -> Value
 def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Profile]) -> list[Row]:
     """PROFILES: how far the main results depend on a profile's settings; means over clean study rows."""
     table, clean = [], study_rows(rows)
-    for variant in store.variants:
-        profile = settings[profile_of(variant, settings)]
-        contrast = contrast_rows(rows, store, variant)
+    for grid_set in store.grid_sets:
+        profile = settings[profile_of(grid_set, settings)]
+        contrast = contrast_rows(rows, store, grid_set)
         table.append(
             {
-                "profile": variant,
+                "profile": grid_set,
                 "rows": " ".join(map(str, profile.rows)),
                 "gating": profile.gating,
                 "layers": " ".join(map(str, profile.layers)),
                 "layer_weights": " ".join(map(str, profile.layer_weights)) if profile.layer_weights else None,
                 "gqa": profile.gqa,
-                "sinks": "keep" if variant not in settings else profile.sinks,
-                "n": count(present(clean, column(variant, "entropy"))),
-                "gated": mean_of(clean, column(variant, "gated")),
-                **{name: mean_of(clean, column(variant, name)) for name in MAIN},
+                "sinks": "keep" if grid_set not in settings else profile.sinks,
+                "n": count(present(clean, column(grid_set, "entropy"))),
+                "gated": mean_of(clean, column(grid_set, "gated")),
+                **{name: mean_of(clean, column(grid_set, name)) for name in MAIN},
                 "js_other_finding": mean_of(contrast, "js_other_finding"),
                 "js_other_wording": mean_of(contrast, "js_other_wording"),
-                "sink_share": _sink_share(clean, store, variant),
+                "sink_share": _sink_share(clean, store, grid_set),
             }
         )
     return table

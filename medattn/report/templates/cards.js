@@ -87,7 +87,7 @@ function card(sample, pictures, top, widest, matches) {
   return make("article", { className: matches ? "card" : "card dim" },
     heading,
     picture(sample, pictures, top),
-    make("p", { className: "wording" }, `“${sample.wording}”`),
+    make("p", { className: "asked" }, `“${sample.asked}”`),
     make("p", { className: "answer" }, sample.answer || "(no answer)"),
     make("p", { className: "verdict" }, `read as ${sample.parsed}, truth ${sample.truth || "unknown"} `,
       make("span", { className: mark }, `${symbol} ${mark}`)),
