@@ -172,7 +172,7 @@ def test_the_first_question_is_shown_with_all_its_wordings_on_the_clean_image(re
 
 def test_hostile_text_is_shown_as_text(reader):
     window = reader.open(f"#question=question-{QUESTIONS - 1:03}")
-    assert window.text_content(".card .wording") == f"“{HOSTILE}”"
+    assert window.text_content(".card .asked") == f"“{HOSTILE}”"
     assert window.text_content(".card .answer") == HOSTILE
     assert window.evaluate("window.broken") is None
 

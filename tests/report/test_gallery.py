@@ -45,7 +45,7 @@ def test_every_sample_comes_back_in_order_with_its_text_unchanged(gallery_html):
     data = embedded(gallery_html)
     rows = [dict(zip(data["columns"], row, strict=True)) for row in data["samples"]]
     for row, sample in zip(rows, make_samples(), strict=True):
-        assert (row["sample"], row["wording"], row["answer"]) == (sample.sample_id, sample.wording, sample.answer)
+        assert (row["sample"], row["asked"], row["answer"]) == (sample.sample_id, sample.asked, sample.answer)
         assert (row["correct"], row["flip"]) == (sample.correct, sample.flip)
         assert row["margin"] == pytest.approx(sample.margin, abs=5e-5)
 
