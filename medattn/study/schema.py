@@ -137,7 +137,7 @@ class Study:
         if _HUGGING_FACE_NAME.fullmatch(model.id):
             return model.id
         raise InputError(
-            f"model.id is {model.id!r}: {directory} is no directory and this is no Hugging Face name (owner/name); set"
+            f"model.id is {model.id!r}: {directory} is not a directory and this is not a Hugging Face name (owner/name); set"
             f" model.id in params.yaml or {self.directory / 'study.yaml'}, or restore the directory (embedded study:"
             " `dvc pull data.dvc`)"
         )
@@ -145,7 +145,7 @@ class Study:
     def model_pins(self, model: ModelChoice | None = None) -> ModelPins | None:
         """What model.json pins; None without one, or if `model` is not the model of study.yaml.
 
-        Raises InputError for a model.json that is none.
+        Raises InputError for a model.json that is not valid.
         """
         path, default = self.directory / "model.json", self.about.defaults.model
         if not path.exists() or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
@@ -214,11 +214,11 @@ def read_study(directory: Path) -> Study:
         return Study(directory, About.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))))
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"{path} not found: {directory} is no study directory; set `study` in params.yaml to one (embedded study:"
+            f"{path} not found: {directory} is not a study directory; set `study` in params.yaml to one (embedded study:"
             " `dvc pull data.dvc`)"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; mend it") from None
+        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; fix it") from None
     except ValidationError as error:
         raise InputError(_explain(path, error)) from None
 
@@ -251,7 +251,7 @@ def _resolved(section: str, given: Model | Prompt, study: Study, optional: Colle
 def read_table(path: Path, columns: Sequence[str], may_be_empty: bool = False) -> list[dict[str, str]]:
     """The rows of a CSV file as text, `columns` only. Rows count from 2: row 1 is the header.
 
-    Raises InputError for a missing file, column or cell, a column given twice, or no row at all. Further columns are
+    Raises InputError for a missing file, column or cell, a duplicated column, or no row at all. Further columns are
     for the reader's own notes.
     """
     try:
@@ -263,20 +263,20 @@ def read_table(path: Path, columns: Sequence[str], may_be_empty: bool = False) -
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        raise InputError(f"{path} is not valid CSV: {error}; mend it") from None
+        raise InputError(f"{path} is not valid CSV: {error}; fix it") from None
     header, lines = (lines[0], lines[1:]) if lines else ([], [])
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header) or 'none'}: add it")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise InputError(f"{path}: column {twice[0]!r} stands twice: remove one")
+        raise InputError(f"{path}: column {twice[0]!r} is duplicated: remove one")
     rows = []
     for number, line in enumerate(lines, start=2):
         if not line:  # an empty line
             continue
         if len(line) != len(header):
-            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: mend the row")
+            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: fix the row")
         cells = dict(zip(header, line, strict=True))
         rows.append({name: cells[name] for name in columns})
     if not rows and not may_be_empty:
@@ -311,6 +311,6 @@ def _explain(path: Path, error: ValidationError) -> str:
     lines = []
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"]) or "(top level)"
-        said = "" if item["type"] == "missing" else f", not {item['input']!r}"
-        lines.append(f"{path}: {key}: {item['msg']}{said}: mend it")
+        actual = "" if item["type"] == "missing" else f", not {item['input']!r}"
+        lines.append(f"{path}: {key}: {item['msg']}{actual}: fix it")
     return "\n".join(lines)
