@@ -110,7 +110,7 @@ def failed_samples(path: Path, manifest: Mapping[str, SampleRow]) -> Collection[
         first = failed[min(failed)]
         raise InputError(
             f"{path} lists every sample of the manifest ({len(failed)}), so there is nothing to aggregate; the first is"
-            f" {first['sample_id']!r}: {first['reason']}: mend that, then {AGAIN}"
+            f" {first['sample_id']!r}: {first['reason']}: fix that, then {AGAIN}"
         )
     return failed.keys()
 

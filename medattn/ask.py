@@ -37,7 +37,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model said and where it looked."""
+    """What the model answered and where it looked."""
 
     answer: str
     parsed: str  # yes | no | uncertain | unparsed
@@ -62,7 +62,7 @@ def ask(query: Query, params: Params) -> Reply:
     location = Path(query.model) if Path(query.model).is_dir() else query.model
     if isinstance(location, str) and location.startswith((".", "/", "data/")):
         raise InputError(
-            f"model {query.model} is no directory: restore it (embedded study: `dvc pull data.dvc`), or give --model"
+            f"model {query.model} is not a directory: restore it (embedded study: `dvc pull data.dvc`), or give --model"
         )
 
     from medattn.aggregate import check_profiles

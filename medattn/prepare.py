@@ -20,7 +20,7 @@ from medattn.base.seeding import choose
 from medattn.base.tables import write_csv
 from medattn.checks.study_check import check
 from medattn.disclosure.private_files import protect
-from medattn.language.strategy_labels import labels, said, unknown_labels
+from medattn.language.strategy_labels import labels, note_unknown, unknown_labels
 from medattn.radiographs.conditions import REGIONAL
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study, settings
@@ -40,7 +40,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
     rows, alone = manifest_rows(study, params)
     unreadable = report.unreadable if params.run.on_error == "record" else None
     rows, large = without_large_regions(rows, RadiographReader(study), unreadable)
-    failing = said_of_unreadable(rows, unreadable or {})
+    failing = note_unreadable(rows, unreadable or {})
     write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, rows)
     written = f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
     return written + alone + large + failing
@@ -107,7 +107,7 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[SampleRow], str]:
                     row.update(shown)
                 rows.append(row)
     note = f"; no other patient's image in that view to be shown: {', '.join(sorted(alone))}" if alone else ""
-    note += said(unknown_labels(question["strategy"] for question in asked_of))
+    note += note_unknown(unknown_labels(question["strategy"] for question in asked_of))
     return sorted(rows, key=lambda row: row["sample_id"]), note
 
 
@@ -141,7 +141,7 @@ def without_large_regions(
     return kept, note
 
 
-def said_of_unreadable(rows: Sequence[SampleRow], unreadable: dict[str, str]) -> str:
+def note_unreadable(rows: Sequence[SampleRow], unreadable: dict[str, str]) -> str:
     """A line about the images that the rows show and that cannot be read. Raises InputError if all of them are."""
     shown = {row["shown_image_id"] for row in rows} - {""}
     failing = sorted(shown & unreadable.keys())

@@ -290,6 +290,6 @@ def test_a_run_of_which_every_sample_failed_ends_with_the_first_reason(inputs, s
     for path in directory.iterdir():
         path.unlink()
     with pytest.raises(
-        InputError, match=r"lists every sample .*\(15\).*'i1-0-v0-clean': cannot be decoded: mend that, then run"
+        InputError, match=r"lists every sample .*\(15\).*'i1-0-v0-clean': cannot be decoded: fix that, then run"
     ):
         run(directory, manifest, listed, tmp_path / "out", settings)

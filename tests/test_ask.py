@@ -43,7 +43,7 @@ def test_a_question_gives_answer_margin_grid_and_overlay(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "question", "more", "said"),
+    ("make", "question", "more", "message"),
     [
         (None, "Is there a nodule?", [], "not found"),
         (lambda path: path.write_bytes(b""), "Is there a nodule?", [], "zero bytes"),
@@ -53,10 +53,10 @@ def test_a_question_gives_answer_margin_grid_and_overlay(model, tmp_path):
         (lambda path: Image.new("L", (32, 32)).save(path), "A nodule?", ["--model", "./nowhere"], "no directory"),
     ],
 )
-def test_a_mistake_is_one_message_and_exit_code_2(tmp_path, make, question, more, said):
+def test_a_mistake_is_one_message_and_exit_code_2(tmp_path, make, question, more, message):
     path = tmp_path / "radiograph.png"
     if make:
         make(path)
     done = ask(path, question, "--out", tmp_path / "out", *(more or ["--model", tmp_path]))
-    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

@@ -335,7 +335,7 @@ def test_strengths_name_files_and_stay_apart():
     assert len(set(names)) == 5 and all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in names)
 
 
-def test_without_another_patient_in_the_same_view_nobodys_image_is_shown_and_it_is_said(root):
+def test_without_another_patient_in_the_same_view_nobodys_image_is_shown_and_it_is_reported(root):
     change(root / "data/images.csv", lambda rows: rows[0].update(view="LATERAL"))
     rows, note = prepare.manifest_rows(read_study(root / "data"), params.load(root / "params.yaml"))
     alone = read(root / "data/images.csv")[0]["image_id"]
@@ -356,7 +356,7 @@ def test_occlusions_are_asked_where_a_true_region_is_known(root):
         assert {row["question_id"] for row in rows if row["condition"] == condition} == expected != set()
 
 
-def test_a_region_as_large_as_the_rest_of_the_body_is_left_out_and_said(root):
+def test_a_region_as_large_as_the_rest_of_the_body_is_left_out_and_reported(root):
     rows, radiographs = prepared(root), RadiographReader(read_study(root / "data"))
     hidden = next(row for row in rows if row["condition"] == "occlude_region")
     radiograph = radiographs(hidden["shown_image_id"])
@@ -413,12 +413,12 @@ def test_an_image_that_cannot_be_read_stops_prepare_or_keeps_its_rows_as_params_
     assert code == 2 and f"image {image_id!r}" in message and reason in message
     assert not (root / paths.MANIFEST).exists()
     record(root)
-    first, said = run(params.load(root / "params.yaml"), root).split("\n")
+    first, output = run(params.load(root / "params.yaml"), root).split("\n")
     assert f"{len(read(root / paths.MANIFEST))} samples -> " in first
-    assert said.startswith(
+    assert output.startswith(
         f"1 of {IMAGES} images cannot be read, their samples will be listed in {paths.FAILURES}; the first is"
     )
-    assert f"image {image_id!r}: " in said and reason in said
+    assert f"image {image_id!r}: " in output and reason in output
     rows = read(root / paths.MANIFEST)
     assert {row["image_id"] for row in rows} == {row["image_id"] for row in image_rows(root)}
     assert {"clean", "no_image"} <= {row["condition"] for row in rows if row["image_id"] == image_id}
@@ -432,10 +432,10 @@ def test_the_manifest_of_a_study_with_a_damaged_image_is_that_of_the_whole_one(r
 
 
 def test_record_changes_nothing_where_every_image_can_be_read(root):
-    said = run(params.load(root / "params.yaml"), root)
+    output = run(params.load(root / "params.yaml"), root)
     before = (root / paths.MANIFEST).read_bytes()
     record(root)
-    assert run(params.load(root / "params.yaml"), root) == said and (root / paths.MANIFEST).read_bytes() == before
+    assert run(params.load(root / "params.yaml"), root) == output and (root / paths.MANIFEST).read_bytes() == before
 
 
 def test_a_study_of_which_no_image_can_be_read_is_refused_under_record_too(root):

@@ -53,7 +53,7 @@ def check(directory: Path, model: ModelChoice | None = None, on_error: OnError =
     """Check the study in `directory`, and the model it is run with (default: the one it pins, if any).
 
     Raises InputError with the first SHOWN problems and the number of the others. Under `record` an image file that
-    cannot be read is no problem but an entry of the report; all that the tables say of the image is still checked.
+    cannot be read is an entry of the report, not a problem; all that the tables say of the image is still checked.
     """
     study = read_study(directory)
     questions, images, regions = study.questions(), study.images(), study.regions()
@@ -100,8 +100,8 @@ def _check_images(
     file, sizes = "images.csv", {}
     if not study.image_root.is_dir():
         raise InputError(
-            f"{study.directory / 'study.yaml'}: image_root is {study.about.image_root!r}, but {study.image_root} is no"
-            " directory: mend image_root, or restore the images"
+            f"{study.directory / 'study.yaml'}: image_root is {study.about.image_root!r}, but {study.image_root} is not a"
+            " directory: fix image_root, or restore the images"
         )
     first: dict[tuple[str, str], int] = {}
     for number, row in enumerate(tqdm(images, desc="check images", unit="image", leave=False), start=2):
@@ -115,7 +115,7 @@ def _check_images(
             if unreadable is None or not isinstance(error, UnreadableFileError):
                 problem(file, number, f"image {row['image_id']!r}: {error}")
             elif (size := _stated_size(row)) is None:
-                problem(file, number, f"width x height is {row['width']!r} x {row['height']!r}, expected pixels: mend the row")
+                problem(file, number, f"width x height is {row['width']!r} x {row['height']!r}, expected pixels: fix the row")
             else:
                 unreadable[row["image_id"]], sizes[row["image_id"]] = str(error), size
             continue
@@ -124,13 +124,13 @@ def _check_images(
             problem(
                 file, number,
                 f"width x height is {row['width']!r} x {row['height']!r}, the file {row['path']!r} has {width} x {height}:"
-                " mend the row",
+                " fix the row",
             )  # fmt: skip
     return sizes
 
 
 def _stated_size(row: dict[str, str]) -> tuple[int, int] | None:
-    """(width, height) as images.csv has them, or None where they are no sizes."""
+    """(width, height) as images.csv has them, or None where they are not sizes."""
     if not all(row[name].isascii() and row[name].isdigit() and int(row[name]) for name in ("width", "height")):
         return None
     return int(row["width"]), int(row["height"])
@@ -167,7 +167,7 @@ def _check_regions(
             wrong(f"conspicuity is {row['conspicuity']!r}, expected a number from 0, or nothing")
         size = sizes.get(row["image_id"])
         if size is None:
-            wrong("the image is not in images.csv, or cannot be read: remove the region, or mend the image")
+            wrong("the image is not in images.csv, or cannot be read: remove the region, or fix the image")
             continue
         box = _check_box(row, size, wrong)
         if row["mask"]:
@@ -177,7 +177,7 @@ def _check_regions(
 
 
 def _number(text: str) -> float | None:
-    """A finite decimal number, or None where the text is none; NaN is none."""
+    """A finite decimal number, or None where the text is not one, as NaN."""
     try:
         value = float(text)
     except ValueError:
@@ -186,14 +186,14 @@ def _number(text: str) -> float | None:
 
 
 def _check_box(row: dict[str, str], size: tuple[int, int], wrong: Callable[[str], None]) -> tuple[float, ...] | None:
-    """(x, y, w, h) in pixels, or None if they are no box inside the image."""
+    """(x, y, w, h) in pixels, or None if they are not a box inside the image."""
     given = f"x, y, w, h are {', '.join(row[name] for name in 'xywh')}"
     box = tuple(value for name in "xywh" if (value := _number(row[name])) is not None)
     if len(box) == 4:
         x, y, w, h = box
         if x >= 0 and y >= 0 and w > 0 and h > 0 and x + w <= size[0] and y + h <= size[1]:
             return box
-    wrong(f"{given}: expected a box inside the image of {size[0]} x {size[1]} pixels: mend the box")
+    wrong(f"{given}: expected a box inside the image of {size[0]} x {size[1]} pixels: fix the box")
     return None
 
 
@@ -207,14 +207,14 @@ def _check_mask(
         return
     name, mask = study.directory / row["mask"], np.asarray(image)
     if image.size != size:
-        wrong(f"mask {name} is {image.width} x {image.height} pixels, its image {size[0]} x {size[1]}: mend the mask")
+        wrong(f"mask {name} is {image.width} x {image.height} pixels, its image {size[0]} x {size[1]}: fix the mask")
     elif not np.isin(mask, (0, 255)).all():
         wrong(f"mask {name} holds values other than 0 and 255: threshold it")
     elif not mask.any():
-        wrong(f"mask {name} is empty: remove the region, or mend the mask")
+        wrong(f"mask {name} is empty: remove the region, or fix the mask")
     elif box is not None and box != (found := box_of(mask > 0)):
         given = ", ".join(f"{value:g}" for value in box)
-        wrong(f"x, y, w, h are {given}, the mask's bounding box is {', '.join(map(str, found))}: mend one of them")
+        wrong(f"x, y, w, h are {given}, the mask's bounding box is {', '.join(map(str, found))}: fix one of them")
 
 
 def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -54,7 +54,7 @@ class WorkerGroup:
             if child.poll():
                 raise InputError(
                     f"process {rank} of {self.count} ended with exit code {child.returncode}; its own message stands above."
-                    " What is finished is kept: mend the cause and run again"
+                    " What is finished is kept: fix the cause and run again"
                 )
         return self._finished if self._store is None else self._counted(0)
 

@@ -84,5 +84,5 @@ def command() -> None:
     study = read_study(Path(params.study))
     protect(study)
     with worker_group(params.run.processes) as group:
-        if said := run(study, params, group):
-            click.echo(said)
+        if summary := run(study, params, group):
+            click.echo(summary)

@@ -56,7 +56,7 @@ class UnitCache:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def read(self, key: str) -> bytes | None:
-        """The entry's content, or None if there is none or its checksum does not match (which is said)."""
+        """The entry's content, or None if there is none or its checksum does not match (which is reported)."""
         path = self.directory / key
         try:
             raw = path.read_bytes()

@@ -68,7 +68,7 @@ REWRITES = (
      r"(?:change|increase|decrease|improvement)s? (?:in|of|to|from)\b", "there is"),
     (r"\b(?:no|without(?: a| any)?) (?:doubt|question)\b(?: that)?", " "),
     (r"\bno [\w ]{0,40}?(?:abnormality|abnormalities|findings?) (?:other than|except(?: for)?|apart from)\b", "there is"),
-    # An adjective under a negation is no hedge.
+    # An adjective under a negation is not a hedge.
     (r"\b(no|without(?: any)?|not any) ((?:\w+ )?)(?:suspicious|questionable|concerning|suspected|possible|probable)\b",
      r"\1 \2"),
 )  # fmt: skip
@@ -213,7 +213,7 @@ def parse_answer(text: str, finding: str | None = None) -> str:
     The first clause that decides about the finding counts; a hedge ("cannot be excluded", "possible") is uncertain.
     A thought before the answer is dropped, also one that the token limit cut. An empty text, or one that says nothing
     about the finding, is unparsed. Without a finding, the first clause that decides about any counts. Raises ValueError for
-    a text that is no str, or an empty finding.
+    a text that is not a str, or an empty finding.
     """
     if not isinstance(text, str):
         raise ValueError(f"text is {text!r}, expected a str")

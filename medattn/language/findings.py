@@ -172,7 +172,7 @@ LEXICON: dict[str, Finding] = {
 
 
 def _names() -> dict[str, tuple[str, Term]]:
-    """Every name, its plural too: text -> finding and term. A finding's own key that is no name reads as its name."""
+    """Every name, its plural too: text -> finding and term. A finding's own key that is not a name reads as its name."""
     names: dict[str, tuple[str, Term]] = {}
     for key, finding in LEXICON.items():
         for term in (*finding.terms, *finding.spellings):

@@ -217,8 +217,8 @@ def _reading(front: str, core: str, tail: str, at: str, case: str) -> ParsedQues
     start, end = found.span("x")
     written, rest = cast(re.Match[str], _ARTICLE.fullmatch(found["x"])).groups()  # it fits any text
     article = (written or "").lower()
-    said = without_findings(rest)
-    if not re.search(r"[A-Za-z]", rest) or any(words.search(said) for words in (_NO_FINDING, OPERATORS, TIME)):
+    remainder = without_findings(rest)
+    if not re.search(r"[A-Za-z]", rest) or any(words.search(remainder) for words in (_NO_FINDING, OPERATORS, TIME)):
         return None
     if located and _DEVICE.search(rest.lower()):
         return None

@@ -85,7 +85,7 @@ def unknown_labels(texts: Iterable[str]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def said(unknown: dict[str, int]) -> str:
+def note_unknown(unknown: dict[str, int]) -> str:
     """What `unknown_labels` counted, for a note: "; strategy labels not known, kept as they are: 'irony' (2)"; "" for none."""
     parts = ", ".join(f"{part!r} ({count})" for part, count in unknown.items())
     return f"; strategy labels not known, kept as they are: {parts}" if parts else ""

@@ -104,7 +104,7 @@ def options(asked: ParsedQuestion, baseline: str) -> dict[str, tuple[Wording, ..
     No two are alike, so any choice of one per strategy is a group without repetition. Raises ValueError as `reword`.
     """
     if not asked.known:
-        raise ValueError(f"the rules cannot reword {baseline!r}: {asked.finding!r} is no finding of the lexicon")
+        raise ValueError(f"the rules cannot reword {baseline!r}: {asked.finding!r} is not a finding of the lexicon")
     for name in ("same finding", "same place"):
         if what := INVARIANTS[name](asked, baseline, baseline):
             raise ValueError(f"{baseline!r} is not what was asked, {name}: {what}")

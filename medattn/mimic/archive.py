@@ -92,7 +92,7 @@ class Archive:
         return min(fitting, key=lambda image: (rank.get(image.view, len(rank)), image.dicom_id), default=None)
 
     def read_sums(self, wanted: Collection[str]) -> None:
-        """Keep the published SHA-256 of the images `wanted` (dicom_ids). Raises InputError for a line that is none."""
+        """Keep the published SHA-256 of the images `wanted` (dicom_ids). Raises InputError for a line that is malformed."""
         if not self.has_sums:
             return
         paths = {
@@ -146,7 +146,7 @@ class Archive:
         """.jpg or .dcm, as IMAGE_FILENAMES says; .jpg without one."""
         names = self.root / layout.IMAGE_FILENAMES
         if not self.root.is_dir():
-            raise InputError(f"{self.root} is no directory: give --root the folder that holds `files` and {layout.METADATA}")
+            raise InputError(f"{self.root} is not a directory: give --root the folder that holds `files` and {layout.METADATA}")
         if not names.exists():
             return ".jpg"
         with names.open(encoding="utf-8") as file:

@@ -92,8 +92,8 @@ class Summary:
                 "regions: " + ", ".join(f"{reason} {count:,}" for reason, count in self.regions.most_common() if count)
             )
         if self.labels:
-            said = ", ".join(f"{label!r} ({count})" for label, count in self.labels.items())
-            lines.append(f"strategy labels not known, kept as they are: {said}")
+            listed = ", ".join(f"{label!r} ({count})" for label, count in self.labels.items())
+            lines.append(f"strategy labels not known, kept as they are: {listed}")
         return "\n".join([*lines, f"digest: {self.digest}"])
 
 
@@ -244,7 +244,7 @@ def wordings_of(question: Question, variants: str) -> list[tuple[int, str, str]]
 def controls(asked: Sequence[Question], options: Options) -> list[tuple[str, str]]:
     """(finding, question) about other findings of the image, in the words of its first question whose form is known.
 
-    In an order decided by seed and ids; what an asked question may be about, and its relatives, are no other findings.
+    In an order decided by seed and ids; what an asked question may be about, and its relatives, do not count as other findings.
     """
     form = next((question.asked for question in asked if question.asked is not None), None)
     if form is None:
@@ -276,15 +276,15 @@ def _regions(
     part: Path, chosen: Sequence[Question], labels: dict[str, dict[str, str]], sizes: dict[str, tuple[int, int]],
     options: Options, summary: Summary,
 ) -> list[dict[str, object]]:  # fmt: skip
-    """Rows of regions.csv; none of a finding said to be absent by its question or, where none is asked, by the labels."""
+    """Rows of regions.csv; none of a finding that is absent by its question or, where none is asked, by the labels."""
     truth: dict[tuple[str, str], str] = {}
     for question in chosen:
         for finding, answer in labels.get(question.image.study_id, {}).items():
             truth.setdefault((question.image.dicom_id, finding), answer)
     truth |= {(question.image.dicom_id, question.finding): question.answer for question in chosen}
-    said = ({"image_id": image_id, "finding": finding, "answer": answer} for (image_id, finding), answer in truth.items())
+    answers = ({"image_id": image_id, "finding": finding, "answer": answer} for (image_id, finding), answer in truth.items())
     found = (region for kind, path in options.regions for region in regions.read(kind, path, sizes, summary.regions))
-    rows = regions.write_regions(part, regions.drop_absent(found, said, summary.regions), sizes, summary.regions)
+    rows = regions.write_regions(part, regions.drop_absent(found, answers, summary.regions), sizes, summary.regions)
     summary.regions["used"] = len(rows)
     return rows
 

@@ -97,7 +97,7 @@ class Collector:
             if self.variants == KEEP:
                 question.rows = 0
         elif key in broken or question.answer != row.answer:
-            broken[key] = "the same is asked about an image twice, with different answers"
+            broken[key] = "contradictory: the same question about an image has different answers"
             question.rows += 1
             return None
         elif self.variants != KEEP or row.baseline != question.text:

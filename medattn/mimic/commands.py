@@ -92,7 +92,7 @@ def model_choice(out: Path, model: str, revision: str | None, dtype: str, device
             )
         model = Path(os.path.relpath(model, out)).as_posix()
     elif model.startswith((".", "/")) or model.count("/") != 1:
-        raise InputError(f"--model {model}: no such directory, and no Hugging Face name (owner/name): mend it")
+        raise InputError(f"--model {model} is neither a directory nor a Hugging Face name (owner/name): fix it")
     elif revision is None:
         revision = PUBLISHED[model].revision if model in PUBLISHED else None
     return {"id": model, "revision": revision, "dtype": dtype, "device": device}

@@ -7,7 +7,7 @@ from medattn.language.findings import named
 from medattn.mimic.archive import Archive
 from medattn.mimic.layout import ABSENT, CHEXPERT, LABELS, PRESENT
 
-ANSWERS = {PRESENT: "yes", ABSENT: "no"}  # uncertain and not mentioned are no answer
+ANSWERS = {PRESENT: "yes", ABSENT: "no"}  # uncertain and not mentioned are not an answer
 
 # Findings that include, or hardly differ from, each other, also to the eye: a control about one would not be about another
 # finding than its relative. Source of the first two families and of pleural other: CheXpert's hierarchy (Irvin et al. 2019,

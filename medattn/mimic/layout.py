@@ -12,7 +12,7 @@ NEGBIO = "mimic-cxr-2.0.0-negbio.csv.gz"
 IMAGE_FILENAMES = "IMAGE_FILENAMES"  # one relative path a line
 SHA256SUMS = "SHA256SUMS.txt"  # "<64 hex>  <path>", one or two spaces
 
-# Column of the label tables -> the finding as this study names it. "No Finding" is none.
+# Column of the label tables -> the finding as this study names it. "No Finding" is not one.
 LABELS: dict[str, str] = {
     "Atelectasis": "atelectasis",
     "Cardiomegaly": "cardiomegaly",

@@ -53,7 +53,7 @@ def format_of(path: Path) -> str:
     if {"question", "answer", "question_type"} <= header:
         return CXR_VQA
     raise InputError(
-        f"{path}: columns {', '.join(sorted(header))} are none of a known question set (Medical-CXR-VQA: question_type,"
+        f"{path}: columns {', '.join(sorted(header))} are not those of a known question set (Medical-CXR-VQA: question_type,"
         " question, answer; Medical-Diff-VQA: ref_id; hard positives: baseline_question, variant_index)"
     )
 
@@ -105,28 +105,28 @@ def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
                     image = _image_in(
                         {"image_id": str(entry.get("image_id", "")), "image_path": str(entry.get("image_path", ""))}
                     )
-                    said = ", ".join(sorted(str(item).strip().lower() for item in answer))
+                    answers = ", ".join(sorted(str(item).strip().lower() for item in answer))
                 except (KeyError, TypeError, AttributeError) as error:
                     raise InputError(
                         f"{path}, entry {number}: {error!r}: expected question, answer (a list) and study_id"
                     ) from None
-                yield QuestionRow(image, study, question, said, str(entry.get("split", "")), question, 0, "")
+                yield QuestionRow(image, study, question, answers, str(entry.get("split", "")), question, 0, "")
                 if number % 1024 == 0:
                     bar.update(file.tell() - bar.n)
     except FileNotFoundError:
         raise InputError(f"{path} not found: give --questions the dataset's folder or one of its json files") from None
     except ijson.JSONError as error:
-        raise InputError(f"{path} is no list of questions in JSON: {error}: download it again") from None
+        raise InputError(f"{path} is not a list of questions in JSON: {error}: download it again") from None
 
 
 def _hard_positives(path: Path) -> Iterator[QuestionRow]:
     for number, row in rows_of(path, ("question",), "questions"):
-        said = {answer_of(row[name]) for name in ANSWER_COLUMNS if row.get(name, "").strip()}
+        answers = {answer_of(row[name]) for name in ANSWER_COLUMNS if row.get(name, "").strip()}
         if not any(name in row for name in ANSWER_COLUMNS):
             raise InputError(
                 f"{path}: column answer is missing; it has {', '.join(row)}: name it answer, correct_answer or ground_truth"
             )
-        answer = said.pop() if len(said) == 1 else DISAGREE if said else ""
+        answer = answers.pop() if len(answers) == 1 else DISAGREE if answers else ""
         question = row["question"].strip()
         baseline = row.get("baseline_question", "").strip() or question
         study = row.get("study_id", "").strip().removeprefix("s")
@@ -139,11 +139,11 @@ def _hard_positives(path: Path) -> Iterator[QuestionRow]:
 def _variant(path: Path, number: int, row: dict[str, str]) -> int | None:
     """Which wording a row is, from variant_index, else from question_variant; None if neither says."""
     for name in ("variant_index", "question_variant"):
-        if said := row.get(name, "").strip():
-            found = VARIANT.fullmatch(said.removesuffix(".0"))
+        if label := row.get(name, "").strip():
+            found = VARIANT.fullmatch(label.removesuffix(".0"))
             if found is None:
                 raise InputError(
-                    f"{path}, row {number}: {name} is {said!r}, expected original, or a number from 0 to 99: correct it"
+                    f"{path}, row {number}: {name} is {label!r}, expected original, or a number from 0 to 99: correct it"
                 )
             return int(found[1] or 0)
     return None

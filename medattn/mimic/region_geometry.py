@@ -19,7 +19,7 @@ OUTSIDE = "box is empty, or outside its image"
 NO_CENTRE = "ellipse holds no pixel's centre"
 CLIPPED = "kept, clipped to the image"
 ABSENT = "labels say absent"
-TWICE = "given twice"
+DUPLICATED = "duplicated"
 
 Sizes = Mapping[str, tuple[int, int]]  # image_id -> (width, height) of the original, in pixels
 
@@ -39,8 +39,8 @@ class Region:
 
 
 def unknown(category: str) -> str:
-    """The reason that counts a category of the source that is none of this study's findings."""
-    return f"category {category!r} is no finding of this study"
+    """The reason that counts a category of the source that is not one of this study's findings."""
+    return f"category {category!r} is not a finding of this study"
 
 
 def fit(region: Region, size: tuple[int, int], counts: Counter[str]) -> Region | None:
@@ -84,13 +84,13 @@ def _window(region: Region, window: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def numbers(values: Iterable[object]) -> tuple[float, ...] | None:
-    """Finite numbers, from text or JSON; None if one of the values is none."""
+    """Finite numbers, from text or JSON; None if one of the values is not."""
     found = tuple(map(number, values))
     return None if None in found else tuple(value for value in found if value is not None)
 
 
 def number(value: object) -> float | None:
-    """A finite number, from text or JSON; None where `value` is none."""
+    """A finite number, from text or JSON; None where `value` is not one."""
     try:
         found = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except ValueError:

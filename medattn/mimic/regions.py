@@ -16,7 +16,7 @@ from medattn.base.errors import InputError
 from medattn.base.tables import write_bytes
 from medattn.checks.study_check import box_of
 from medattn.mimic import regions_imagenome, regions_ms_cxr, regions_reflacx
-from medattn.mimic.region_geometry import ABSENT, TWICE, Region, Sizes, mask_of
+from medattn.mimic.region_geometry import ABSENT, DUPLICATED, Region, Sizes, mask_of
 from medattn.phantom.study import png
 
 __all__ = ["KINDS", "Region", "drop_absent", "mask_of", "parse_option", "read", "write_regions"]
@@ -36,7 +36,7 @@ def parse_option(text: str) -> tuple[str, Path]:
 def read(kind: str, path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
     """The regions of `images` (dicom_id -> width, height of the original) that a source of `kind` says, each inside its image.
 
-    What is left out, or clipped, is added to `counts` by reason. The same region may come twice.
+    What is left out, or clipped, is added to `counts` by reason. The same region may be duplicated.
     Raises InputError naming file and row if the source is not there or not what it seems.
     """
     if not path.exists():
@@ -61,7 +61,7 @@ def write_regions(directory: Path, regions: Iterable[Region], sizes: Sizes, coun
     """
     given = list(regions)
     unique = sorted(set(given))
-    counts.update([TWICE] * (len(given) - len(unique)))
+    counts.update([DUPLICATED] * (len(given) - len(unique)))
     numbers: dict[tuple[str, str], Iterator[int]] = {}
     rows = []
     for region in tqdm(unique, desc="write regions", unit="region", leave=False):

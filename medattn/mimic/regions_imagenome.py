@@ -96,12 +96,12 @@ def _members(path: Path) -> Iterator[dict[str, tuple[str, Callable[[], bytes]]]]
                 if name.endswith(SUFFIX)
             }
     except (zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is no zip file, or damaged: {error}: download it again") from None
+        raise InputError(f"{path} is not a zip file, or is damaged: {error}: download it again") from None
 
 
 def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], counts: Counter[str]) -> Iterator[Region]:
     boxes: dict[str, tuple[float, ...] | None] = {}
-    said: dict[tuple[str, str], set[str]] = defaultdict(set)  # (place, category) -> yes, no or both
+    statements: dict[tuple[str, str], set[str]] = defaultdict(set)  # (place, category) -> yes, no or both
     try:
         graph = json.loads(content)
         if (image := str(graph.get("image_id", dicom_id)).removesuffix(".dcm")) != dicom_id:
@@ -112,11 +112,13 @@ def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], co
             for attribute in (attribute for phrase in entry["attributes"] for attribute in phrase):
                 kind, polarity, category = attribute.split("|", 2)
                 if kind not in HOW:
-                    said[entry["bbox_name"], category].add(polarity)
+                    statements[entry["bbox_name"], category].add(polarity)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{name} is no scene graph ({error!r}): expected objects and attributes; download it again") from None
-    shown = {key for key, polarities in said.items() if polarities == {"yes"} and boxes.get(key[0]) is not None}
-    for (place, category), polarities in sorted(said.items()):
+        raise InputError(
+            f"{name} is not a scene graph ({error!r}): expected objects and attributes; download it again"
+        ) from None
+    shown = {key for key, polarities in statements.items() if polarities == {"yes"} and boxes.get(key[0]) is not None}
+    for (place, category), polarities in sorted(statements.items()):
         if "yes" not in polarities:
             continue
         box = boxes.get(place)

@@ -90,7 +90,7 @@ def _coco(path: Path) -> Iterator[_Box]:
         }
         annotations = list(content["annotations"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is no COCO file ({error!r}): expected categories, images, annotations") from None
+        raise InputError(f"{path} is not a COCO file ({error!r}): expected categories, images, annotations") from None
     for index, entry in enumerate(annotations):
         try:
             dicom_id, size = images[entry["image_id"]]

@@ -57,7 +57,7 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
         for row, cells in rows_of(metadata, ("id", "dicom_id", "image_size_x", "image_size_y"), metadata.stem):
             size = numbers(cells[name] for name in ("image_size_x", "image_size_y"))
             if size is None:
-                raise InputError(f"{metadata}, row {row}: image_size_x, image_size_y are no numbers: download it again")
+                raise InputError(f"{metadata}, row {row}: image_size_x, image_size_y are not numbers: download it again")
             ellipses = folder / cells["id"] / ELLIPSES
             if cells["dicom_id"] not in images:
                 counts[OTHER_IMAGE] += 1
@@ -73,18 +73,18 @@ def _regions(path: Path, dicom_id: str, size: tuple[int, int], counts: Counter[s
     for row, cells in rows_of(path, (*EDGES, "certainty"), None):
         edges, certainty = numbers(cells.pop(name) for name in EDGES), number(cells.pop("certainty"))
         if edges is None or certainty is None:
-            raise InputError(f"{path}, row {row}: {', '.join(EDGES)}, certainty are no numbers: download it again")
+            raise InputError(f"{path}, row {row}: {', '.join(EDGES)}, certainty are not numbers: download it again")
         if certainty < PRESENT_FROM:
             counts[UNLIKELY] += 1
             continue
         left, top, right, bottom = edges
         for column, cell in cells.items():
-            category, said = column.strip().lower(), cell.strip().lower()
+            category, value = column.strip().lower(), cell.strip().lower()
             if category not in FINDINGS:
-                counts.update([unknown(category)] if said == "true" else [])
-            elif said not in TRUTH:
+                counts.update([unknown(category)] if value == "true" else [])
+            elif value not in TRUTH:
                 raise InputError(f"{path}, row {row}: {column} is {cell!r}, expected True or False: download it again")
-            elif TRUTH[said]:
+            elif TRUTH[value]:
                 region = Region(dicom_id, FINDINGS[category], "", left, top, right - left, bottom - top, "ellipse")
                 if fitted := fit(region, size, counts):
                     yield fitted

@@ -1,4 +1,4 @@
-"""What can be said about the loaded model's attention itself, asked once per extraction."""
+"""What holds of the loaded model's attention itself, checked once per extraction."""
 
 import numpy as np
 import torch

@@ -32,7 +32,7 @@ class AssessedAnswer:
     finding: str
     strategy: str
     truth: str  # yes | no
-    said: str  # yes | no | uncertain | unparsed
+    answer: str  # yes | no | uncertain | unparsed
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ def answer(directory: Path, images: int, seed: int) -> list[AssessedAnswer]:
 
 def accuracy(answers: Sequence[AssessedAnswer]) -> float:
     """Share of right answers; what is neither yes nor no is wrong."""
-    return sum(one.said == one.truth for one in answers) / len(answers)
+    return sum(one.answer == one.truth for one in answers) / len(answers)
 
 
 def flips(answers: Sequence[AssessedAnswer]) -> list[tuple[AssessedAnswer, str]]:
     """Answers that are yes where the baseline wording's is no, or no where it is yes, with the baseline's answer."""
-    first = {one.question: one.said for one in answers if one.strategy == BASELINE}
-    return [(one, first[one.question]) for one in answers if {one.said, first[one.question]} == {"yes", "no"}]
+    first = {one.question: one.answer for one in answers if one.strategy == BASELINE}
+    return [(one, first[one.question]) for one in answers if {one.answer, first[one.question]} == {"yes", "no"}]
 
 
 def bands(answers: Sequence[AssessedAnswer]) -> list[Band]:
@@ -92,7 +92,7 @@ def bands(answers: Sequence[AssessedAnswer]) -> list[Band]:
         Band("flips to yes", sum(before == "no" for _, before in flipped), 1),
         Band("flips to no", sum(before == "yes" for _, before in flipped), 1),
         Band("patients with a flip", len({one.subject for one, _ in flipped}), 20),
-        Band("patients with an error", len({one.subject for one in answers if one.said != one.truth}), 20),
+        Band("patients with an error", len({one.subject for one in answers if one.answer != one.truth}), 20),
     ]
 
 

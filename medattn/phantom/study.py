@@ -83,10 +83,12 @@ def design(images: int, seed: int) -> list[PlannedRadiograph]:
 def write(out: Path, images: int, seed: int, model: Path | None = None) -> StudySummary:
     """Write the study to `out`, with a copy of the model directory if one is given, and check it; all or nothing.
 
-    The same arguments give the same bytes. Raises InputError if `out` holds something or `model` is no model directory.
+    The same arguments give the same bytes. Raises InputError if `out` holds something or `model` is not a model directory.
     """
     if model is not None and not (model / CONFIG).is_file():
-        raise InputError(f"{model} is no model directory, {CONFIG} is missing: give one made by `medattn study train-phantom`")
+        raise InputError(
+            f"{model} is not a model directory, {CONFIG} is missing: give one made by `medattn study train-phantom`"
+        )
     with new_directory(out) as part:
         _write(part, images, seed, model)
         return check(part)

@@ -57,7 +57,7 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     """The fully decoded image at `relative` below `root`.
 
     Raises UnreadableFileError if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end,
-    or if it is not 8-bit with one of `modes`; another ImageFileError for what is no fault of the file's: a path that leads
+    or if it is not 8-bit with one of `modes`; another ImageFileError for what is not the file's fault: a path that leads
     out of `root`, or a package that is missing. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
     """
     path = locate(root, relative)
@@ -106,7 +106,7 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
             )
         shown = _displayed(dataset)
         if not np.isfinite(shown).all():
-            raise ValueError("rescale or window is no number")
+            raise ValueError("rescale or window is not a number")
     except ImageFileError:
         raise
     except Exception as error:  # pydicom raises whatever a damaged element happens to break

@@ -87,8 +87,8 @@ class RadiographReader:
         name = self._study.directory / region["mask"]
         if mask.shape != shape:
             raise ImageFileError(
-                f"mask {name} is {mask.shape[1]} x {mask.shape[0]} pixels, its image {shape[1]} x {shape[0]}: mend it"
+                f"mask {name} is {mask.shape[1]} x {mask.shape[0]} pixels, its image {shape[1]} x {shape[0]}: fix it"
             )
         if not mask.any():
-            raise ImageFileError(f"mask {name} is empty: remove its row from regions.csv, or mend the mask")
+            raise ImageFileError(f"mask {name} is empty: remove its row from regions.csv, or fix the mask")
         return mask

@@ -6,7 +6,7 @@ regions) are grouped by a hash of subject_id into a power of two of groups of ab
 not empty has at least 5; a table of fewer patients is published without digest or count. A group has two digests, each
 over sorted lines, so that the order of rows means nothing:
 - keys: which rows there are (question_id and variant_index; image_id; image_id and finding);
-- content: the rows. A path is none: where a file lies is the reader's own affair, its SHA-256 says what it is.
+- content: the rows. A path is not content: where a file lies is the reader's own affair, its SHA-256 says what it is.
 
 What can be told of a group whose digests differ, n rows here and m in the reference:
 - keys the same: no row is missing or extra; at least 1, at most n are changed.
@@ -107,7 +107,7 @@ def read_reference(path: Path) -> dict:
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{path} not found: give --against the file that was published with the study") from None
     except ValueError as error:
-        raise InputError(f"{path} is no JSON: {error}: restore it") from None
+        raise InputError(f"{path} is not JSON: {error}: restore it") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         given = content.get("format") if isinstance(content, dict) else None
         raise InputError(f"{path}: format is {given!r}, this version reads {FORMAT}: take the version that wrote it")
@@ -170,8 +170,8 @@ def _compare_table(name: str, ours: Mapping, reference: Mapping) -> tuple[str, b
         bounds["extra"] += max(n - m, swapped)
         if n and m:
             exact["missing"] = exact["extra"] = False
-    said = ", ".join(f"{'' if exact[kind] else 'at least '}{least} {kind}" for kind, least in bounds.items() if least)
+    differences = ", ".join(f"{'' if exact[kind] else 'at least '}{least} {kind}" for kind, least in bounds.items() if least)
     return (
-        f"{name}: different, {here} here, {there} in the reference: {said} (in {len(differing)} of {len(pairs)} groups)",
+        f"{name}: different, {here} here, {there} in the reference: {differences} (in {len(differing)} of {len(pairs)} groups)",
         False,
     )

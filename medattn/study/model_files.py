@@ -14,7 +14,7 @@ PROCESSOR = ("processor_config.json", "preprocessor_config.json")  # either hold
 def snapshot(name: str, revision: str | None) -> Path | None:
     """The directory of a Hugging Face model in the local cache (revision None: its main branch); None if not there.
 
-    Raises InputError if `name` is no Hugging Face name.
+    Raises InputError if `name` is not a Hugging Face name.
     """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
@@ -22,7 +22,7 @@ def snapshot(name: str, revision: str | None) -> Path | None:
     try:
         found = try_to_load_from_cache(name, CONFIG, revision=revision)
     except HFValidationError:
-        raise InputError(f"model {name} is neither a directory nor a Hugging Face name (owner/name): mend it") from None
+        raise InputError(f"model {name} is neither a directory nor a Hugging Face name (owner/name): fix it") from None
     return Path(found).parent if isinstance(found, str) else None
 
 
@@ -45,7 +45,7 @@ def _parts(index: Path) -> set[str]:
     try:
         return set(json.loads(index.read_bytes())["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{index} is no index of weight files: restore it") from None
+        raise InputError(f"{index} is not an index of weight files: restore it") from None
 
 
 def not_here(name: str, revision: str | None, missing: list[str] | None = None) -> InputError:

@@ -134,7 +134,7 @@ class Study:
         if _HUGGING_FACE_NAME.fullmatch(model.id):
             return model.id
         raise InputError(
-            f"model.id is {model.id!r}: {directory} is no directory and this is no Hugging Face name (owner/name); set"
+            f"model.id is {model.id!r}: {directory} is not a directory and this is not a Hugging Face name (owner/name); set"
             f" model.id in params.yaml or {self.directory / 'study.yaml'}, or restore the directory (embedded study:"
             " `dvc pull data.dvc`)"
         )
@@ -142,7 +142,7 @@ class Study:
     def model_pins(self, model: ModelChoice | None = None) -> ModelPins | None:
         """What model.json pins; None without one, or if `model` is not the model of study.yaml.
 
-        Raises InputError for a model.json that is none.
+        Raises InputError for a model.json that is not valid.
         """
         path, default = self.directory / "model.json", self.about.defaults.model
         if not path.exists() or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
@@ -211,11 +211,11 @@ def read_study(directory: Path) -> Study:
         return Study(directory, About.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))))
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"{path} not found: {directory} is no study directory; set `study` in params.yaml to one (embedded study:"
+            f"{path} not found: {directory} is not a study directory; set `study` in params.yaml to one (embedded study:"
             " `dvc pull data.dvc`)"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; mend it") from None
+        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; fix it") from None
     except ValidationError as error:
         raise InputError("\n".join(problems(path, error, "mend it"))) from None
 

@@ -183,7 +183,7 @@ BAD = {
     "baseline that is not its own": (set_cell(QUESTIONS, 2, "question", "Is it?"), [ROW_2, "baseline wording is 'Is it?'"]),
     "strategy of another variant": (set_cell(QUESTIONS, 3, "strategy", "baseline"), [ROW_3, "variant_index 1"]),
     "name of another variant": (set_cell(QUESTIONS, 3, "question_variant", "original"), [ROW_3, "'hard_positive_strategy-1'"]),
-    "variant that is no number": (set_cell(QUESTIONS, 3, "variant_index", "1.0"), [ROW_3, "variant_index is '1.0'"]),
+    "variant that is not a number": (set_cell(QUESTIONS, 3, "variant_index", "1.0"), [ROW_3, "variant_index is '1.0'"]),
     # images
     "absent image": (remove_first_image, [f"{IMAGES}, row 2", "absent", "restore it, or remove the row"]),
     "hash mismatch": (
@@ -214,7 +214,7 @@ BAD = {
     "image root that is absent": (rewrite("study.yaml", "image_root: images", "image_root: films"), ["image_root is 'films'"]),
     # regions
     "box outside the image": (set_cell(REGIONS, 2, "x", "310"), [f"{REGIONS}, row 2", "310", "inside the image of 320 x 384"]),
-    "NaN box": (set_cell(REGIONS, 2, "w", "nan"), [f"{REGIONS}, row 2", "nan", "mend the box"]),
+    "NaN box": (set_cell(REGIONS, 2, "w", "nan"), [f"{REGIONS}, row 2", "nan", "fix the box"]),
     "box without width": (set_cell(REGIONS, 2, "w", "0"), [f"{REGIONS}, row 2", "expected a box"]),
     "box that is not the mask's": (set_cell(REGIONS, 2, "w", "1"), [f"{REGIONS}, row 2", "bounding box"]),
     "mask hash": (set_cell(REGIONS, 2, "mask_sha256", "0" * 64), [f"{REGIONS}, row 2", "mask", "the table pins"]),
@@ -225,7 +225,7 @@ BAD = {
     "mask of another size": (spoil_mask(lambda mask: mask[:-1]), [f"{REGIONS}, row 2", "320 x 383 pixels"]),
     "grey mask": (spoil_mask(lambda mask: mask // 2), [f"{REGIONS}, row 2", "other than 0 and 255"]),
     "unknown side": (set_cell(REGIONS, 2, "side", "top"), [f"{REGIONS}, row 2", "side is 'top'"]),
-    "conspicuity that is none": (set_cell(REGIONS, 2, "conspicuity", "nan"), [f"{REGIONS}, row 2", "conspicuity is 'nan'"]),
+    "conspicuity not a number": (set_cell(REGIONS, 2, "conspicuity", "nan"), [f"{REGIONS}, row 2", "conspicuity is 'nan'"]),
     "region of an unknown image": (set_cell(REGIONS, 2, "image_id", "nobody"), [f"{REGIONS}, row 2", "'nobody'"]),
     "region of an absent finding": (region_of_an_absent_finding, [f"{REGIONS}, row 2", "this finding is absent"]),
     # study.yaml and the model

@@ -22,14 +22,14 @@ def filled(root, monkeypatch):
     return root
 
 
-def said(*options: str) -> str:
+def report(*options: str) -> str:
     done = CliRunner().invoke(group, ["cache", *options], catch_exceptions=False)
     assert done.exit_code == 0
     return done.output
 
 
 def test_it_says_what_finished_units_take(filled):
-    shown = said()
+    shown = report()
     size = sum(path.stat().st_size for path in units(filled)) - 3000
     assert f"needed now   {UNITS} files, {size / 1e6:.1f} MB, of {UNITS} units" in shown
     assert "not needed   3 files, 0.0 MB\n" in shown and "(off" not in shown
@@ -37,21 +37,21 @@ def test_it_says_what_finished_units_take(filled):
 
 
 def test_pruning_keeps_what_the_next_run_uses(filled, monkeypatch, undisturbed):
-    assert "not needed   3 files, 0.0 MB: removed" in said("--prune")
+    assert "not needed   3 files, 0.0 MB: removed" in report("--prune")
     assert len(units(filled)) == UNITS
     monkeypatch.setattr(Extractor, "compute", lambda *_: pytest.fail("computed again"))
     assert extracted(filled, monkeypatch, "on") == undisturbed
 
 
 def test_everything_can_be_removed(filled):
-    assert f"removing {UNITS + 3} files" in said("--all")
+    assert f"removing {UNITS + 3} files" in report("--all")
     assert not (filled / paths.RUN / "units").exists()
-    assert "needed now   0 files, 0.0 MB" in said()
+    assert "needed now   0 files, 0.0 MB" in report()
 
 
 def test_it_says_that_the_cache_is_off(filled, monkeypatch):
     monkeypatch.setenv("MEDATTN_CACHE", "off")
-    assert "(off: run.cache or MEDATTN_CACHE)" in said()
+    assert "(off: run.cache or MEDATTN_CACHE)" in report()
 
 
 def test_without_a_manifest_nobody_knows_what_is_needed(filled):

@@ -81,10 +81,10 @@ def test_ctrl_c_ends_it_within_a_unit_and_says_what_is_kept(checkout, started, u
     assert wait_for(process, checkout, 1)
     subprocess.run([sys.executable, "-c", f"import os; os.killpg({process.pid}, {signal.SIGINT})"], check=True)
     began = time.monotonic()
-    _, said = process.communicate(timeout=120)
+    _, output = process.communicate(timeout=120)
     assert time.monotonic() - began < 30
     assert process.returncode == 130
-    assert "samples that are finished are kept: run again to go on" in said and "Traceback" not in said
+    assert "samples that are finished are kept: run again to go on" in output and "Traceback" not in output
     assert not list((checkout / paths.RUN / "units").glob("*.part"))
     set_run(checkout)
     assert command(checkout).returncode == 0

@@ -52,10 +52,10 @@ def test_two_machines_that_share_a_file_system_share_the_work(checkout, started,
     """Two launchers that know each other by address only."""
     port = free_port()
     first, second = (started(checkout, *accelerate(2, machine, port)) for machine in (0, 1))
-    said = [process.communicate(timeout=300) for process in (first, second)]
-    assert (first.returncode, second.returncode) == (0, 0), said
+    results = [process.communicate(timeout=300) for process in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), results
     assert outputs(checkout / "results") == undisturbed
-    assert [out.count("samples ->") for out, _ in said] == [1, 0]
+    assert [out.count("samples ->") for out, _ in results] == [1, 0]
 
 
 def test_a_rank_that_dies_ends_the_run_with_its_message_and_the_next_run_goes_on(checkout, undisturbed):

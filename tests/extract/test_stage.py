@@ -22,7 +22,7 @@ def test_an_interrupted_run_gives_the_bytes_of_an_undisturbed_one(root, monkeypa
     assert units(root) == stored
 
 
-def test_a_damaged_entry_is_said(root, monkeypatch, capsys):
+def test_a_damaged_entry_is_reported(root, monkeypatch, capsys):
     extracted(root, monkeypatch, "on")
     damaged = units(root)[7]
     damaged.write_bytes(damaged.read_bytes() + b"\0")

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from medattn.language.strategy_labels import BASELINE, CANONICAL, OTHER, STRATEGIES, labels, said, unknown_labels
+from medattn.language.strategy_labels import BASELINE, CANONICAL, OTHER, STRATEGIES, labels, note_unknown, unknown_labels
 
 P, S, C, R, V = STRATEGIES
 SPELLINGS = {
@@ -125,11 +125,11 @@ def test_unknown_parts_are_safe_in_a_cell_and_in_a_list():
         assert row == [labels(text).joined]
 
 
-def test_unknown_labels_are_counted_and_said():
+def test_unknown_labels_are_counted_and_reported():
     counts = unknown_labels(["synonym", "emoji style", "emoji style + voice", "irony", "voice", "irony/irony"])
     assert counts == {"emoji style": 2, "irony": 2}
     assert (
-        said({"emoji style": 12, "irony": 1})
+        note_unknown({"emoji style": 12, "irony": 1})
         == "; strategy labels not known, kept as they are: 'emoji style' (12), 'irony' (1)"
     )
-    assert said(unknown_labels(["voice", ""])) == ""
+    assert note_unknown(unknown_labels(["voice", ""])) == ""

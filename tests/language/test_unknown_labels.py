@@ -28,8 +28,8 @@ def relabel(root, labels):  # noqa: F811
 
 def test_prepare_says_which_labels_are_not_known_and_keeps_them(root):  # noqa: F811
     relabel(root, {"1": "Emoji style", "2": "Synonym ('a' for 'b') + irony", "3": "Clause (fronted)"})
-    said = run(params.load(root / "params.yaml"), root)
-    assert "; strategy labels not known, kept as they are: 'Emoji style' (3), 'irony' (3)" in said
+    output = run(params.load(root / "params.yaml"), root)
+    assert "; strategy labels not known, kept as they are: 'Emoji style' (3), 'irony' (3)" in output
     found = {(one["variant_index"], one["strategy"], one["strategies"]) for one in read(root / paths.MANIFEST)}
     assert found == {
         ("0", "baseline", "baseline"), ("1", "other", "Emoji style"), ("2", "synonym", "synonym+irony"),
@@ -37,7 +37,7 @@ def test_prepare_says_which_labels_are_not_known_and_keeps_them(root):  # noqa: 
     }  # fmt: skip
 
 
-def test_nothing_is_said_where_every_label_is_known(root):  # noqa: F811
+def test_nothing_is_reported_where_every_label_is_known(root):  # noqa: F811
     assert "labels" not in run(params.load(root / "params.yaml"), root)
 
 

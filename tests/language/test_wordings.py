@@ -402,8 +402,8 @@ def test_what_the_rules_do_not_know_they_do_not_touch():
     with pytest.raises(ValueError, match="the rules cannot reword") as error:
         reword("q1", question, parse(question))
     assert str(error.value) == (
-        "question q1: the rules cannot reword 'is there a large pleural effusion?': 'large pleural effusion' is no finding of"
-        " the lexicon"
+        "question q1: the rules cannot reword 'is there a large pleural effusion?': 'large pleural effusion' is not a finding"
+        " of the lexicon"
     )
 
 

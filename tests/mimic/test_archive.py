@@ -39,7 +39,7 @@ def test_flat_copies_are_found(root, place):
     assert opened(root).pin(PA).path == place
 
 
-def test_an_image_that_is_missing_changed_unlisted_or_damaged_is_not_used_and_the_reason_is_said(root):
+def test_an_image_that_is_missing_changed_unlisted_or_damaged_is_not_used_and_the_reason_is_reported(root):
     (root / path_of(PA)).unlink()
     (root / path_of(AP)).write_bytes(b"other")
     sums = (root / layout.SHA256SUMS).read_text().splitlines(keepends=True)
@@ -138,7 +138,7 @@ def test_sizes_and_sums_that_are_none_are_named_by_row(root):
 
 
 def test_a_root_that_is_none_is_named(root, tmp_path):
-    with pytest.raises(InputError, match="is no directory: give --root"):
+    with pytest.raises(InputError, match="is not a directory: give --root"):
         Archive(tmp_path / "nowhere")
     (root / layout.IMAGE_FILENAMES).write_text("files/x.bmp\n")
     with pytest.raises(InputError, match=r"ends with '\.bmp', expected \.jpg or \.dcm"):

@@ -1,4 +1,4 @@
-"""A study directory from a hand-made root: which questions are asked, of which images, and what is said of the others."""
+"""A study directory from a hand-made root: which questions are asked, of which images, and what is reported of the others."""
 
 import csv
 import hashlib
@@ -116,7 +116,7 @@ def test_what_cannot_be_asked_is_counted_by_reason(root, tmp_path):
     assert summary.used + sum(summary.skipped.values()) == summary.read == len(rows)
     assert dict(summary.skipped) == {
         "same finding asked about the same image once more": 1,
-        "the same is asked about an image twice, with different answers": 3,
+        "contradictory: the same question about an image has different answers": 3,
         "answer is neither yes nor no": 1,
         "question form is not known to the rules": 1,
         "finding is not among those the rules can reword": 1,

@@ -95,9 +95,9 @@ def test_no_row_of_a_published_table_stands_for_one_to_four_patients(clone):
 
 def test_the_study_is_attested_by_counts_and_a_change_is_noticed(clone, tmp_path):
     reference = tmp_path / "reference.json"
-    said = medattn(clone, "study", "digest", STUDY, "--json", reference).stdout
+    output = medattn(clone, "study", "digest", STUDY, "--json", reference).stdout
     digest = yaml.safe_load((clone / "params.yaml").read_text())["study_digests"][STUDY]
-    assert said.splitlines()[0] == digest
+    assert output.splitlines()[0] == digest
     assert "same study" in medattn(clone, "study", "attest", STUDY, "--against", reference).stdout
     other = Path(shutil.copytree(clone / STUDY, tmp_path / "other", ignore=shutil.ignore_patterns(".cache")))
     lines = (other / "questions.csv").read_text().splitlines(keepends=True)
@@ -179,7 +179,7 @@ def test_the_store_and_the_hook_know_restricted_files(clone):
 def test_every_question_set_becomes_a_study_that_passes_the_check(clone, tmp_path, questions):
     fake = clone.parent / "fake"
     more = () if questions is None else ("--questions", fake / "questions" / questions)
-    said = medattn(clone, "study", "mimic-cxr", "--root", fake, "--out", tmp_path / "study", *more, *MODEL).stdout
-    assert "rows used" in said and not re.search(r"\bs?[1-9]\d{7}\b", said.replace(str(tmp_path), ""))
+    output = medattn(clone, "study", "mimic-cxr", "--root", fake, "--out", tmp_path / "study", *more, *MODEL).stdout
+    assert "rows used" in output and not re.search(r"\bs?[1-9]\d{7}\b", output.replace(str(tmp_path), ""))
     checked = medattn(clone, "study", "check", tmp_path / "study").stdout
-    assert checked.splitlines()[-1] == said.splitlines()[-1]  # the digest
+    assert checked.splitlines()[-1] == output.splitlines()[-1]  # the digest

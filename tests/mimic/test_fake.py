@@ -150,10 +150,10 @@ def test_too_few_patients_are_refused(tmp_path):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_fewest_patients_hold_every_defect_and_every_view(tmp_path, seed):
-    said = write(tmp_path / "out", LEAST, seed)
+    output = write(tmp_path / "out", LEAST, seed)
     planted = planted_defects(tmp_path / "out")
     assert all(planted.values()) and set(planted) == set(DEFECTS)
-    assert all(name in said for name in DEFECTS)
+    assert all(name in output for name in DEFECTS)
     assert {row["ViewPosition"] for row in metadata(tmp_path / "out").values()} == {"PA", "AP", "LATERAL", "LL", ""}
 
 
@@ -202,8 +202,8 @@ def test_images_are_grey_jpegs_of_both_orientations_and_never_square(tree):
             continue
         image = Image.open(tree / path_of(row))
         assert image.format == "JPEG" and image.mode == "L"
-        said = int(row["Columns"]), int(row["Rows"])
-        assert image.size == (said[::-1] if dicom_id in swapped else said)
+        listed = int(row["Columns"]), int(row["Rows"])
+        assert image.size == (listed[::-1] if dicom_id in swapped else listed)
         sizes[image.width > image.height] += 1
         assert image.width != image.height
         assert 0.4 < body_mask(np.asarray(image)).mean() < 0.9
@@ -231,19 +231,19 @@ def test_defects_in_studies_lie_in_different_studies(tree):
 
 
 def test_labels_say_what_the_phantom_shows_where_they_say_anything(tree):
-    said, planted, counts = labels(tree), planted_defects(tree), Counter()
+    labelled, planted, counts = labels(tree), planted_defects(tree), Counter()
     for study in design(PATIENTS, SEED):
-        if study.study_id not in said:
+        if study.study_id not in labelled:
             continue
         case = make_case(SEED, study.subject, study.number)
         for column, finding in DRAWN.items():
-            label = said[study.study_id][column]
+            label = labelled[study.study_id][column]
             counts[label] += 1
             if label in ("1.0", "0.0"):
                 assert (label == "1.0") == case.present(finding)
             else:
                 assert f"{study.study_id} {column}" in planted["label_uncertain" if label == "-1.0" else "label_empty"]
-        assert (said[study.study_id]["Support Devices"] == "1.0") == case.radiograph.device
+        assert (labelled[study.study_id]["Support Devices"] == "1.0") == case.radiograph.device
     assert set(counts) == {"1.0", "0.0", "-1.0", ""} and counts["-1.0"] == len(planted["label_uncertain"])
 
 
@@ -259,12 +259,12 @@ def test_no_finding_excludes_findings(tree):
 
 
 def test_answers_to_presence_questions_are_the_labels(tree):
-    columns, said, planted = {finding: column for column, finding in DRAWN.items()}, labels(tree), planted_defects(tree)
+    columns, labelled, planted = {finding: column for column, finding in DRAWN.items()}, labels(tree), planted_defects(tree)
     odd, checked = {*planted["question_unknown_image"], *planted["question_contradicted"]}, 0
     for row in table(tree / "questions" / question_sets.CXR_VQA):
         found = re.fullmatch(r"is there (?:evidence of )?([a-z ]+?)(?: in this image)?\?", row["question"])
-        if row["question_type"] == "presence" and row["dicom_id"] not in odd and row["study_id"] in said:
-            assert said[row["study_id"]][columns[found[1]]] == {"yes": "1.0", "no": "0.0"}[row["answer"]]
+        if row["question_type"] == "presence" and row["dicom_id"] not in odd and row["study_id"] in labelled:
+            assert labelled[row["study_id"]][columns[found[1]]] == {"yes": "1.0", "no": "0.0"}[row["answer"]]
             checked += 1
     assert checked > 50
 
@@ -417,26 +417,26 @@ def graphs(tree: Path) -> dict[str, dict]:
     return found
 
 
-def test_scene_graphs_place_every_lesion_in_a_region_that_is_said_to_have_it(tree):
+def test_scene_graphs_place_every_lesion_in_a_region_that_is_labelled_with_it(tree):
     drawn, found, checked = truth(tree), graphs(tree), Counter()
     for dicom_id, (left, _, masks) in drawn.items():
         if dicom_id not in found:
             continue
         objects = found[dicom_id]["objects"]
         boxes = {one["bbox_name"]: [one[f"original_{edge}"] for edge in ("x1", "y1", "x2", "y2")] for one in objects}
-        said = defaultdict(set)
+        places = defaultdict(set)
         for entry in found[dicom_id]["attributes"]:
             assert entry[entry["bbox_name"]] is True and entry["bbox_name"] in boxes
             for labels_ in entry["attributes"]:
                 category, polarity, name = labels_[0].split("|")
                 assert category == "anatomicalfinding"
-                said[name, polarity].add(entry["bbox_name"])
+                places[name, polarity].add(entry["bbox_name"])
         for finding in DRAWN.values():
             name = fake_regions.GRAPH_NAMES.get(finding, finding)
-            assert bool(said[name, "yes"]) == (finding in masks)
+            assert bool(places[name, "yes"]) == (finding in masks)
             if finding in masks:
                 x1, y1, x2, y2 = box_in(masks[finding], left)
-                around = [boxes[region] for region in said[name, "yes"]]
+                around = [boxes[region] for region in places[name, "yes"]]
                 assert any(a <= x1 and b <= y1 and c >= x2 and d >= y2 for a, b, c, d in around)
                 checked[finding, (x1, y1, x2, y2) in map(tuple, around)] += 1
     assert all(exact == (finding in fake_regions.EXACT_REGION) for finding, exact in checked) and sum(checked.values()) >= 10

@@ -94,11 +94,11 @@ def test_hard_positives_are_read_with_their_oddities(tmp_path, column, written, 
 
 def test_the_wording_is_named_by_its_index_or_its_label(tmp_path):
     columns = ["dicom_id", "question", "answer", "baseline_question", "question_variant", "variant_index"]
-    said = [("original", ""), ("hard_positive_strategy-4", ""), ("", "2.0"), ("", "")]
+    named = [("original", ""), ("hard_positive_strategy-4", ""), ("", "2.0"), ("", "")]
     write_table(
         tmp_path / "q.csv",
         columns,
-        [{"question_variant": label, "variant_index": index, "answer": "no", "question": "q"} for label, index in said],
+        [{"question_variant": label, "variant_index": index, "answer": "no", "question": "q"} for label, index in named],
     )
     assert [row.variant for row in read(tmp_path / "q.csv")] == [0, 4, 2, None]
     write_table(tmp_path / "q.csv", columns, [{"variant_index": "third", "question": "q", "answer": "no"}])
@@ -123,13 +123,13 @@ def test_a_list_is_never_evaluated_as_code():
 
 def test_a_file_of_no_known_format_is_named_with_its_columns(tmp_path):
     write_table(tmp_path / "q.csv", ["a", "b"], [])
-    with pytest.raises(InputError, match="columns a, b are none of a known question set"):
+    with pytest.raises(InputError, match="columns a, b are not those of a known question set"):
         format_of(tmp_path / "q.csv")
     (tmp_path / "q.json").write_text('[{"question": "q"}]')
     with pytest.raises(InputError, match=r"q\.json, entry 1: KeyError"):
         list(read(tmp_path / "q.json"))
     (tmp_path / "q.json").write_text('[{"question": ')
-    with pytest.raises(InputError, match=r"q\.json is no list of questions in JSON"):
+    with pytest.raises(InputError, match=r"q\.json is not a list of questions in JSON"):
         list(read(tmp_path / "q.json"))
     with pytest.raises(InputError, match=r"no train\.json, valid\.json or test\.json"):
         files_of(tmp_path)

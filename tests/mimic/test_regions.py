@@ -152,7 +152,7 @@ MS_CXR_COUNTS = {
     region_geometry.CLIPPED: 1,
     region_geometry.OUTSIDE: 1,
     region_geometry.OTHER_SIZE: 1,
-    "category 'Granuloma' is no finding of this study": 1,
+    "category 'Granuloma' is not a finding of this study": 1,
     region_geometry.OTHER_IMAGE: 1,
 }
 MS_CXR_COLUMNS = ("category_name", "label_text", "dicom_id", "path", "x", "y", "w", "h", "image_width", "image_height", "split")
@@ -222,9 +222,9 @@ def test_ms_cxr_without_a_column_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "boxes.json is no COCO file"),
-        ("[]", "boxes.json is no COCO file"),
-        ('{"categories": [], "images": []}', "boxes.json is no COCO file .KeyError.'annotations'"),
+        ("{", "boxes.json is not a COCO file"),
+        ("[]", "boxes.json is not a COCO file"),
+        ('{"categories": [], "images": []}', "boxes.json is not a COCO file .KeyError.'annotations'"),
         ('{"categories": [], "images": [], "annotations": [{"image_id": 3}]}', "boxes.json, annotation 0: KeyError.3."),
         (
             '{"categories": [{"id": 1, "name": "Edema"}], "images": [{"id": 3, "file_name": "a.jpg", "width": 1, "height": 1}],'
@@ -252,7 +252,7 @@ def place(dicom_id: str, name: str, *box) -> dict:
     }  # fmt: skip
 
 
-def said(dicom_id: str, name: str, *phrases: list[str]) -> dict:
+def statement(dicom_id: str, name: str, *phrases: list[str]) -> dict:
     return {
         name: True, "bbox_name": name, "name": name.capitalize(), "attributes": list(phrases),
         "phrases": ["made up"] * len(phrases), "object_id": f"{dicom_id}_{name}",
@@ -271,20 +271,20 @@ GRAPHS = {
             place(A, "spine", 1500, 0, 1500, 2544),
         ],
         "attributes": [
-            said(A, "right lung", ["anatomicalfinding|no|lung opacity", "nlp|yes|normal"]),
-            said(
+            statement(A, "right lung", ["anatomicalfinding|no|lung opacity", "nlp|yes|normal"]),
+            statement(
                 A, "left lower lung zone",
                 ["anatomicalfinding|yes|lung opacity", "nlp|yes|abnormal", "texture|yes|opacity"],
                 ["disease|yes|pneumonia", "anatomicalfinding|yes|infiltration"],
                 ["anatomicalfinding|yes|atelectasis"],
                 ["anatomicalfinding|no|atelectasis"],
             ),
-            said(A, "left costophrenic angle", ["anatomicalfinding|yes|pleural effusion"],
+            statement(A, "left costophrenic angle", ["anatomicalfinding|yes|pleural effusion"],
                  ["anatomicalfinding|yes|pleural effusion"]),
-            said(A, "cardiac silhouette", ["anatomicalfinding|yes|enlarged cardiac silhouette", "severity|yes|mild"]),
-            said(A, "left apical zone", ["anatomicalfinding|yes|pneumothorax"]),
-            said(A, "spine", ["anatomicalfinding|yes|spinal fracture"]),
-            said(A, "left breast", ["anatomicalfinding|yes|lung opacity"]),
+            statement(A, "cardiac silhouette", ["anatomicalfinding|yes|enlarged cardiac silhouette", "severity|yes|mild"]),
+            statement(A, "left apical zone", ["anatomicalfinding|yes|pneumothorax"]),
+            statement(A, "spine", ["anatomicalfinding|yes|spinal fracture"]),
+            statement(A, "left breast", ["anatomicalfinding|yes|lung opacity"]),
         ],
     },
     OTHER: {"image_id": OTHER, "objects": [place(OTHER, "right lung", 0, 0, 9, 9)], "attributes": []},
@@ -303,7 +303,7 @@ IMAGENOME_COUNTS = {
     region_geometry.OUTSIDE: 2,  # the apical zone, and the spine of no width
     regions_imagenome.NO_BOX: 1,
     regions_imagenome.DENIED: 1,
-    "category 'infiltration' is no finding of this study": 1,
+    "category 'infiltration' is not a finding of this study": 1,
 }
 
 
@@ -349,9 +349,12 @@ def test_only_wanted_scene_graphs_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        ("{", "is no scene graph .JSONDecodeError"),
-        ({"image_id": A, "objects": []}, "is no scene graph .KeyError.'attributes'"),
-        ({"image_id": A, "objects": [], "attributes": [said(A, "right lung", ["pneumonia"])]}, "is no scene graph .ValueError"),
+        ("{", "is not a scene graph .JSONDecodeError"),
+        ({"image_id": A, "objects": []}, "is not a scene graph .KeyError.'attributes'"),
+        (
+            {"image_id": A, "objects": [], "attributes": [statement(A, "right lung", ["pneumonia"])]},
+            "is not a scene graph .ValueError",
+        ),
         ({"image_id": B, "objects": [], "attributes": []}, f"image_id is '{B}', expected the file's: download it again"),
     ],
 )
@@ -367,10 +370,10 @@ def test_a_damaged_zip_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 4] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"scene_graph\.zip is no zip file, or damaged"):
+    with pytest.raises(InputError, match=r"scene_graph\.zip is not a zip file, or is damaged"):
         read("imagenome", path)
     path.write_bytes(b"no zip")
-    with pytest.raises(InputError, match=r"scene_graph\.zip is no zip file, or damaged"):
+    with pytest.raises(InputError, match=r"scene_graph\.zip is not a zip file, or is damaged"):
         read("imagenome", path)
 
 
@@ -423,7 +426,7 @@ REFLACX_REGIONS = [
 REFLACX_COUNTS = {
     regions_reflacx.UNLIKELY: 1,
     region_geometry.CLIPPED: 2,
-    "category 'pleural abnormality' is no finding of this study": 1,
+    "category 'pleural abnormality' is not a finding of this study": 1,
     region_geometry.OUTSIDE: 1,
     region_geometry.OTHER_SIZE: 1,
     region_geometry.NO_CENTRE: 1,
@@ -440,7 +443,7 @@ def test_reflacx_ellipses_are_read_and_the_rest_is_counted(tmp_path, inner):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ([0, 0, "", 60, 5, True, False, False, False, False], "row 2: xmin, ymin, xmax, ymax, certainty are no numbers"),
+        ([0, 0, "", 60, 5, True, False, False, False, False], "row 2: xmin, ymin, xmax, ymax, certainty are not numbers"),
         ([0, 0, 9, 60, 5, "maybe", False, False, False, False], "row 2: Atelectasis is 'maybe', expected True or False"),
         ([0, 0, 9, 60], "row 2: 4 cells under 10 columns"),
     ],
@@ -512,7 +515,7 @@ def test_rows_are_sorted_once_each_and_ellipses_are_masks(tmp_path):
     ]
     counts: Counter[str] = Counter()
     rows = regions.write_regions(tmp_path, given, {A: (40, 30), B: (60, 70)}, counts)
-    assert counts == {region_geometry.TWICE: 1}
+    assert counts == {region_geometry.DUPLICATED: 1}
     assert [(row["image_id"], row["finding"], row["side"], row["mask"]) for row in rows] == [
         (A, "edema", "", f"masks/{A}-edema-1.png"),
         (A, "edema", "", f"masks/{A}-edema-2.png"),
@@ -566,8 +569,8 @@ def test_a_lung_gives_way_to_its_zone_that_shows_the_same_finding(tmp_path):
         "image_id": A,
         "objects": [place(A, "left lung", 1700, 300, 2700, 2200), place(A, "left lower lung zone", 1700, 1500, 2700, 2100)],
         "attributes": [
-            said(A, "left lung", ["anatomicalfinding|yes|lung opacity", "disease|yes|pneumonia"]),
-            said(A, "left lower lung zone", ["anatomicalfinding|yes|lung opacity"]),
+            statement(A, "left lung", ["anatomicalfinding|yes|lung opacity", "disease|yes|pneumonia"]),
+            statement(A, "left lower lung zone", ["anatomicalfinding|yes|lung opacity"]),
         ],
     }
     found, counts = read("imagenome", scene_graphs(tmp_path / "scene_graph.zip", {A: graph}), {A: WIDE})

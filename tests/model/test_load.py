@@ -126,7 +126,7 @@ def test_another_revision_than_the_cached_one_is_not_taken_for_it(model, tmp_pat
 
 def test_a_name_that_is_none_is_an_error():
     with pytest.raises(
-        InputError, match=r"^model a/b/c is neither a directory nor a Hugging Face name \(owner/name\): mend it$"
+        InputError, match=r"^model a/b/c is neither a directory nor a Hugging Face name \(owner/name\): fix it$"
     ):
         local_directory("a/b/c", None)
 

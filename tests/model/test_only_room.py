@@ -40,4 +40,4 @@ def test_no_other_code_knows_the_family():
                 if FAMILY.search(text):
                     found.setdefault(name, []).append(f"{name}:{line}: {text}")
     assert not (more := [line for name, lines in found.items() if name not in ALLOWED for line in lines]), more
-    assert set(found) == set(ALLOWED), "an exception that is none"
+    assert set(found) == set(ALLOWED), "an exception that is not needed"

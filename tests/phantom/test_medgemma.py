@@ -127,8 +127,8 @@ def test_a_thought_stays_in_the_answers_text_and_its_margin_is_not_valid(process
     assert {tensor.dtype for tensor in model.parameters()} == {torch.bfloat16}
     loaded = LoadedModel(prepare_model(model, torch.device("cpu")), processor, torch.device("cpu"))
     tokenizer = processor.tokenizer
-    said = [*tokenizer("<unused94>thought\nNo effusion? Yes<unused95>No", add_special_tokens=False).input_ids, 106]
-    scripted = iter(said)
+    scripted_ids = [*tokenizer("<unused94>thought\nNo effusion? Yes<unused95>No", add_special_tokens=False).input_ids, 106]
+    scripted = iter(scripted_ids)
     real = model.lm_head.forward
 
     def next_token(hidden):
@@ -139,7 +139,7 @@ def test_a_thought_stays_in_the_answers_text_and_its_margin_is_not_valid(process
     model.lm_head.forward = next_token
     prompt = Prompter(processor, PromptSettings("", "{question}", "question_first"), 262144, 256)(QUESTION, with_image=False)
     (decoded,) = decode(loaded, [prompt], None, 64, 5)
-    assert decoded.text == "<unused94>thought\nNo effusion? Yes<unused95>No" and list(decoded.ids) == said[:-1]
+    assert decoded.text == "<unused94>thought\nNo effusion? Yes<unused95>No" and list(decoded.ids) == scripted_ids[:-1]
     assert decoded.forms_probability < 1e-6 and decoded.valid.all()
     assert MEDGEMMA_1_5.max_new_tokens + 256 + 100 < model.config.text_config.sliding_window
 

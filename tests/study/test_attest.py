@@ -72,7 +72,7 @@ SAME = ["wordings: same, 260", "controls: same, 130", "images: same, 130", "regi
 
 
 def differs(study: Path, edit, table: str = "questions") -> list[str]:
-    """What is said of a study after `edit` has changed its rows, against the study before; the lines that say same left out."""
+    """What differs in a study after `edit` has changed its rows: the reported lines, but those that say same."""
     reference = json.loads(attest.json_text(attest.aggregate(study)))
     change(study / f"{table}.csv", edit)
     found = compared(study, reference)
@@ -344,7 +344,7 @@ def test_a_reference_that_is_absent_or_no_json_is_refused(tmp_path):
     with pytest.raises(InputError, match="not found: give --against the file that was published with the study"):
         attest.read_reference(path)
     path.write_text("{")
-    with pytest.raises(InputError, match="is no JSON"):
+    with pytest.raises(InputError, match="is not JSON"):
         attest.read_reference(path)
     path.write_text("[]")
     with pytest.raises(InputError, match="format is None"):

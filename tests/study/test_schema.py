@@ -58,7 +58,7 @@ def test_the_model_is_a_directory_of_the_study_or_a_hugging_face_name(study):
     read = read_study(study)
     assert read.model_location(settings(read, params())[0]) == study / "model"
     assert read.model_location(settings(read, params(model={"id": "someone/model"}))[0]) == "someone/model"
-    with pytest.raises(InputError, match="no directory and this is no Hugging Face name"):
+    with pytest.raises(InputError, match="not a directory and this is not a Hugging Face name"):
         read.model_location(settings(read, params(model={"id": "./nowhere"}))[0])
 
 

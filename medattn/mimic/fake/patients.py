@@ -191,6 +191,6 @@ def labels_of(study: Study, present: set[str], device: bool, seed: int) -> dict[
     labels["Support Devices"] = PRESENT if device else ""
     if study.subject == study.number == 0:  # whatever the seed, these two are there
         labels["Pleural Effusion"], labels["Pneumothorax"] = UNCERTAIN, ""
-    said = {label for column, label in labels.items() if column != "Support Devices"}
-    labels[NO_FINDING] = "" if said & {PRESENT, UNCERTAIN} else PRESENT
+    known = {label for column, label in labels.items() if column != "Support Devices"}
+    labels[NO_FINDING] = "" if known & {PRESENT, UNCERTAIN} else PRESENT
     return {column: labels[column] for column in COLUMNS}

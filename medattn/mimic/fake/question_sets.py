@@ -76,10 +76,10 @@ def write_questions(directory: Path, studies: list[Study], seed: int) -> dict[st
     del headless[0]
     for row in misplaced:
         row["study_id"], row["dicom_id"], row["image_path"] = row["dicom_id"], "", ""
-    for name, (column, said) in HARD_POSITIVES.items():
+    for name, (column, form) in HARD_POSITIVES.items():
         rows = [row for group in groups for row in group]
         table = [{column if key == "answer" else key: value for key, value in row.items()} for row in rows]
-        table = [row | {column: said.format(row[column])} for row in table]
+        table = [row | {column: form.format(row[column])} for row in table]
         write_csv(directory / name, tuple(table[0]), table)
     return {
         "question_unknown_image": [unknown],
@@ -96,8 +96,8 @@ def _decided(study: Study) -> dict[str, str]:
 def _with_defects(rows: list[dict], key: str, unknown: str, twice: str, contradicted: str) -> list[dict]:
     """The rows; one more about an unknown image, one asked again, one asked again with the other answer."""
     first = {dicom_id: next(row for row in rows if row[key] == dicom_id) for dicom_id in (twice, contradicted)}
-    said = first[contradicted]["answer"]
-    other = [OTHER[said[0]]] if isinstance(said, list) else OTHER[said]
+    answer = first[contradicted]["answer"]
+    other = [OTHER[answer[0]]] if isinstance(answer, list) else OTHER[answer]
     stranger = {name: text.replace(twice, unknown) if isinstance(text, str) else text for name, text in first[twice].items()}
     return [*rows, stranger, dict(first[twice]), first[contradicted] | {"answer": other}]
 

@@ -154,26 +154,26 @@ def _write_graphs(path: Path, images: list[tuple[Study, FakeImage]], seed: int) 
 
 
 def _graph(study: Study, image: FakeImage, seed: int) -> dict:
-    """Anatomical regions with their boxes, and what is said of each."""
+    """Anatomical regions with their boxes, and the phrases about each."""
     regions = {f"{side} lung": box for side, box in image.lungs.items()}
     regions |= {
         f"{side} {third} lung zone": box
         for side, lung in image.lungs.items()
         for third, box in zip(THIRDS, _thirds(lung), strict=True)
     }
-    said: dict[str, list[str]] = {}
+    phrases: dict[str, list[str]] = {}
     for name in FINDINGS:
         shown, spoken = image.finding(name), GRAPH_NAMES.get(name, name)
         if shown is None:
             for region in ("left lung", "right lung") if name != "cardiomegaly" else ():
-                said.setdefault(region, []).append(f"anatomicalfinding|no|{spoken}")
+                phrases.setdefault(region, []).append(f"anatomicalfinding|no|{spoken}")
             continue
         region = (
             EXACT_REGION[name].format(shown.side) if name in EXACT_REGION else f"{shown.side} {_third(shown, image)} lung zone"
         )
         regions.setdefault(region, shown.box)
         for place in (region, f"{shown.side} lung") if shown.side else (region,):
-            said.setdefault(place, []).append(f"anatomicalfinding|yes|{spoken}")
+            phrases.setdefault(place, []).append(f"anatomicalfinding|yes|{spoken}")
     decade = int(generator("age", seed, study.subject).integers(3, 9)) * 10
     return {
         "image_id": image.dicom_id, "viewpoint": image.view, "patient_id": int(image.subject_id),
@@ -182,7 +182,7 @@ def _graph(study: Study, image: FakeImage, seed: int) -> dict:
         "StudyDateTime": f"{image.date[:4]}-{image.date[4:6]}-{image.date[6:]} "
                          f"{image.time[:2]}:{image.time[2:4]}:{image.time[4:6]} UTC",
         "objects": [_object(image, region, box) for region, box in regions.items()],
-        "attributes": [_attribute(image, region, labels) for region, labels in said.items()],
+        "attributes": [_attribute(image, region, labels) for region, labels in phrases.items()],
         "relationships": [],
     }  # fmt: skip
 
@@ -215,7 +215,7 @@ def _object(image: FakeImage, region: str, box: Box) -> dict:
 
 
 def _attribute(image: FakeImage, region: str, labels: list[str]) -> dict:
-    """What is said of a region: one phrase a label, with a judgement and no cues."""
+    """The phrases about a region: one a label, with a judgement and no cues."""
     judged = [[label, f"nlp|yes|{'abnormal' if '|yes|' in label else 'normal'}"] for label in labels]
     nothing: list[list[str]] = [[] for _ in labels]
     return {
@@ -268,14 +268,14 @@ def _write_ellipses(path: Path, ellipses: list[tuple[Box, str, str]], labels: tu
 def _reading(image: FakeImage, reading: str, labels: tuple[str, ...], ellipses: list, discarded: bool) -> dict[str, str]:
     """A row of the metadata: for each label the certainty of its ellipse, 0 without one; three columns are of another kind."""
     certainty = {label: sure for _, sure, label in ellipses}
-    said = {label: certainty.get(label, "0") for label in labels}
-    said |= {label: "False" for label in ("Quality issue", "Support devices") if label in said} | {"Other": ""}
+    marks = {label: certainty.get(label, "0") for label in labels}
+    marks |= {label: "False" for label in ("Quality issue", "Support devices") if label in marks} | {"Other": ""}
     path = image_path(image.subject_id, image.study_id, image.dicom_id, ".dcm")
     cells = (
         reading, image.split, str(discarded), f"physionet.org/files/mimic-cxr/2.0.0/{path}", image.dicom_id, image.subject_id,
         str(image.width), str(image.height),
     )  # fmt: skip
-    return dict(zip(READING_COLUMNS, cells, strict=True)) | said
+    return dict(zip(READING_COLUMNS, cells, strict=True)) | marks
 
 
 def _json(content: object) -> bytes:

@@ -38,9 +38,9 @@ DEFECTS = {
     "label_uncertain": "study_id and column: a label of -1.0 although what was drawn is known",
     "label_empty": "study_id and column: no label although what was drawn is known",
     "question_unknown_image": "asked about, but in no table",
-    "question_asked_twice": "the same question stands there twice",
-    "question_contradicted": "the same question stands there twice, with different answers",
-    "hard_positive_unknown_strategy": "a variant's strategy is none",
+    "question_asked_twice": "the same question is duplicated",
+    "question_contradicted": "the same question is duplicated, with different answers",
+    "hard_positive_unknown_strategy": "a variant's strategy is not a known one",
     "hard_positive_without_original": "the group lacks its original row",
     "hard_positive_dicom_id_as_study_id": "the dicom_id stands in the column study_id",
     "ms_cxr_phrase_in_two_boxes": "two boxes, one above the other, mark one phrase",
@@ -152,15 +152,15 @@ def _plant(root: Path, studies: list[Study], sums: dict[str, str], seed: int, su
     spoilt = root / _path(other, suffix)
     write_bytes(spoilt, _altered(spoilt.read_bytes(), suffix))
     del sums[_path(unlisted, suffix)]
-    said = {f"{study.study_id} {column}": study.labels[column] for study in studies if study != unlabelled for column in DRAWN}
+    noted = {f"{study.study_id} {column}": study.labels[column] for study in studies if study != unlabelled for column in DRAWN}
     return {
         "image_missing_on_disk": [missing.dicom_id],
         "image_differs_from_sum": [other.dicom_id],
         "image_without_sum": [unlisted.dicom_id],
         "image_size_differs": [swapped.dicom_id],
         "study_without_labels": [unlabelled.study_id],
-        "label_uncertain": [name for name, label in said.items() if label == layout.UNCERTAIN],
-        "label_empty": [name for name, label in said.items() if label == ""],
+        "label_uncertain": [name for name, label in noted.items() if label == layout.UNCERTAIN],
+        "label_empty": [name for name, label in noted.items() if label == ""],
     }
 
 
