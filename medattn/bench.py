@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from medattn.base.tables import Row, write_bytes
 from medattn.extract.units import SAMPLES_AT_ONCE
-from medattn.language.wordings import BASELINE_TEMPLATES, wordings
+from medattn.language.variants import BASELINE_TEMPLATES, wordings
 from medattn.model.allocator import give_back_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, end_tokens

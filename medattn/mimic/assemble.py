@@ -19,7 +19,7 @@ from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.language.question_forms import ParsedQuestion
 from medattn.language.strategy_labels import unknown_labels
-from medattn.language.wordings import BASELINE, reword
+from medattn.language.variants import BASELINE, reword
 from medattn.measures.localisation import ZONES
 from medattn.mimic import question_sets, regions
 from medattn.mimic.archive import Archive, Image, PinnedImage

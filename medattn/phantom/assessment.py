@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from medattn.language.answers import parse_answer
-from medattn.language.wordings import BASELINE, STRATEGIES, baseline_template, wordings
+from medattn.language.variants import BASELINE, STRATEGIES, baseline_template, wordings
 from medattn.model.decode import decode
 from medattn.model.load import load
 from medattn.model.prompt import PromptSettings

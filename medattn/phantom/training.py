@@ -25,7 +25,7 @@ from tqdm import tqdm
 from transformers import Gemma3ForConditionalGeneration, Gemma3Processor, GemmaTokenizer
 
 from medattn.base.seeding import generator
-from medattn.language.wordings import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
+from medattn.language.variants import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
 from medattn.measures.body import cell_coverage
 from medattn.phantom import shape
 from medattn.phantom.anatomy import FINDINGS

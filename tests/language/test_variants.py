@@ -12,7 +12,7 @@ from medattn.base.paths import TERMS
 from medattn.language.findings import LEXICON, fill
 from medattn.language.places import PLACES
 from medattn.language.question_forms import about, parse
-from medattn.language.wordings import (
+from medattn.language.variants import (
     BASELINE,
     BASELINE_TEMPLATES,
     INVARIANTS,
