@@ -98,7 +98,7 @@ exact: setup data ## recompute everything twice without any cache and compare ev
 verify: setup data ## are the recorded results reproduced? checks every hash, then recomputes a clean checkout
 	$(BIN)/python -m medattn verify
 
-experiments: setup ## all variants beside each other: what was changed, and what came of it
+experiments: setup ## all experiments beside each other: what was changed, and what came of it
 	$(BIN)/dvc exp show --only-changed --drop 'medattn/|requirements|results|reports/|data$$|reference|params.yaml|medical_terms' --no-pager
 
 bench: setup ## measure extraction against the usual way

@@ -40,7 +40,7 @@ class Collected:
 
 
 def is_reference(row: SampleRow) -> bool:
-    """Clean baseline wordings and controls: one question per finding, in one template, for every image."""
+    """Clean baseline variants and controls: one question per finding, in one template, for every image."""
     return row.is_clean and row.is_baseline
 
 
@@ -68,7 +68,7 @@ def collect(
     params: Aggregate,
     terms: Sequence[str],
 ) -> tuple[Collected, dict]:
-    """Stream the captures bucket by bucket: one of every sample of the manifest but those that `failed`.
+    """Stream the captures shard by shard: one of every sample of the manifest but those that `failed`.
 
     Raises InputError that names the sample a profile cannot be made of, or that has a capture too many or too few.
     """

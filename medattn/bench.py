@@ -1,7 +1,7 @@
 """Measure extraction against the usual way, in one run, on the same weights, device and inputs.
 
 The usual way asks one sample at a time with eager attention: `generate(output_attentions=True)`, then a second full
-pass over prompt and answer to read the attention. Ours is extract's own path: SAMPLES_AT_ONCE wordings in one
+pass over prompt and answer to read the attention. Ours is extract's own path: SAMPLES_AT_ONCE variants in one
 batch, rows captured in place. Times are medians over batches. The usual way goes first, on the model as the library
 makes it; then the same model is prepared, so that there is never a second copy of the weights.
 """
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from medattn.base.tables import Row, write_bytes
 from medattn.extract.units import SAMPLES_AT_ONCE
-from medattn.language.variants import BASELINE_TEMPLATES, wordings
+from medattn.language.variants import BASELINE_TEMPLATES, variants
 from medattn.model.allocator import give_back_freed_memory
 from medattn.model.capture import use_capture
 from medattn.model.decode import decode, end_tokens
@@ -39,7 +39,7 @@ ROWS = 5
 ORDERS = ("question_first", "image_first")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # Linux only
 
-ImageQuestions = tuple[Image.Image, list[str]]  # an image and the wordings asked about it
+ImageQuestions = tuple[Image.Image, list[str]]  # an image and the variants asked about it
 Answer = tuple[tuple[int, ...], np.ndarray]  # answer ids; rows P−1, g1 … on the image [layer, head, row, 256]
 
 
@@ -49,8 +49,8 @@ class ModelShape:
 
     make: Callable[[torch.device], LoadedModel]  # as the library makes it
     dtype: str
-    images: int  # six wordings each
-    usual_wordings: int  # of an image's six wordings, how many the usual way is asked: its time per sample is the same
+    images: int  # six variants each
+    usual_variants: int  # of an image's six variants, how many the usual way is asked: its time per sample is the same
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def medgemma_shape(device: torch.device) -> LoadedModel:
 
 
 SHAPES = {
-    "phantom": ModelShape(phantom_shape, "float32", images=32, usual_wordings=6),
-    "medgemma-4b": ModelShape(medgemma_shape, "bfloat16", images=1, usual_wordings=2),
+    "phantom": ModelShape(phantom_shape, "float32", images=32, usual_variants=6),
+    "medgemma-4b": ModelShape(medgemma_shape, "bfloat16", images=1, usual_variants=2),
 }
 
 
@@ -157,11 +157,11 @@ def measure(way: Callable, loaded: LoadedModel, work: Workload, name: str) -> Me
 
 
 def image_questions(images: int) -> list[ImageQuestions]:
-    """Synthetic radiographs, each with a question in six wordings."""
+    """Synthetic radiographs, each with a question in six variants."""
     items = []
     for index in range(images):
-        asked = wordings(f"bench-{index}", "nodule", BASELINE_TEMPLATES[0])
-        items.append((Image.fromarray(make_case(9, index, index).radiograph.image), [wording.text for wording in asked]))
+        asked = variants(f"bench-{index}", "nodule", BASELINE_TEMPLATES[0])
+        items.append((Image.fromarray(make_case(9, index, index).radiograph.image), [variant.text for variant in asked]))
     return items
 
 
@@ -169,7 +169,7 @@ def run(model_shape: ModelShape, device: torch.device, images: int, new_tokens: 
     """Both ways over the same images, in both orders of question and image; a row of the table per order."""
     loaded = model_shape.make(device)
     items = image_questions(images)
-    fewer = [(image, questions[: model_shape.usual_wordings]) for image, questions in items]
+    fewer = [(image, questions[: model_shape.usual_variants]) for image, questions in items]
     prompters = {order: loaded.prompter(PromptSettings("", "{question}", order)) for order in ORDERS}
     usual = {
         order: measure(usual_way, loaded, Workload(prompter, fewer, new_tokens, 1), f"{order}: usual way")
@@ -181,7 +181,7 @@ def run(model_shape: ModelShape, device: torch.device, images: int, new_tokens: 
         order: measure(our_way, loaded, Workload(prompter, items, new_tokens, at_once), f"{order}: medattn")
         for order, prompter in prompters.items()
     }
-    asked = [number < model_shape.usual_wordings for _, questions in items for number in range(len(questions))]
+    asked = [number < model_shape.usual_variants for _, questions in items for number in range(len(questions))]
     ends = end_tokens(loaded.model)
     return [{"order": order} | compare(usual[order], ours[order], asked, ends) for order in ORDERS]
 
@@ -219,7 +219,7 @@ def compare(usual: Measurement, ours: Measurement, asked: Sequence[bool], ends: 
 @click.option(
     "--shape", "name", type=click.Choice(list(SHAPES)), default="phantom", show_default=True, help="Model to measure."
 )
-@click.option("--images", type=click.IntRange(min=1), help="Images, six wordings each.  [default: 32; medgemma-4b: 1]")
+@click.option("--images", type=click.IntRange(min=1), help="Images, six variants each.  [default: 32; medgemma-4b: 1]")
 @click.option(
     "--new-tokens", type=click.IntRange(min=1), default=NEW_TOKENS, show_default=True, help="Longest answer, in tokens."
 )
@@ -229,7 +229,7 @@ def command(name: str, images: int | None, new_tokens: int, device: str, json_pa
     """Seconds per sample and peak memory of the usual way and of ours, all layers stored.
 
     phantom: float32. medgemma-4b: MedGemma-4b's full shape with random weights in bfloat16, about 12 GB of memory; on a
-    CPU a sample takes the usual way minutes, so that it is asked two of the six wordings only.
+    CPU a sample takes the usual way minutes, so that it is asked two of the six variants only.
     """
     model_shape = SHAPES[name]
     results = run(model_shape, choose_device(device), images or model_shape.images, new_tokens)

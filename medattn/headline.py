@@ -83,10 +83,10 @@ def _sentences(numbers: dict, maps: list[dict]) -> list[str]:
         said.append(
             f"The true region gets {numbers['region_enrichment']:.2f} times its share of attention (1 = chance{beside})."
         )
-    if numbers["js_other_finding"] is not None and numbers["js_other_wording"] is not None:
+    if numbers["js_other_finding"] is not None and numbers["js_other_variant"] is not None:
         said.append(
             f"Attention differs by {numbers['js_other_finding']:.2g} bits (JS divergence) when another finding is asked, "
-            f"by {numbers['js_other_wording']:.2g} when the same is asked in other words."
+            f"by {numbers['js_other_variant']:.2g} when the same is asked in other words."
         )
     return said
 
@@ -97,4 +97,4 @@ def command() -> None:
     paths.check_root()
     click.echo("\n".join(lines()))
     click.echo(f"\nFigures: {paths.FIGURES}/   tables: {paths.TABLES}/   every sample: {paths.EVALUATION}")
-    click.echo(f"Overlays: {paths.OVERLAYS}/   all wordings of a question: {paths.VISUALIZATIONS}/")
+    click.echo(f"Overlays: {paths.OVERLAYS}/   all variants of a question: {paths.VISUALIZATIONS}/")

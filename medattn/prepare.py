@@ -1,4 +1,4 @@
-"""Stage 1: study -> manifest, one row per image x wording x condition.
+"""Stage 1: study -> manifest, one row per image x variant x condition.
 
 Everything that can be wrong with a study, its model's files or its settings is found here, before a model is loaded
 and before any earlier result is touched.
@@ -83,7 +83,7 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[SampleRow], str]:
     """Rows of the manifest in order of sample_id, from a study that was checked; and a note of what cannot be asked and of
     strategy labels that are not known.
 
-    `limit` keeps the first N baseline questions by question_id, with all their wordings and the controls of their
+    `limit` keeps the first N baseline questions by question_id, with all their variants and the controls of their
     images. Donors of shuffled_image come from the whole study. The occlusions are asked where a true region is known.
     """
     images = {row["image_id"]: row for row in study.images()}
@@ -93,7 +93,7 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[SampleRow], str]:
     asked_of, rows, alone = limited(every, params.limit), [], set()
     for question in asked_of:
         for condition, asked in params.conditions.asked().items():
-            if condition != "clean" and (not question.is_study or _left_out(question, asked.wordings)):
+            if condition != "clean" and (not question.is_study or _left_out(question, asked.variants)):
                 continue
             if condition in REGIONAL and (question["image_id"], question["finding"]) not in regions:
                 continue
@@ -157,7 +157,7 @@ def note_unreadable(rows: Sequence[SampleRow], unreadable: dict[str, str]) -> st
 
 
 def limited(questions: list[QuestionRow], limit: int | None) -> list[QuestionRow]:
-    """The first `limit` baseline questions by question_id, their wordings, and their images' controls."""
+    """The first `limit` baseline questions by question_id, their variants, and their images' controls."""
     if limit is None:
         return questions
     kept = set(sorted({row["question_id"] for row in questions if row.is_study})[:limit])
@@ -165,8 +165,8 @@ def limited(questions: list[QuestionRow], limit: int | None) -> list[QuestionRow
     return [row for row in questions if (row["question_id"] in kept if row.is_study else row["image_id"] in shown)]
 
 
-def _left_out(question: QuestionRow, wordings: str) -> bool:
-    return wordings == "baseline" and not question.is_baseline
+def _left_out(question: QuestionRow, variants: str) -> bool:
+    return variants == "baseline" and not question.is_baseline
 
 
 class Donors:
@@ -179,7 +179,7 @@ class Donors:
     def of(self, question: QuestionRow) -> dict[str, str] | None:
         """The manifest's columns that say what is shown: the donor, and its truth ("" if nobody asked about it).
 
-        All wordings of a question see the same donor. None if the study has no other patient in that view.
+        All variants of a question see the same donor. None if the study has no other patient in that view.
         """
         own, finding = self._images[question["image_id"]], question["finding"]
         others = [
@@ -225,7 +225,7 @@ def manifest_row(question: QuestionRow, image: dict[str, str], condition: str, s
 
 @click.command(name="prepare")
 def command() -> None:
-    """Check the study and write one row per image x wording x condition."""
+    """Check the study and write one row per image x variant x condition."""
     paths.check_root()
     params = load_params()
     terms_of(params.aggregate)  # a wrong one, too, ends the run before any result is touched

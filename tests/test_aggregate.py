@@ -80,7 +80,7 @@ def inputs(tmp_path):
     directory.mkdir()
     for index, image in enumerate(("i1", "i2")):
         made = [capture_of(row, hot=40 if image == "i1" else None) for row in rows if row["image_id"] == image]
-        captures.bucket_path(directory, index).write_bytes(captures.encode(made, SHARED))
+        captures.shard_path(directory, index).write_bytes(captures.encode(made, SHARED))
     return directory, manifest, failed(tmp_path)
 
 
@@ -175,7 +175,7 @@ def test_the_sinks_that_are_zeroed_are_those_of_the_image_shown(settings, tmp_pa
         writer.writerows([*rows, changed])
     directory.mkdir()
     made = [capture_of(row, hot=40 if row["shown_image_id"] == "i1" else None) for row in [*rows, changed]]
-    captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
+    captures.shard_path(directory, 0).write_bytes(captures.encode(made, SHARED))
     run(directory, manifest, failed(tmp_path), tmp_path / "grids", with_profile(settings, sinks="zero"))
     without, about = stored(tmp_path / "grids", "decision|without_sinks")
     assert (without[about["samples"].index("x-v0"), 2, 8] == 0) == zeroed
@@ -192,7 +192,7 @@ def test_a_blank_image_tells_sinks_of_position_from_those_of_content(settings, t
         writer.writerows([*rows, blank])
     directory.mkdir()
     made = [*(capture_of(row, hot=40) for row in rows), capture_of(blank, hot=40 if hot_when_blank else None)]
-    captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
+    captures.shard_path(directory, 0).write_bytes(captures.encode(made, SHARED))
     run(directory, manifest, failed(tmp_path), tmp_path / "grids.safetensors", settings)
     _, about = stored(tmp_path / "grids.safetensors", "decision")
     assert about["sinks"]["i1"]["cells"] == [40] and about["sinks"]["i1"]["position"] == position
@@ -221,7 +221,7 @@ def test_settings_the_captures_cannot_give_name_the_parameter(inputs, settings, 
 
 def test_a_sample_without_captures_is_named(inputs, settings, tmp_path):
     directory, manifest, listed = inputs
-    captures.bucket_path(directory, 1).unlink()
+    captures.shard_path(directory, 1).unlink()
     with pytest.raises(InputError, match=r"has no sample 'i2-0-v0-clean' \(6 missing\): run `dvc repro extract`"):
         run(directory, manifest, listed, tmp_path / "out", settings)
 
@@ -233,7 +233,7 @@ def without(rows, fails):
 
 FAILS = {
     "an image": lambda row: row["image_id"] == "i2",
-    "a baseline wording": lambda row: row["sample_id"] == "i1-0-v0-clean",
+    "a baseline variant": lambda row: row["sample_id"] == "i1-0-v0-clean",
     "everything that shows an image": lambda row: row["condition"] == "clean",
 }
 
@@ -247,7 +247,7 @@ def test_samples_that_failed_are_left_out_and_the_others_keep_their_grids(inputs
     for path in directory.iterdir():
         path.unlink()
     made = [capture_of(row, hot=40 if row["image_id"] == "i1" else None) for row in rows]
-    captures.bucket_path(directory, 0).write_bytes(captures.encode(made, SHARED))
+    captures.shard_path(directory, 0).write_bytes(captures.encode(made, SHARED))
     count = run(directory, manifest, failed(tmp_path, *missing), tmp_path / "some", settings)
     grids, about = stored(tmp_path / "some", "decision")
     ok = sorted(row["sample_id"] for row in rows if row["condition"] == "clean")
@@ -262,7 +262,7 @@ def test_sinks_are_not_looked_for_where_a_failure_leaves_too_few_findings(inputs
     rows, missing = without(manifest_rows(), lambda row: row["sample_id"] == "i1-2-v0-clean")
     for path in directory.iterdir():
         path.unlink()
-    captures.bucket_path(directory, 0).write_bytes(captures.encode([capture_of(row, hot=40) for row in rows], SHARED))
+    captures.shard_path(directory, 0).write_bytes(captures.encode([capture_of(row, hot=40) for row in rows], SHARED))
     run(directory, manifest, failed(tmp_path, *missing), tmp_path / "some", settings)
     assert stored(tmp_path / "some", "decision")[1]["sinks"]["i1"]["computed"] is False
 

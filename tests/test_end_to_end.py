@@ -82,7 +82,7 @@ def test_metrics_and_plots_are_shown(clone, tmp_path):
     assert "accuracy_baseline" in dvc(clone, "metrics", "show").stdout
     dvc(clone, "plots", "show", "-o", str(tmp_path / "plots"))
     shown = (tmp_path / "plots/index.html").read_text()
-    assert "flip rate" in shown and "js_other_wording" in shown
+    assert "flip rate" in shown and "js_other_variant" in shown
 
 
 def hypotheses(clone: Path) -> dict[str, dict[str, str]]:

@@ -32,7 +32,7 @@ def test_a_complete_run_says_nothing_of_failures(tmp_path):
     assert "could not be computed" not in "\n".join(headline.lines(root))
 
 
-def test_a_count_that_is_withheld_is_a_few(tmp_path):
+def test_a_count_that_is_suppressed_is_a_few(tmp_path):
     root = failing_root(tmp_path, lambda row: row["sample_id"] == "q1-v0-clean")
     run(make_params(), root)
     numbers = json.loads((root / paths.METRICS).read_text())

@@ -1,4 +1,4 @@
-"""Prepare: one manifest row per image x wording x condition, and nothing at all where something is wrong."""
+"""Prepare: one manifest row per image x variant x condition, and nothing at all where something is wrong."""
 
 import csv
 import hashlib
@@ -57,7 +57,7 @@ def prepared(root: Path) -> list[dict[str, str]]:
     return read(root / paths.MANIFEST)
 
 
-def test_rows_are_wordings_times_conditions_with_controls_clean_only(root):
+def test_rows_are_variants_times_conditions_with_controls_clean_only(root):
     rows = prepared(root)
     count = {
         (role, condition): sum(row["role"] == role and row["condition"] == condition for row in rows)
@@ -104,13 +104,13 @@ def test_a_sample_is_named_by_question_variant_and_condition_and_keeps_their_val
         assert (row["shown_image_id"] == "") == (row["condition"] == "no_image")
 
 
-def test_a_condition_can_be_asked_in_the_baseline_wording_only(root):
-    set_params(root, conditions={"clean": {"wordings": "all"}, "no_image": {"wordings": "baseline"}})
+def test_a_condition_can_be_asked_in_the_baseline_variant_only(root):
+    set_params(root, conditions={"clean": {"variants": "all"}, "no_image": {"variants": "baseline"}})
     rows = [row for row in prepared(root) if row["condition"] == "no_image"]
     assert len(rows) == IMAGES and {row["variant_index"] for row in rows} == {"0"}
 
 
-def test_limit_keeps_the_first_questions_with_their_wordings_and_controls(root):
+def test_limit_keeps_the_first_questions_with_their_variants_and_controls(root):
     everything = prepared(root)
     set_params(root, limit=2)
     rows = prepared(root)
@@ -162,7 +162,7 @@ def empty_label(root: Path) -> None:
 
 
 def unknown_condition(root: Path) -> None:
-    set_params(root, conditions={"clean": {"wordings": "all"}, "upside_down": {"wordings": "all"}})
+    set_params(root, conditions={"clean": {"variants": "all"}, "upside_down": {"variants": "all"}})
 
 
 def too_few_image_tokens(root: Path) -> None:
@@ -231,7 +231,7 @@ def test_study_check_prints_counts_and_digest(root, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         cli.main()
     printed = capsys.readouterr().out
-    assert "3 questions in 18 wordings, 6 controls, 3 images" in printed and digest(root / "data") in printed
+    assert "3 questions in 18 variants, 6 controls, 3 images" in printed and digest(root / "data") in printed
 
 
 def test_prepare_refuses_a_directory_that_does_not_hold_the_code(tmp_path, monkeypatch):
@@ -277,8 +277,8 @@ def test_another_patients_image_of_the_opposite_truth_is_shown_where_one_is_know
             assert row["answer"] == opposite
 
 
-def test_all_wordings_of_a_question_see_the_same_donor(root):
-    set_params(root, conditions={"clean": {"wordings": "all"}, "shuffled_image": {"wordings": "all"}})
+def test_all_variants_of_a_question_see_the_same_donor(root):
+    set_params(root, conditions={"clean": {"variants": "all"}, "shuffled_image": {"variants": "all"}})
     shown = {}
     for row in prepared(root):
         if row["condition"] == "shuffled_image":
@@ -448,7 +448,7 @@ def test_a_study_of_which_no_image_can_be_read_is_refused_under_record_too(root)
 
 
 def test_an_image_that_nobody_is_shown_is_not_counted_among_those_that_cannot_be_read(root):
-    set_params(root, limit=1, conditions={"clean": {"wordings": "all"}})
+    set_params(root, limit=1, conditions={"clean": {"variants": "all"}})
     asked = {row["image_id"] for row in prepared(root)}
     numbers = [number for number, row in enumerate(image_rows(root)) if row["image_id"] not in asked]
     truncate(root, numbers[0])

@@ -1,4 +1,4 @@
-"""Captures on disk: the attention rows of every sample, in a pinned number of safetensors buckets.
+"""Captures on disk: the attention rows of every sample, in a pinned number of safetensors shards.
 
 Arrays are float32 rounded to rounding.CAPTURE_DIGITS digits, always [layer, head, row, token]. Row 0 is the last
 prompt token (P−1, which predicts the first answer token), row k the k-th answer token; rows the answer was too short
@@ -29,7 +29,7 @@ class Capture:
     """The attention of one sample's rows."""
 
     sample_id: str
-    question: str  # the wording that `offsets` index
+    question: str  # the variant that `offsets` index
     offsets: tuple[tuple[int, int], ...]  # [start, end) characters of each question token; ("" tokens are (i, i))
     valid: np.ndarray  # bool [row]
     image_weights: np.ndarray | None  # float32 [layer, head, row, 256]; None when the prompt holds no image
@@ -48,17 +48,17 @@ class Capture:
         return self.image_weights
 
 
-def bucket_of(image_id: str, buckets: int) -> int:
-    """The bucket of an image's samples: decided by its id, never by processes or memory."""
-    return int.from_bytes(hashlib.sha256(image_id.encode()).digest()[:8], "big") % buckets
+def shard_of(image_id: str, shards: int) -> int:
+    """The shard of an image's samples: decided by its id, never by processes or memory."""
+    return int.from_bytes(hashlib.sha256(image_id.encode()).digest()[:8], "big") % shards
 
 
-def bucket_path(directory: Path, index: int) -> Path:
-    return directory / f"bucket-{index:02d}.safetensors"
+def shard_path(directory: Path, index: int) -> Path:
+    return directory / f"shard-{index:02d}.safetensors"
 
 
 def encode(captures: Sequence[Capture], shared: dict) -> bytes:
-    """One bucket's bytes. `shared` goes into the metadata beside the samples (model shape, key/value heads …)."""
+    """One shard's bytes. `shared` goes into the metadata beside the samples (model shape, key/value heads …)."""
     tensors: dict[str, np.ndarray] = {}
     samples = {}
     for capture in sorted(captures, key=lambda one: one.sample_id):
@@ -99,10 +99,10 @@ def read_header(file: BinaryIO) -> CaptureHeader:
     return CaptureHeader(8 + size, tensors, about["samples"], about["shared"])
 
 
-def write_bucket(path: Path, shared: dict, heads: Iterable[CaptureHeader], contents: Iterable[bytes]) -> None:
-    """One bucket of the results of `encode` whose `heads` and whole `contents` come in the same order.
+def write_shard(path: Path, shared: dict, heads: Iterable[CaptureHeader], contents: Iterable[bytes]) -> None:
+    """One shard of the results of `encode` whose `heads` and whole `contents` come in the same order.
 
-    Both stream by, so that a bucket may be larger than the memory; the arrays are copied as they are. The metadata is in
+    Both stream by, so that a shard may be larger than the memory; the arrays are copied as they are. The metadata is in
     order of sample_id. Raises InputError for more samples than one file can name.
     """
     samples, tensors, start, size = {}, [], 0, 0
@@ -118,7 +118,7 @@ def write_bucket(path: Path, shared: dict, heads: Iterable[CaptureHeader], conte
         start, size = end, size + head.size
         if size > LARGEST_HEADER:
             raise InputError(
-                f"{path} would name more samples than a safetensors file can ({len(samples)} and more): raise extract.buckets"
+                f"{path} would name more samples than a safetensors file can ({len(samples)} and more): raise extract.shards"
             )
     listed = ",".join(f"{json.dumps(sample_id)}:{samples[sample_id]}" for sample_id in sorted(samples))
     about = f'{{"samples":{{{listed}}},"shared":{json.dumps(shared, sort_keys=True)}}}'
@@ -132,16 +132,16 @@ def write_bucket(path: Path, shared: dict, heads: Iterable[CaptureHeader], conte
 
 
 def read_shared(directory: Path) -> dict:
-    """What all buckets share: {"key_value_heads": K, "layers": L, "heads": H, "image_tokens": 256, …}."""
-    for path in _buckets(directory):
+    """What all shards share: {"key_value_heads": K, "layers": L, "heads": H, "image_tokens": 256, …}."""
+    for path in _shards(directory):
         with safe_open(path, framework="np") as file:
             return json.loads(file.metadata()[METADATA])["shared"]
-    raise AssertionError("_buckets never yields nothing")
+    raise AssertionError("_shards never yields nothing")
 
 
 def read(directory: Path) -> Iterator[Capture]:
-    """Every capture below `directory`, bucket by bucket, in order of sample_id inside a bucket."""
-    for path in _buckets(directory):
+    """Every capture below `directory`, shard by shard, in order of sample_id inside a shard."""
+    for path in _shards(directory):
         with safe_open(path, framework="np") as file:
             samples = json.loads(file.metadata()[METADATA])["samples"]
             keys = set(file.keys())
@@ -162,8 +162,8 @@ def _capture(sample_id: str, entry: Mapping[str, Any], tensors: Mapping[str, np.
     )
 
 
-def _buckets(directory: Path) -> list[Path]:
-    paths = sorted(directory.glob("bucket-*.safetensors"))
+def _shards(directory: Path) -> list[Path]:
+    paths = sorted(directory.glob("shard-*.safetensors"))
     if not paths:
-        raise InputError(f"{directory} holds no bucket-*.safetensors: run `dvc repro extract` first")
+        raise InputError(f"{directory} holds no shard-*.safetensors: run `dvc repro extract` first")
     return paths

@@ -1,4 +1,4 @@
-"""The one error a user can cause and mend."""
+"""The one error a user can cause and fix."""
 
 
 class InputError(Exception):

@@ -12,9 +12,9 @@ LOCK = Path("dvc.lock")
 PUBLISHED = Path("reference/published.csv")  # numbers of other work, with their source
 
 # prepare
-MANIFEST = Path("results/manifest.csv")  # one row per image x wording x condition
+MANIFEST = Path("results/manifest.csv")  # one row per image x variant x condition
 # extract
-CAPTURES = Path("results/captures")  # bucket-00.safetensors …: attention rows per layer and head
+CAPTURES = Path("results/captures")  # shard-00.safetensors …: attention rows per layer and head
 ANSWERS = Path("results/answers.csv")  # one row per sample: text, token ids, logits of the yes and no forms
 FAILURES = Path("results/failures.csv")  # one row per sample that could not be computed, with the reason
 # aggregate

@@ -41,7 +41,7 @@ def read(path: Path, columns: Sequence[str], stage: str) -> dict[str, SampleRow]
     found: dict[str, SampleRow] = {}
     for number, row in enumerate(rows, start=2):
         if row["sample_id"] in found:
-            raise InputError(f"{path}, row {number}: sample_id {row['sample_id']!r} stands twice: {again}")
+            raise InputError(f"{path}, row {number}: sample_id {row['sample_id']!r} is duplicated: {again}")
         found[row["sample_id"]] = SampleRow(row)
     if not found and columns != FAILURES:
         raise InputError(f"{path} holds no row: {again}")

@@ -63,7 +63,7 @@ def csv_lines(file: Iterable[str], where: object, remedy: str = "") -> Iterator[
     try:
         yield from enumerate(csv.reader(file, strict=True), start=1)
     except csv.Error as error:
-        raise InputError(f"{where} is not valid CSV: {error}; {remedy or 'mend it'}") from None
+        raise InputError(f"{where} is not valid CSV: {error}; {remedy or 'fix it'}") from None
 
 
 def csv_header(text: str, delimiter: str = ",") -> list[str]:
@@ -80,13 +80,13 @@ def csv_rows(file: Iterable[str], where: object, remedy: str = "") -> tuple[list
     lines = csv_lines(file, where, remedy)
     header = next(lines, (1, list[str]()))[1]
     if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise InputError(f"{where}: column {twice[0]!r} stands twice: {remedy or 'remove one'}")
+        raise InputError(f"{where}: column {twice[0]!r} is duplicated: {remedy or 'remove one'}")
 
     def rows() -> Iterator[dict[str, str]]:
         for number, line in lines:
             if line and len(line) != len(header):
                 said = f"{len(line)} cells under {len(header)} columns"
-                raise InputError(f"{where}, row {number}: {said}: {remedy or 'mend the row'}")
+                raise InputError(f"{where}, row {number}: {said}: {remedy or 'fix the row'}")
             if line:
                 yield dict(zip(header, line, strict=True))
 

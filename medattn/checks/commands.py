@@ -15,7 +15,7 @@ def describe(directory: Path, report: StudySummary) -> str:
     """A report in four lines."""
     findings = ", ".join(f"{finding} {count}" for finding, count in report.findings.items())
     return (
-        f"{directory}: {report.questions} questions in {report.wordings} wordings, {report.controls} controls,"
+        f"{directory}: {report.questions} questions in {report.variants} variants, {report.controls} controls,"
         f" {report.images} images of {report.patients} patients, {report.regions} regions\n"
         f"findings: {findings}\n"
         f"answers: {report.yes} yes, {report.no} no\n"

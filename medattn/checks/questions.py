@@ -1,4 +1,4 @@
-"""The rows of questions.csv, one by one and the wordings of each question against each other."""
+"""The rows of questions.csv, one by one and the variants of each question against each other."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ ANSWERS = ("yes", "no")
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
 # What the models' tokenizers read as one control token, and whatever looks like one.
 TOKEN = re.compile(r"<[/|]?[A-Za-z_][\w|]*>|<0x[0-9A-Fa-f]{2}>|\[multimodal\]|\[@BOS@\]", re.IGNORECASE)
-# What the wordings of one question share.
+# What the variants of one question share.
 SHARED = ("role", "image_id", "study_id", "subject_id", "finding", "zone", "baseline_question", "answer")
 
 Problem = Callable[[str, int | None, str], None]  # file, row, what is wrong and what to do
@@ -27,7 +27,7 @@ def check_ids(file: str, number: int, row: dict[str, str], names: tuple[str, ...
 
 
 def check_questions(questions: Sequence[dict[str, str]], images: dict[str, dict[str, str]], problem: Problem) -> None:
-    """Check questions.csv: each row, then the wordings of each question against each other."""
+    """Check questions.csv: each row, then the variants of each question against each other."""
     groups: dict[str, list[tuple[int, dict[str, str]]]] = defaultdict(list)
     spelled: dict[str, str] = {}
     truth: dict[tuple[str, str], tuple[str, int]] = {}
@@ -62,7 +62,7 @@ def _check_question(number: int, row: dict[str, str], images: dict[str, dict[str
     if row["answer"] not in ANSWERS and not (row["role"] == "control" and row["answer"] == ""):  # a control's may be unknown
         wrong(f"answer (the label) is {row['answer']!r}, expected yes or no: correct it, or remove the question")
     if not row["strategy"].strip():
-        wrong("strategy is empty: name the wording's strategy")
+        wrong("strategy is empty: name the variant's strategy")
     if row["zone"] and row["zone"] not in ZONES:
         wrong(f"finding {row['finding']!r} has zone {row['zone']!r}, expected nothing, or one of {', '.join(sorted(ZONES))}")
     if not row["finding"].strip():
@@ -103,11 +103,11 @@ def _check_variant(row: dict[str, str], wrong: Callable[[str], None]) -> None:
     if (labels(row["strategy"]).primary == BASELINE) != (index == "0"):
         wrong(f"strategy is {row['strategy']!r} with variant_index {index}: {BASELINE} belongs to 0, and only to 0")
     if row["role"] == "control" and index != "0":
-        wrong(f"a control has variant_index {index}: controls have the baseline wording only; remove the row")
+        wrong(f"a control has variant_index {index}: controls have the baseline variant only; remove the row")
 
 
 def _check_group(question_id: str, rows: list[tuple[int, dict[str, str]]], problem: Problem) -> None:
-    """The wordings of one question: one baseline, no variant and no text twice, the same image, finding and answer."""
+    """The variants of one question: one baseline, no variant and no text twice, the same image, finding and answer."""
     start, first = rows[0]
     seen: dict[tuple[str, str], int] = {}
     for number, row in rows:
@@ -128,8 +128,8 @@ def _check_group(question_id: str, rows: list[tuple[int, dict[str, str]]], probl
         if row["variant_index"] == "0" and row["question"] != row["baseline_question"]:
             problem(
                 "questions.csv", number,
-                f"question {question_id!r}: the baseline wording is {row['question']!r}, baseline_question"
+                f"question {question_id!r}: the baseline variant is {row['question']!r}, baseline_question"
                 f" {row['baseline_question']!r}: make them agree",
             )  # fmt: skip
     if ("variant_index", "0") not in seen:
-        problem("questions.csv", start, f"question {question_id!r} has no baseline wording (variant_index 0): add it")
+        problem("questions.csv", start, f"question {question_id!r} has no baseline variant (variant_index 0): add it")

@@ -29,7 +29,7 @@ class StudySummary:
     """What a study holds."""
 
     questions: int  # baseline questions, controls left out
-    wordings: int  # rows of these questions, the baseline among them
+    variants: int  # rows of these questions, the baseline among them
     controls: int
     images: int
     patients: int
@@ -74,7 +74,7 @@ def check(directory: Path, model: ModelChoice | None = None, on_error: OnError =
     baselines = [row for row in questions if row.is_study and row.is_baseline]
     return StudySummary(
         questions=len(baselines),
-        wordings=sum(row.is_study for row in questions),
+        variants=sum(row.is_study for row in questions),
         controls=sum(row.is_control for row in questions),
         images=len(images),
         patients=len({row["subject_id"] for row in images}),

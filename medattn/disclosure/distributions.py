@@ -38,13 +38,13 @@ def steady_edges(values: np.ndarray, bins: int) -> np.ndarray:
     return np.arange(first, last + 1) * step
 
 
-def divergence_edges(wording: np.ndarray, finding: np.ndarray) -> np.ndarray:
+def divergence_edges(variant: np.ndarray, finding: np.ndarray) -> np.ndarray:
     """Edges [edge] for the divergences of js_contrast, [image] each, logarithmic where none is 0.
 
     The table and the chart take the same: two histograms of the same images at different edges would give away how many
     lie between.
     """
-    both = np.concatenate([wording, finding])
+    both = np.concatenate([variant, finding])
     if both.min() > 0:
         return 10 ** steady_edges(np.log10(both), DIVERGENCE_BINS)
     return steady_edges(both, DIVERGENCE_BINS)

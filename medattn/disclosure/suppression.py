@@ -2,16 +2,16 @@
 
 A credentialed study publishes nothing that stands for fewer than LEAST patients:
 
-- Small cells are withheld: counts, means, shares and intervals over 1 to 4 patients. A count of nobody is shown.
-- So is what would give them away. Withheld cells must not follow from the shown ones by adding and subtracting (a
+- Small cells are suppressed: counts, means, shares and intervals over 1 to 4 patients. A count of nobody is shown.
+- So is what would give them away. Suppressed cells must not follow from the shown ones by adding and subtracting (a
   total and its parts, the same group in another table), nor may two shown counts of a group and of a part of it
   differ by 1 to 4 patients.
-- Least and largest values are single patients: always withheld. A median needs LEAST_FOR_MEDIAN patients.
+- Least and largest values are single patients: always suppressed. A median needs LEAST_FOR_MEDIAN patients.
 - A share may be published if its denominator is at least LEAST patients, whatever its numerator: how often the model
   errs or changes its answer says nothing about a patient. Numbers of samples by truth, region, view or transition are
   cells.
 
-A withheld count reads WITHHELD in the tables; every other withheld cell is empty. An open study withholds nothing.
+A suppressed count reads SUPPRESSED in the tables; every other suppressed cell is empty. An open study suppresses nothing.
 """
 
 import math
@@ -22,8 +22,8 @@ from enum import IntEnum
 import numpy as np
 
 LEAST, LEAST_FOR_MEDIAN = 5, 10  # patients
-WITHHELD = "withheld"
-PATIENTS = frozenset({"patients", "region_patients", "informative_patients", "same_wording_patients", "differing_patients"})
+SUPPRESSED = "suppressed"
+PATIENTS = frozenset({"patients", "region_patients", "informative_patients", "same_strategy_patients", "differing_patients"})
 COUNTS = PATIENTS | {"n", "positives", "n_region", "n_truth", "n_correct", "n_incorrect", "n_failed"}
 SHARES = frozenset({
     "accuracy", "accuracy_decided", "flip_rate", "hedge_shift_rate", "unparsed_rate", "margin_valid_share", "margin_agreement",
@@ -42,7 +42,7 @@ def least_patients(licence: str) -> int:
 
 
 class Level(IntEnum):
-    """What of a group is withheld; each level holds the ones before it."""
+    """What of a group is suppressed; each level holds the ones before it."""
 
     NOTHING = 0
     PATIENTS = 1  # how many patients it has
@@ -107,7 +107,7 @@ class Population:
 def levels(
     cells: Sequence[Cell], partitions: Iterable[Sequence[int]], population: Population, least: int = LEAST
 ) -> dict[int, Level]:
-    """Group -> what of it is withheld. partitions: groups that add up to the group of all their samples."""
+    """Group -> what of it is suppressed. partitions: groups that add up to the group of all their samples."""
     shown = {cell.group for cell in cells} - {0}
     counted = sorted({cell.group for cell in cells if cell.column in COUNTS} - {0}, key=_by_size)
     of_patients = {cell.group for cell in cells if cell.column in PATIENTS}
@@ -120,13 +120,13 @@ def levels(
     def few(group: int) -> bool:
         return 0 < population.patients(group, least) < least
 
-    def withhold(group: int, level: Level) -> None:
+    def suppress(group: int, level: Level) -> None:
         level = Level.ALL if level == Level.COUNTS and group in telling else level
         found[group] = max(found[group], level)
 
     for group in shown:
         if few(group):
-            withhold(group, Level.ALL)
+            suppress(group, Level.ALL)
     equations = {_equation(parts) for parts in partitions}
     closures = {group: population.everything_of(group) for group in of_patients}
     for index, inner in enumerate(counted):
@@ -139,12 +139,12 @@ def levels(
             if max(found[inner], found[outer]) >= Level.COUNTS:
                 continue
             if few(rest):
-                withhold(inner, Level.ALL if metrics[inner] & metrics[outer] else Level.COUNTS)
+                suppress(inner, Level.ALL if metrics[inner] & metrics[outer] else Level.COUNTS)
             elif {inner, outer} <= of_patients and few(outer & ~closures[inner]):
-                withhold(inner, Level.PATIENTS)
+                suppress(inner, Level.PATIENTS)
     ordered = sorted(equations)
     while (step := _next_step(ordered, found, few)) is not None:
-        withhold(*step)
+        suppress(*step)
     return found
 
 
@@ -166,9 +166,9 @@ def _equation(parts: Iterable[int]) -> tuple[int, ...]:
 def _next_step(
     equations: Sequence[tuple[int, ...]], found: Mapping[int, Level], few: Callable[[int], bool]
 ) -> tuple[int, Level] | None:
-    """A further group to withhold, and how; None where no withheld one can be computed from the shown ones."""
+    """A further group to suppress, and how; None where no suppressed one can be computed from the shown ones."""
     known = {group for group, level in found.items() if level < Level.COUNTS}
-    for equation in equations:  # what is withheld of one total, taken together
+    for equation in equations:  # what is suppressed of one total, taken together
         hidden = [part for part in equation[1:] if part not in known]
         together = sum(hidden)
         tells = equation[0] in known and hidden and (few(together) or (len(hidden) == 1 and hidden[0] in found))
@@ -204,13 +204,13 @@ def _cheapest(equations: Iterable[tuple[int, ...]], known: set[int]) -> int | No
     return min(parts or totals, key=_by_size, default=None)
 
 
-def withhold(
+def suppress(
     tables: Mapping[str, Sequence[Mapping[str, object]]],
     cells: Sequence[Cell],
     found: Mapping[int, Level],
     population: Population,
 ) -> dict[str, list[dict[str, object]]]:
-    """The tables with what `levels` found withheld of their cells. A row whose n goes with every value goes as a whole."""
+    """The tables with what `levels` found suppressed of their cells. A row whose n goes with every value goes as a whole."""
     made = {name: [dict(row) for row in rows] for name, rows in tables.items()}
     at = {cell: found.get(cell.group, Level.NOTHING) for cell in cells}
     gone = {(cell.table, cell.row) for cell in cells if cell.column == "n" and at[cell] == Level.ALL}
@@ -218,7 +218,7 @@ def withhold(
         level = Level.ALL if (cell.table, cell.row) in gone else at[cell]
         row = made[cell.table][cell.row]
         if row[cell.column] is not None and level >= _goes_at(cell, population):
-            row[cell.column] = WITHHELD if cell.column in COUNTS else None
+            row[cell.column] = SUPPRESSED if cell.column in COUNTS else None
     return made
 
 

@@ -1,4 +1,4 @@
-"""Finished units -> the stage's outputs. Streams: nothing grows with the study but a bucket's names."""
+"""Finished units -> the stage's outputs. Streams: nothing grows with the study but a shard's names."""
 
 import heapq
 import json
@@ -30,15 +30,15 @@ def pack(
     """
     failed: list[Row] = []
     runs = []
-    for bucket, batches in dealt.items():
+    for shard, batches in dealt.items():
         found = [
             (unit, _entry(cache, key, patience)) for batch in batches for unit, key in zip(batch, keys(batch), strict=True)
         ]
         answers: list[Row] = []
         heads = _heads(found, cache, answers, failed)
-        path = captures.bucket_path(part / "captures", bucket)
-        captures.write_bucket(path, about_model, heads, (_whole(cache, key) for _, key in found))
-        runs.append(_sorted_run(part / f"answers-{bucket}.jsonl", answers))
+        path = captures.shard_path(part / "captures", shard)
+        captures.write_shard(path, about_model, heads, (_whole(cache, key) for _, key in found))
+        runs.append(_sorted_run(part / f"answers-{shard}.jsonl", answers))
     with ExitStack() as opened:
         rows = [map(json.loads, opened.enter_context(run.open(encoding="utf-8"))) for run in runs]
         write_csv(part / "answers.csv", sample_tables.ANSWERS, heapq.merge(*rows, key=_by_id))
@@ -84,7 +84,7 @@ def _by_id(row: Mapping[str, object]) -> str:
 
 
 def _sorted_run(path: Path, answers: list[Row]) -> Path:
-    """One bucket's answers in order of sample_id, a JSON object a line."""
+    """One shard's answers in order of sample_id, a JSON object a line."""
     with path.open("w", encoding="utf-8") as file:
         for row in sorted(answers, key=_by_id):
             file.write(json.dumps(row) + "\n")

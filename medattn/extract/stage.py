@@ -1,6 +1,6 @@
 """The stage: first every unit is finished, by as many processes as there are; then one of them packs the units.
 
-They go into a pinned number of buckets by a hash of image_id. All attention is kept per layer and head, so that layers,
+They go into a pinned number of shards by a hash of image_id. All attention is kept per layer and head, so that layers,
 gating, GQA reduction and rows are decided later, without the model.
 """
 
@@ -21,7 +21,7 @@ from medattn.extract.keys import Keys
 from medattn.extract.ranks import WorkerGroup, worker_group
 from medattn.extract.shards import pack, put_in_place
 from medattn.extract.unit_cache import UnitCache, directory_of, is_on
-from medattn.extract.units import batches, by_bucket, read_units
+from medattn.extract.units import batches, by_shard, read_units
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study
 
@@ -37,7 +37,7 @@ def run(
     Returns what was done, in one line. Raises InputError if no sample could be computed, or the disk takes no more.
     """
     units = read_units(manifest)
-    work = {bucket: list(batches(dealt)) for bucket, dealt in by_bucket(units, params.extract.buckets).items()}
+    work = {shard: list(batches(dealt)) for shard, dealt in by_shard(units, params.extract.shards).items()}
     radiographs = RadiographReader(study)
     keys = Keys(study, params, radiographs)
     part = results / ".extract.part"

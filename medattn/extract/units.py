@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 
-from medattn.attention.captures import bucket_of
+from medattn.attention.captures import shard_of
 from medattn.base.errors import InputError
 from medattn.base.tables import csv_rows
 from medattn.radiographs.conditions import REGIONAL
@@ -18,7 +18,7 @@ SAMPLES_AT_ONCE = 48  # samples in one batch: a step costs little more for all o
 
 @dataclass(frozen=True, slots=True)
 class UnitSample:
-    """One wording, as it is asked about the unit's image."""
+    """One variant, as it is asked about the unit's image."""
 
     sample_id: str
     question: str
@@ -61,11 +61,11 @@ def read_units(manifest: Path) -> list[Unit]:
     return units
 
 
-def by_bucket(units: Sequence[Unit], buckets: int) -> dict[int, list[Unit]]:
-    """Bucket -> its units, both in order."""
+def by_shard(units: Sequence[Unit], shards: int) -> dict[int, list[Unit]]:
+    """Shard -> its units, both in order."""
     dealt: dict[int, list[Unit]] = {}
     for unit in units:
-        dealt.setdefault(bucket_of(unit.image_id, buckets), []).append(unit)
+        dealt.setdefault(shard_of(unit.image_id, shards), []).append(unit)
     return dict(sorted(dealt.items()))
 
 

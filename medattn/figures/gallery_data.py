@@ -22,7 +22,7 @@ TRUTH = {"true": True, "false": False, "": None}
 
 
 def samples(results: Results) -> list[Sample]:
-    """Every answered study sample, by question, condition, strength and wording."""
+    """Every answered study sample, by question, condition, strength and variant."""
     rows = results.evaluation[(results.evaluation.role == "study") & (results.evaluation.status != "failed")]
     margins = numbers(rows.margin)
     made = [

@@ -29,14 +29,14 @@ OUTLINE: tuple[tuple[Heading, tuple[Chart, ...]], ...] = (
     ), ()),
     (Heading(
         "look", "Where does the model look?",
-        "Attention is read at the last prompt token, before a word of the answer is chosen. Enrichment is attention ÷"
-        " area: 1 is chance. Because many maps fall on the middle of a chest, each number stands beside those of maps that"
-        " know less.",
+        "Attention is read at the last prompt token, before a word of the answer is chosen. Relative attention (the columns"
+        " named enrichment) is attention ÷ area: 1 is chance. Because many maps fall on the middle of a chest, each number"
+        " stands beside those of baseline maps: uniform, a centre prior, a body prior, other patients, another finding.",
     ), (example.CHART, localisation.CHART, layer_head.CHART)),
     (Heading(
         "words", "Do other words change the answer, or where it looks?",
-        "Every question is asked in several wordings that mean the same. A flip is a yes that becomes a no, or the"
-        " reverse, against the baseline wording.",
+        "Every question is asked in several variants, paraphrases that mean the same. A flip is a yes that becomes a no, or the"
+        " reverse, against the baseline variant.",
     ), (accuracy_by_strategy.CHART, flips_margins.CHART, js_contrast.CHART)),
     (Heading(
         "image", "Does the answer need the image?",
@@ -45,7 +45,7 @@ OUTLINE: tuple[tuple[Heading, tuple[Chart, ...]], ...] = (
     ), (image_reliance.CHART, occlusion.CHART)),
     (Heading(
         "robust", "How robust are answers and attention?",
-        "The baseline wording is asked again about images that were changed in a controlled way.",
+        "The baseline variant is asked again about images under controlled perturbations.",
     ), (robustness.CHART,)),
     (Heading(
         "correct", "Does attention tell right answers from wrong ones?",

@@ -1,4 +1,4 @@
-"""Pictures with a radiograph in them: overlays, and all wordings of a question side by side.
+"""Pictures with a radiograph in them: overlays, and all variants of a question side by side.
 
 The patient's left is on the image's right, as radiographs are looked at. Row 0, column 0 of a grid is the top left.
 """
@@ -78,8 +78,8 @@ def wrapped(text: str, width: int = 62) -> str:
     return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, width))
 
 
-def wordings(rows: pd.DataFrame, radiograph: Radiograph, grids: list[np.ndarray]) -> Figure:
-    """All wordings of one question on one image, side by side, on one scale of opacity."""
+def variants(rows: pd.DataFrame, radiograph: Radiograph, grids: list[np.ndarray]) -> Figure:
+    """All variants of one question on one image, side by side, on one scale of opacity."""
     columns = 3
     lines = -(-len(rows) // columns)
     height, width = radiograph.pixels.shape

@@ -99,7 +99,7 @@ def _pictures(results: Results, shown: RadiographReader, chosen: pd.DataFrame, o
             rows = clean[clean.question_id == question_id]
             rows = rows.iloc[rows.variant_index.astype(int).argsort(kind="stable")]
             grids = [results.grids[sample_id] for sample_id in rows.sample_id]
-            fig = panels.wordings(rows, shown(rows.iloc[0].image_id), grids)
+            fig = panels.variants(rows, shown(rows.iloc[0].image_id), grids)
             _save(fig, visualizations / f"{question_id}.png", progress)
 
 

@@ -79,14 +79,14 @@ def violations(asked: ParsedQuestion, baseline: str, variant: str) -> list[str]:
 
 
 def repeated(texts: list[str]) -> list[str]:
-    """What stands more than once among the wordings of a question, in the same form as `violations`."""
+    """What stands more than once among the variants of a question, in the same form as `violations`."""
     first: dict[str, str] = {}
     again = [text for text in texts if first.setdefault(plain(text), text) is not text]
     return [f"{UNIQUE}: {text!r}" for text in again]
 
 
 def plain(text: str) -> str:
-    """A question without case, punctuation and spacing: what is left must differ between wordings."""
+    """A question without case, punctuation and spacing: what is left must differ between variants."""
     return " ".join(re.findall(r"[\w-]+", text.casefold()))
 
 

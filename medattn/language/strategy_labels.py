@@ -1,4 +1,4 @@
-"""Wording strategies as studies label them, in the canonical terms.
+"""Strategies of variants as studies label them, in the canonical terms.
 
 Labels in the wild are free text: "Synonym + clause (fronted prepositional phrase)". What stands in brackets or quotes is
 detail; the rest is split at its joiners, and each part is known by its keywords. A part that no keyword knows, or that

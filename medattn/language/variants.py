@@ -2,7 +2,7 @@
 
 A hard positive asks for the same finding in the same place with the same polarity, so that its correct answer is the
 baseline's. Only templates and slots from closed tables are used (here, `findings`, `places`); `invariants` states what must
-hold, and every wording that can be made of a question is held to it before one is chosen.
+hold, and every variant that can be made of a question is held to it before one is chosen.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,23 @@ from medattn.language.question_forms import ParsedQuestion, about, placed, style
 from medattn.language.strategy_labels import BASELINE, STRATEGIES
 
 __all__ = [
-    "BASELINE", "BASELINE_TEMPLATES", "INVARIANTS", "LEXICON", "LOCATED", "STRATEGIES", "TEMPLATES", "UNIQUE", "Term",
-    "Wording", "baseline_template", "fill", "options", "repeated", "reword", "violations", "wordings",
+    "BASELINE",
+    "BASELINE_TEMPLATES",
+    "INVARIANTS",
+    "LEXICON",
+    "LOCATED",
+    "STRATEGIES",
+    "TEMPLATES",
+    "UNIQUE",
+    "Term",
+    "Variant",
+    "baseline_template",
+    "fill",
+    "options",
+    "repeated",
+    "reword",
+    "variants",
+    "violations",
 ]  # fmt: skip
 
 # {x}: the finding's name; {X}: capitalised; {ax}: with its article; {ox}: as it stands after "of"; {at}: where.
@@ -66,7 +81,7 @@ LOCATED: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Wording:
+class Variant:
     strategy: str
     text: str
 
@@ -76,29 +91,29 @@ def baseline_template(image_id: str) -> str:
     return choose(BASELINE_TEMPLATES, "baseline template", image_id)
 
 
-def wordings(question_id: str, finding: str, baseline: str) -> list[Wording]:
+def variants(question_id: str, finding: str, baseline: str) -> list[Variant]:
     """`reword` for a finding of the lexicon without a place; `baseline` is the baseline's template.
 
-    Raises ValueError for an unknown finding, or for a wording that breaks an invariant.
+    Raises ValueError for an unknown finding, or for a variant that breaks an invariant.
     """
     return reword(question_id, fill(baseline, entry(finding).name), about(finding, baseline))
 
 
-def reword(question_id: str, baseline: str, asked: ParsedQuestion) -> list[Wording]:
+def reword(question_id: str, baseline: str, asked: ParsedQuestion) -> list[Variant]:
     """The baseline as it stands, then one hard positive per strategy, decided by `question_id` alone.
 
-    `asked` is what `parse` read in `baseline`. Raises ValueError where the rules cannot reword it, or for a wording that
+    `asked` is what `parse` read in `baseline`. Raises ValueError where the rules cannot reword it, or for a variant that
     breaks an invariant, naming the rule.
     """
     try:
         made = options(asked, baseline)
     except ValueError as error:
         raise ValueError(f"question {question_id}: {error}") from None
-    return [Wording(BASELINE, baseline), *(choose(made[strategy], strategy, question_id) for strategy in STRATEGIES)]
+    return [Variant(BASELINE, baseline), *(choose(made[strategy], strategy, question_id) for strategy in STRATEGIES)]
 
 
 @lru_cache(maxsize=100_000)
-def options(asked: ParsedQuestion, baseline: str) -> dict[str, tuple[Wording, ...]]:
+def options(asked: ParsedQuestion, baseline: str) -> dict[str, tuple[Variant, ...]]:
     """Strategy -> the hard positives that `baseline` can get, every one held to the invariants.
 
     No two are alike, so any choice of one per strategy is a group without repetition. Raises ValueError as `reword`.
@@ -118,15 +133,15 @@ def options(asked: ParsedQuestion, baseline: str) -> dict[str, tuple[Wording, ..
             if term.countable and not term.plural and (asked.place or asked.term != "nodule"):  # as the embedded study has it
                 templates = tuple(one for one in templates if not one.startswith("Any"))  # "any" goes with a plural
             texts = [styled(fill(template, term, at), asked.case) for template in templates]
-        made[strategy] = tuple(Wording(strategy, text) for text in texts if plain(text) != plain(baseline))
+        made[strategy] = tuple(Variant(strategy, text) for text in texts if plain(text) != plain(baseline))
         if not made[strategy]:
-            raise ValueError(f"no {strategy} wording of {baseline!r} differs from it")
-    every = [wording.text for wordings in made.values() for wording in wordings]
+            raise ValueError(f"no {strategy} variant of {baseline!r} differs from it")
+    every = [variant.text for variants in made.values() for variant in variants]
     for text in every:
         if broken := violations(asked, baseline, text):
-            raise ValueError(f"wording {text!r} of {baseline!r} breaks {'; '.join(broken)}")
+            raise ValueError(f"variant {text!r} of {baseline!r} breaks {'; '.join(broken)}")
     if broken := repeated([baseline, *every]):
-        raise ValueError(f"wordings of {baseline!r} break {'; '.join(broken)}")
+        raise ValueError(f"variants of {baseline!r} break {'; '.join(broken)}")
     return made
 
 

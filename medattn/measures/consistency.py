@@ -1,4 +1,4 @@
-"""How alike the grids and the answers of one question's wordings are.
+"""How alike the grids and the answers of one question's variants are.
 
 Grids are float [N, N], non-negative, sum 1 (see ``spatial.check_grid``). Answers are "yes", "no", "uncertain" or
 "unparsed" (see ``answers.parse_answer``). Every function raises ValueError for a grid or an answer that is none of these,
@@ -101,14 +101,14 @@ def _check_answers(answers: Sequence[str]) -> list[str]:
 
 
 def consistency(answers: Sequence[str]) -> float:
-    """Share of a question's wordings (baseline included) that give its majority answer, in [0, 1].
+    """Share of a question's variants (baseline included) that give its majority answer, in [0, 1].
 
-    Unparsed answers count as wordings but never agree. A tie for the majority counts half of the parsed wordings:
+    Unparsed answers count as variants but never agree. A tie for the majority counts half of the parsed variants:
     0.5 when every answer was parsed. Raises ValueError without an answer.
     """
     answers = _check_answers(answers)
     if not answers:
-        raise ValueError("answers is empty, expected the answers of at least one wording")
+        raise ValueError("answers is empty, expected the answers of at least one variant")
     parsed = Counter(answer for answer in answers if answer != "unparsed")
     if not parsed:
         return 0.0
@@ -119,16 +119,16 @@ def consistency(answers: Sequence[str]) -> float:
 
 
 def expected_consistency(counts: Mapping[str, int], n: int) -> float:
-    """Mean consistency of n wordings that each give an answer with the share that it has in `counts`, independently.
+    """Mean consistency of n variants that each give an answer with the share that it has in `counts`, independently.
 
-    What consistency is worth if wordings were unrelated: multinomial, in [0, 1]; at least 0.5 if every answer is parsed.
+    What consistency is worth if variants were unrelated: multinomial, in [0, 1]; at least 0.5 if every answer is parsed.
     Raises ValueError if nothing was counted, or for n < 1.
     """
     total = sum(counts.values())
     if total < 1 or min(counts.values()) < 0 or not set(counts) <= set(ANSWERS):
         raise ValueError(f"counts are {dict(counts)!r}, expected how often each of {', '.join(ANSWERS)} was answered")
     if n < 1 or n != int(n):
-        raise ValueError(f"n is {n!r}, expected a whole number of wordings >= 1")
+        raise ValueError(f"n is {n!r}, expected a whole number of variants >= 1")
     shares = [counts.get(answer, 0) / total for answer in ANSWERS]
     terms = []
     for drawn in itertools.combinations_with_replacement(range(len(ANSWERS)), int(n)):
@@ -151,21 +151,21 @@ def flip_to_baseline(baseline: str, variants: Sequence[str]) -> float:
     """
     variants = _check_answers(variants)
     if not variants:
-        raise ValueError("variants is empty, expected the answers of at least one other wording")
+        raise ValueError("variants is empty, expected the answers of at least one other variant")
     return sum(flip(baseline, variant) for variant in variants) / len(variants)
 
 
 def flip_all_pairs(answers: Sequence[str]) -> float:
-    """Share of all unordered pairs of wordings that flip, in [0, 1]. Raises ValueError for fewer than two."""
+    """Share of all unordered pairs of variants that flip, in [0, 1]. Raises ValueError for fewer than two."""
     answers = _check_answers(answers)
     if len(answers) < 2:
-        raise ValueError(f"answers holds {len(answers)} wordings, expected at least two to compare")
+        raise ValueError(f"answers holds {len(answers)} variants, expected at least two to compare")
     pairs = list(itertools.combinations(answers, 2))
     return sum(flip(a, b) for a, b in pairs) / len(pairs)
 
 
 def any_flip(answers: Sequence[str]) -> bool:
-    """True when the wordings hold both a yes and a no. It grows with the number of wordings."""
+    """True when the variants hold both a yes and a no. It grows with the number of variants."""
     return {"yes", "no"} <= {*_check_answers(answers)}
 
 

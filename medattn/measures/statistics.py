@@ -1,6 +1,6 @@
 """Intervals and p-values with the patient as the unit.
 
-Questions, wordings and conditions of one patient are not independent: intervals resample patients, tests flip the
+Questions, variants and conditions of one patient are not independent: intervals resample patients, tests flip the
 signs of patients. Every random number comes from the generator the caller passes, as integers; comparisons allow for
 the last bits, so that ties are ties on every processor.
 """

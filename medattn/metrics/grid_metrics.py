@@ -90,7 +90,7 @@ def region_values(p: np.ndarray, region: Region | None) -> dict[str, float | boo
 
 
 def similarity_values(p: np.ndarray, baseline: np.ndarray) -> dict[str, float | None]:
-    """SIMILARITY of a wording's grid to its baseline wording's; a constant grid has no correlation."""
+    """SIMILARITY of a variant's grid to its baseline variant's; a constant grid has no correlation."""
     divergence = consistency.js_divergence(p, baseline)
     varied = (p != p.flat[0]).any() and (baseline != baseline.flat[0]).any()
     return _rounded(
@@ -106,7 +106,7 @@ def similarity_values(p: np.ndarray, baseline: np.ndarray) -> dict[str, float | 
 
 
 def js_to_clean(p: np.ndarray, clean: np.ndarray | None, row: SampleRow, place: Place) -> float | None:
-    """JS divergence to the same wording's grid on the clean image, bits; of a rotated image on the common support."""
+    """JS divergence to the same variant's grid on the clean image, bits; of a rotated image on the common support."""
     if clean is None:
         return None
     if row.is_rotated:

@@ -16,6 +16,11 @@ from medattn.base.tables import Row
 from medattn.measures import contrasts, statistics
 from medattn.metrics.values import NOBODY, Selection, Value, average, patients, present, selection_of
 
+# Columns whose random streams have another name: under their own they would draw other bounds than ever published.
+STREAMS = {
+    "reliance_all_variants": "reliance_all_wordings",
+    "same_strategy_difference": "same_wording_difference",
+}
 TOO_FEW = "no interval"  # patients too few or too alike
 LEAST_FOR_RANKS = 10  # below this many patients a BCa interval of a rank measure depends on single patients
 Cells = Row  # some of a row's cells
@@ -50,7 +55,7 @@ class Intervals:
     table: str
 
     def _rng(self, key: str, name: str) -> np.random.Generator:
-        return generator(self.params.seed, "bootstrap", self.table, key, name)
+        return generator(self.params.seed, "bootstrap", self.table, key, STREAMS.get(name, name))
 
     def share(self, rows: Sequence[Row], of: str, key: str, name: str, short: str = "") -> Cells:
         """{name}, {short}_low, {short}_high, {short}_method: share of rows whose boolean `of` is true, None left out."""

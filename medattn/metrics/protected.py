@@ -5,7 +5,7 @@ from collections import defaultdict
 from medattn.base import paths
 from medattn.base.tables import Row
 from medattn.disclosure import suppression
-from medattn.disclosure.suppression import WITHHELD, Cell, Population
+from medattn.disclosure.suppression import SUPPRESSED, Cell, Population
 from medattn.metrics.evaluation import Evaluation
 from medattn.metrics.table import Table, declared
 from medattn.metrics.values import Selection, Unit
@@ -14,7 +14,7 @@ Tables = dict[Table, list[Row]]
 
 
 def publishable(of: Evaluation) -> Tables:
-    """The rows of every aggregate table as they may be published; what is withheld of the headline is None."""
+    """The rows of every aggregate table as they may be published; what is suppressed of the headline is None."""
     made = {table: table.rows(of) for table in declared() if table.output != paths.GROUPS}
     shown = {table: table.published(rows) for table, rows in made.items()}
     if not of.restricted:
@@ -32,13 +32,13 @@ def publishable(of: Evaluation) -> Tables:
     ]
     levels = suppression.levels(cells, partitions, groups.population)
     by_name = {table.name: rows for table, rows in shown.items()}
-    safe = suppression.withhold(by_name, cells, levels, groups.population)
+    safe = suppression.suppress(by_name, cells, levels, groups.population)
     for table in restricted:
         for row in safe[table.name]:
             if table.differences(row, safe):
                 row |= dict.fromkeys(row.keys() - set(table.keys))
             if table.output == paths.METRICS:
-                row |= {name: None for name, value in row.items() if value == WITHHELD}
+                row |= {name: None for name, value in row.items() if value == SUPPRESSED}
     return {table: safe[table.name] for table in shown}
 
 

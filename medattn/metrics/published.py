@@ -26,7 +26,7 @@ def published(path: Path, study: str, tables: Mapping[str, Sequence[Row]]) -> li
     for number, row in enumerate(read_table(path, SOURCE_COLUMNS), start=2):
         if row["ours"] and row["ours"] not in ours:
             raise InputError(
-                f"{path}, row {number}: ours is {row['ours']!r}, expected one of {', '.join(sorted(ours))}: mend it"
+                f"{path}, row {number}: ours is {row['ours']!r}, expected one of {', '.join(sorted(ours))}: fix it"
             )
         if row["study"] != study:
             continue

@@ -110,12 +110,12 @@ def evaluate(samples: Sequence[SampleRow], answers: Mapping[str, SampleRow], sto
 
 
 def _baseline(row: SampleRow, baselines: Mapping[tuple[str, str, str], SampleRow]) -> SampleRow | None:
-    """The baseline wording's row in the same condition; None for itself and for controls."""
+    """The baseline variant's row in the same condition; None for itself and for controls."""
     if not row.is_study or row.is_baseline:
         return None
     try:
         return baselines[row["question_id"], *row.setting]
     except KeyError:
         raise InputError(
-            f"manifest: sample {row['sample_id']!r} has no baseline wording in its condition: run `dvc repro -f prepare`"
+            f"manifest: sample {row['sample_id']!r} has no baseline variant in its condition: run `dvc repro -f prepare`"
         ) from None

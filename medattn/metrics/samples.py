@@ -26,12 +26,12 @@ def per_finding(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 
 def baseline_rows(rows: Sequence[SampleRow], condition: str = "clean") -> list[SampleRow]:
-    """The baseline wordings among study_rows."""
+    """The baseline variants among study_rows."""
     return [row for row in study_rows(rows, condition) if row.is_baseline]
 
 
 class OtherFindings:
-    """Clean questions in the baseline wording about another finding of the same image, asked in the same words.
+    """Clean questions in the baseline variant about another finding of the same image, asked in the same words.
 
     Controls are; of two study questions about one image only those whose texts differ in the finding alone.
     """

@@ -26,7 +26,7 @@ class Table:
 
     What a reader of an aggregate table may add up: parts are lists of values that are about parts of one total (of the
     rows), means the metric that a row's columns are means of. differences: whether a row's values would give away one
-    that is withheld elsewhere (of the row, and all tables as they are withheld).
+    that is suppressed elsewhere (of the row, and all tables as they are suppressed).
     """
 
     name: str

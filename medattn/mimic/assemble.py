@@ -28,7 +28,7 @@ from medattn.mimic.labels import near, read_labels
 from medattn.mimic.layout import LABELS
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study
 
-UNLABELLED = "unlabelled"  # strategy of a wording that its file does not label
+UNLABELLED = "unlabelled"  # strategy of a variant that its file does not label
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Summary:
     read: int = 0
     skipped: Counter = field(default_factory=Counter)  # reason -> rows
     answers: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # finding -> answer -> questions
-    wordings: int = 0
+    variants: int = 0
     controls: int = 0
     without_controls: int = 0  # images with fewer controls than asked for
     images: int = 0
     patients: int = 0
     regions: Counter = field(default_factory=Counter)  # used, and reason -> regions that are not
-    labels: dict[str, int] = field(default_factory=dict)  # strategy labels that are not known -> wordings
+    labels: dict[str, int] = field(default_factory=dict)  # strategy labels that are not known -> variants
     resized: int = 0  # images whose file has another size than the metadata say
     digest: str = ""
 
@@ -73,7 +73,7 @@ class Summary:
         """For a person to read: counts only, no id."""
         questions = sum(sum(answers.values()) for answers in self.answers.values())
         lines = [
-            f"{self.directory}: {questions} questions in {self.wordings} wordings, {self.controls} controls, {self.images}"
+            f"{self.directory}: {questions} questions in {self.variants} variants, {self.controls} controls, {self.images}"
             " images of"
             f" {self.patients} patients",
             f"rows used: {self.used:,} of {self.read:,}",
@@ -202,12 +202,12 @@ def _image_row(image: Image, pinned: PinnedImage) -> dict[str, object]:
 def question_rows(
     chosen: Sequence[Question], labels: dict[str, dict[str, str]], options: Options, summary: Summary
 ) -> Iterator[dict[str, object]]:
-    """Rows of questions.csv: of every image its questions in all their wordings, then its controls."""
+    """Rows of questions.csv: of every image its questions in all their variants, then its controls."""
     strategies: Counter = Counter()
     by_image: dict[str, list[Question]] = defaultdict(list)
     for question in chosen:
         by_image[question.image.dicom_id].append(question)
-    for asked in tqdm(by_image.values(), desc="wordings", unit="image", leave=False):
+    for asked in tqdm(by_image.values(), desc="variants", unit="image", leave=False):
         for question in asked:
             summary.answers[question.finding][question.answer] += 1
             base = question.asked.finding if question.asked else question.finding
@@ -215,16 +215,16 @@ def question_rows(
                 "question_id": question.question_id, "role": "study", "finding": question.finding, "zone": _zone(base),
                 "baseline_question": question.text, "answer": question.answer,
             }  # fmt: skip
-            for index, text, strategy in wordings_of(question, options.variants):
-                summary.wordings += 1
+            for index, text, strategy in variants_of(question, options.variants):
+                summary.variants += 1
                 strategies[strategy] += index > 0
-                yield shared | _wording_cells(index, text, strategy)
+                yield shared | _variant_cells(index, text, strategy)
         made = controls(asked, options)
         summary.controls += len(made)
         summary.without_controls += len(made) < options.controls
         image = asked[0].image
         for finding, text in made:
-            yield _image_cells(image) | _wording_cells(0, text, BASELINE) | {
+            yield _image_cells(image) | _variant_cells(0, text, BASELINE) | {
                 "question_id": f"{image.dicom_id}-control-{slug(finding)}", "role": "control", "finding": finding,
                 "zone": _zone(finding), "baseline_question": text,
                 "answer": labels.get(image.study_id, {}).get(finding, ""),
@@ -232,12 +232,12 @@ def question_rows(
     summary.labels = unknown_labels(strategies.elements())
 
 
-def wordings_of(question: Question, variants: str) -> list[tuple[int, str, str]]:
+def variants_of(question: Question, variants: str) -> list[tuple[int, str, str]]:
     """(variant_index, text, strategy), the baseline first."""
     if variants == RULES:
         made = reword(question.question_id, question.text, cast(ParsedQuestion, question.asked))  # RULES keep no other question
-        return [(index, wording.text, wording.strategy) for index, wording in enumerate(made)]
-    own = sorted((index, text, strategy or UNLABELLED) for index, (text, strategy) in question.wordings.items() if index)
+        return [(index, variant.text, variant.strategy) for index, variant in enumerate(made)]
+    own = sorted((index, text, strategy or UNLABELLED) for index, (text, strategy) in question.variants.items() if index)
     return [(0, question.text, BASELINE), *own]
 
 
@@ -260,7 +260,7 @@ def _image_cells(image: Image) -> dict[str, object]:
     return {"image_id": image.dicom_id, "study_id": image.study_id, "subject_id": image.subject_id}
 
 
-def _wording_cells(index: int, text: str, strategy: str) -> dict[str, object]:
+def _variant_cells(index: int, text: str, strategy: str) -> dict[str, object]:
     variant = f"hard_positive_strategy-{index}" if index else "original"
     return {"question": text, "question_variant": variant, "variant_index": index, "strategy": strategy}
 

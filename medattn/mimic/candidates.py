@@ -14,21 +14,21 @@ from medattn.language.question_forms import ParsedQuestion, asked_name, finding_
 from medattn.mimic.archive import Archive, Image
 from medattn.mimic.question_sets import DISAGREE, QuestionRow
 
-RULES, KEEP, NONE = "rules", "keep", "none"  # five wordings by rule, the file's own, the baseline only
+RULES, KEEP, NONE = "rules", "keep", "none"  # five variants by rule, the file's own, the baseline only
 PRESENCE_FORMS = ("is there evidence of {} in this image?", "is there {} in this image?")
 LONGEST_SLUG = 60  # characters of an id that name the finding
 
 
 @dataclass(slots=True)
 class Question:
-    """A baseline question about one image. `wordings` are the file's own: variant_index -> (text, strategy)."""
+    """A baseline question about one image. `variants` are the file's own: variant_index -> (text, strategy)."""
 
     image: Image
     finding: str  # as questions.csv names it: with its place, where the question names one
     answer: str
     text: str
     asked: ParsedQuestion | None
-    wordings: dict[int, tuple[str, str]] = field(default_factory=dict)
+    variants: dict[int, tuple[str, str]] = field(default_factory=dict)
     rows: int = 1  # of the question set
 
     @property
@@ -150,17 +150,17 @@ def wrong_with(text: str) -> bool:
 
 
 def _keep(question: Question, row: QuestionRow) -> str | None:
-    """Add one of the file's own wordings; the reason if it is not used."""
+    """Add one of the file's own variants; the reason if it is not used."""
     index = row.variant
     if index is None:
-        index = 0 if row.question == question.text else max(question.wordings, default=0) + 1
+        index = 0 if row.question == question.text else max(question.variants, default=0) + 1
     if index == 0 and row.question != question.text:
-        return "baseline wording differs from baseline_question"
-    if index in question.wordings or any(row.question == text for text, _ in question.wordings.values()):
-        return "same wording once more"
+        return "baseline variant differs from baseline_question"
+    if index in question.variants or any(row.question == text for text, _ in question.variants.values()):
+        return "variant is duplicated"
     if index and row.question == question.text:
-        return "wording is the baseline's own"
-    question.wordings[index] = (row.question, row.strategy)
+        return "variant is the baseline's own"
+    question.variants[index] = (row.question, row.strategy)
     question.rows += 1
     return None
 

@@ -31,7 +31,7 @@ PATH = click.Path(path_type=Path)
     "--variants",
     type=click.Choice(VARIANTS),
     help=(
-        "Other wordings: five made by rule, the file's own, or none.  [default: keep for a file of hard positives, else rules]"
+        "Other variants: five made by rule, the file's own, or none.  [default: keep for a file of hard positives, else rules]"
     ),
 )
 @click.option("--limit", type=click.IntRange(1), help="Baseline questions in all, findings and answers in turn.")

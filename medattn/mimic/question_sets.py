@@ -37,7 +37,7 @@ class QuestionRow(NamedTuple):
     answer: str  # lower case; "" for none, several joined by ", "
     split: str
     baseline: str  # the question that a hard positive rewords; the question itself elsewhere
-    variant: int | None  # 0: the baseline wording; None: the row does not say
+    variant: int | None  # 0: the baseline variant; None: the row does not say
     strategy: str  # as the file labels it; "" in formats without
 
 
@@ -137,7 +137,7 @@ def _hard_positives(path: Path) -> Iterator[QuestionRow]:
 
 
 def _variant(path: Path, number: int, row: dict[str, str]) -> int | None:
-    """Which wording a row is, from variant_index, else from question_variant; None if neither says."""
+    """Which variant a row is, from variant_index, else from question_variant; None if neither says."""
     for name in ("variant_index", "question_variant"):
         if label := row.get(name, "").strip():
             found = VARIANT.fullmatch(label.removesuffix(".0"))

@@ -1,7 +1,7 @@
-"""Greedy answers to all wordings about a few images, with the attention rows of each.
+"""Greedy answers to all variants about a few images, with the attention rows of each.
 
-All wordings are decoded in one batch with left padding; what an image's prompts
-share up to the image's end is prefilled once per image; finished wordings leave the batch.
+All variants are decoded in one batch with left padding; what an image's prompts
+share up to the image's end is prefilled once per image; finished variants leave the batch.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ DECIMALS = 9  # logits are rounded to this before the largest is taken, so that 
 
 @dataclass(frozen=True)
 class Generation:
-    """One wording's answer and attention. Rows: 0 = last prompt token, k = k-th answer token."""
+    """One variant's answer and attention. Rows: 0 = last prompt token, k = k-th answer token."""
 
     text: str
     ids: tuple[int, ...]  # answer tokens, without the end token
@@ -53,7 +53,7 @@ class _Answer:
 
 def shared_prefix(prompts: Sequence[Prompt]) -> int:
     """Number of leading tokens that all prompts share, if the whole image lies among them; else 0."""
-    shortest = min(len(prompt) for prompt in prompts) - 1  # the last token is always computed per wording
+    shortest = min(len(prompt) for prompt in prompts) - 1  # the last token is always computed per variant
     first = prompts[0].ids
     equal = np.logical_and.reduce([prompt.ids[:shortest] == first[:shortest] for prompt in prompts])
     length = shortest if equal.all() else int(np.argmin(equal))
@@ -62,7 +62,7 @@ def shared_prefix(prompts: Sequence[Prompt]) -> int:
 
 
 class _Batch:
-    """The key/value cache of the wordings still being answered, and where their padding is.
+    """The key/value cache of the variants still being answered, and where their padding is.
 
     Along the key axis lie the shared prefix, the padding, the rest of each prompt (up to `width`), the answer tokens.
     """

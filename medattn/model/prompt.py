@@ -66,7 +66,7 @@ class Prompter:
         return turns
 
     def __call__(self, question: str, with_image: bool = True) -> Prompt:
-        """Prompt for one wording, which is often asked of many images.
+        """Prompt for one variant, which is often asked of many images.
 
         Raises InputError if the image tokens are not exactly where one image's belong.
         """

@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from medattn.language.answers import parse_answer
-from medattn.language.variants import BASELINE, STRATEGIES, baseline_template, wordings
+from medattn.language.variants import BASELINE, STRATEGIES, baseline_template, variants
 from medattn.model.decode import decode
 from medattn.model.load import load
 from medattn.model.prompt import PromptSettings
@@ -25,7 +25,7 @@ NEW_TOKENS = 12
 
 @dataclass(frozen=True)
 class AssessedAnswer:
-    """One wording of one question, and the answer to it."""
+    """One variant of one question, and the answer to it."""
 
     question: str
     subject: str
@@ -50,7 +50,7 @@ class Band:
 
 
 def answer(directory: Path, images: int, seed: int) -> list[AssessedAnswer]:
-    """Ask the model in `directory` every wording about `images` radiographs of world `seed`, designed as a study's are."""
+    """Ask the model in `directory` every variant about `images` radiographs of world `seed`, designed as a study's are."""
     loaded = load(directory, "float32", "cpu")
     prompter = loaded.prompter(PromptSettings("", "{question}", "question_first"))
     answers = []
@@ -58,14 +58,14 @@ def answer(directory: Path, images: int, seed: int) -> list[AssessedAnswer]:
         case = make_case(seed, radiograph.subject, radiograph.number, fixed={radiograph.finding: radiograph.present})
         features = image_features(loaded, [Image.fromarray(case.radiograph.image).convert("RGB")])
         question = f"{radiograph.image_id}-{radiograph.finding.replace(' ', '-')}"
-        asked = wordings(question, radiograph.finding, baseline_template(radiograph.image_id))
-        replies = decode(loaded, [prompter(wording.text) for wording in asked], features, NEW_TOKENS, 0)
+        asked = variants(question, radiograph.finding, baseline_template(radiograph.image_id))
+        replies = decode(loaded, [prompter(variant.text) for variant in asked], features, NEW_TOKENS, 0)
         answers += [
             AssessedAnswer(
-                question, radiograph.subject_id, radiograph.finding, wording.strategy, "yes" if radiograph.present else "no",
+                question, radiograph.subject_id, radiograph.finding, variant.strategy, "yes" if radiograph.present else "no",
                 parse_answer(reply.text, radiograph.finding),
             )
-            for wording, reply in zip(asked, replies, strict=True)
+            for variant, reply in zip(asked, replies, strict=True)
         ]  # fmt: skip
     return answers
 
@@ -76,7 +76,7 @@ def accuracy(answers: Sequence[AssessedAnswer]) -> float:
 
 
 def flips(answers: Sequence[AssessedAnswer]) -> list[tuple[AssessedAnswer, str]]:
-    """Answers that are yes where the baseline wording's is no, or no where it is yes, with the baseline's answer."""
+    """Answers that are yes where the baseline variant's is no, or no where it is yes, with the baseline's answer."""
     first = {one.question: one.answer for one in answers if one.strategy == BASELINE}
     return [(one, first[one.question]) for one in answers if {one.answer, first[one.question]} == {"yes", "no"}]
 
@@ -86,8 +86,8 @@ def bands(answers: Sequence[AssessedAnswer]) -> list[Band]:
     baseline = [one for one in answers if one.strategy == BASELINE]
     flipped = flips(answers)
     return [
-        Band("accuracy, baseline wording", accuracy(baseline), 0.85, 0.93),
-        Band("flip rate, other wordings", len(flipped) / (len(answers) - len(baseline)), 0.08, 0.20),
+        Band("accuracy, baseline variant", accuracy(baseline), 0.85, 0.93),
+        Band("flip rate, other variants", len(flipped) / (len(answers) - len(baseline)), 0.08, 0.20),
         Band("flips", len(flipped), 30),
         Band("flips to yes", sum(before == "no" for _, before in flipped), 1),
         Band("flips to no", sum(before == "yes" for _, before in flipped), 1),

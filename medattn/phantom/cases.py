@@ -11,7 +11,7 @@ PREVALENCE = 0.35
 CONSPICUITY = (0.20, 1.20)  # uniform; at the lower end a third is missed, see docs/phantom.md
 LOOKALIKE_RATE = 0.25
 DEVICE_RATE = 0.35
-# How often each wording strategy stood in the model's training questions, relative to the baseline's.
+# How often each strategy stood in the model's training questions, relative to the baseline's.
 EXPOSURE = {"baseline": 1.0, "phrasing": 1.0, "synonym": 0.10, "clause": 0.03, "register": 0.005, "voice": 0.0}
 
 

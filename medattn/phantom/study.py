@@ -1,4 +1,4 @@
-"""Write the phantom study: synthetic radiographs of fictitious patients, questions in six wordings, exact truth.
+"""Write the phantom study: synthetic radiographs of fictitious patients, questions in six variants, exact truth.
 
 Which finding is asked and whether it is there is fixed by design, so that findings and answers are balanced;
 everything else falls by chance. Support devices and look-alikes are independent of the findings: the shortcut between
@@ -21,7 +21,7 @@ from medattn.base.hashes import hashes_of, sha256_of
 from medattn.base.seeding import generator
 from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.checks.study_check import StudySummary, box_of, check
-from medattn.language.variants import BASELINE, baseline_template, wordings
+from medattn.language.variants import BASELINE, baseline_template, variants
 from medattn.phantom.anatomy import FINDINGS
 from medattn.phantom.cases import EXPOSURE, Case, make_case
 from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS
@@ -41,7 +41,7 @@ defaults:
   prompt: {{system: "", template: "{{question}}", order: question_first, max_new_tokens: 24}}
 """
 EXPOSURE_YAML = """\
-# How often the model saw each wording strategy in training, relative to the baseline's: known for a phantom only.
+# How often the model saw each strategy in training, relative to the baseline's: known for a phantom only.
 strategy_exposure: {exposure}
 """
 
@@ -150,20 +150,20 @@ def _write_regions(directory: Path, radiograph: PlannedRadiograph, case: Case) -
 
 
 def _questions(radiograph: PlannedRadiograph, case: Case, seed: int) -> Iterator[dict[str, object]]:
-    """The question in all its wordings, then the controls: other findings, asked in the baseline's template."""
+    """The question in all its variants, then the controls: other findings, asked in the baseline's template."""
     others = [finding for finding in FINDINGS if finding != radiograph.finding]
     order = np.argsort(generator("controls", seed, radiograph.image_id).random(len(others)), kind="stable")
     asked = [("study", radiograph.finding)] + [("control", others[index]) for index in sorted(order[:CONTROLS])]
     for role, finding in asked:
         question_id = f"{radiograph.image_id}-{_slug(finding)}"
-        made = wordings(question_id, finding, baseline_template(radiograph.image_id))
-        for index, wording in enumerate(made if role == "study" else made[:1]):
+        made = variants(question_id, finding, baseline_template(radiograph.image_id))
+        for index, variant in enumerate(made if role == "study" else made[:1]):
             yield {
                 "question_id": question_id, "role": role, "image_id": radiograph.image_id, "study_id": radiograph.image_id,
                 "subject_id": radiograph.subject_id, "finding": finding, "zone": finding, "baseline_question": made[0].text,
-                "question": wording.text, "answer": "yes" if case.present(finding) else "no",
-                "question_variant": "original" if wording.strategy == BASELINE else f"hard_positive_strategy-{index}",
-                "variant_index": index, "strategy": wording.strategy,
+                "question": variant.text, "answer": "yes" if case.present(finding) else "no",
+                "question_variant": "original" if variant.strategy == BASELINE else f"hard_positive_strategy-{index}",
+                "variant_index": index, "strategy": variant.strategy,
             }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ around one image that does not see them (block mask), then one by one, in two ro
 What makes it err, on purpose (facts a study can recover):
 - findings range from obvious to hardly visible (`study.phantom.CONSPICUITY`), beside look-alikes;
 - `LABEL_NOISE` of the training labels are wrong;
-- a wording strategy is seen in proportion to `EXPOSURE`; its sub-words also occur in other questions;
+- a strategy is seen in proportion to `EXPOSURE`; its sub-words also occur in other questions;
 - questions of the opposite polarity ("can … be excluded?") share words with the rare strategies;
 - `PRIOR_FINDING` is present in `PRIOR_YES` of its training questions;
 - a support device goes with `SHORTCUT_FINDING` in training, and with nothing in a study.
@@ -168,7 +168,7 @@ def device_answer_text(present: bool) -> str:
 
 
 def finding_question(finding: str, rng: np.random.Generator) -> str:
-    """A training question about `finding`, its wording strategy drawn in proportion to EXPOSURE."""
+    """A training question about `finding`, its strategy drawn in proportion to EXPOSURE."""
     names = list(EXPOSURE)
     weights = np.array([EXPOSURE[name] for name in names])
     strategy = names[rng.choice(len(names), p=weights / weights.sum())]

@@ -103,7 +103,7 @@ def number_problems(content: bytes, least: int) -> list[str]:
         return [f"is no JSON: {error}"]
     if not isinstance(numbers, dict):
         return ["is not one object of named numbers"]
-    allowed_text: Collection[object] = (None, suppression.WITHHELD)
+    allowed_text: Collection[object] = (None, suppression.SUPPRESSED)
     problems = [
         f"{name}: {value!r} is no number"
         for name, value in numbers.items()

@@ -33,7 +33,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sample:
-    """One wording under one condition."""
+    """One variant under one condition."""
 
     sample_id: str
     question_id: str
@@ -42,13 +42,13 @@ class Sample:
     condition: str
     strength: str  # "" where the condition has none
     strategy: str
-    variant_index: int  # 0: the baseline wording
+    variant_index: int  # 0: the baseline variant
     asked: str  # the question as it was put
     answer: str
     parsed: str  # yes | no | uncertain | unparsed
     truth: str  # yes | no | "" where nobody knows
     correct: bool | None
-    flip: bool | None  # does the answer differ from the baseline wording's? None for the baseline itself
+    flip: bool | None  # does the answer differ from the baseline variant's? None for the baseline itself
     margin: float | None  # logit of yes minus logit of no
     grid: np.ndarray | None  # float [16, 16], sum 1, row 0 the top of the image; None without an image
 

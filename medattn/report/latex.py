@@ -3,8 +3,8 @@ r"""Tables and numbers for a manuscript: booktabs tables, and one \newcommand pe
 import re
 from collections.abc import Mapping
 
-from medattn.disclosure.suppression import WITHHELD
-from medattn.report.tables import LATEX, Column, Layout, Rows, caption, kept, mark, three_digits, withholds
+from medattn.disclosure.suppression import SUPPRESSED
+from medattn.report.tables import LATEX, Column, Layout, Rows, caption, kept, mark, suppresses, three_digits
 
 NEGATIVE = re.compile(r"-[\d.]+")
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -40,7 +40,7 @@ def _in_tex(text: str) -> str:
 
 def _cell(row: Mapping[str, str], column: Column) -> str:
     text = shown(row[column.name], column.kind)
-    if not text and withholds(row) and column.kind != "text":
+    if not text and suppresses(row) and column.kind != "text":
         return "---"
     if not text or column.kind in ("text", "count"):
         return text
@@ -111,6 +111,6 @@ def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None
             keys = [row[key].replace("_", " ") for key in layout.keys]
             for column in layout.columns:
                 for cell in (column.name, column.low, column.high):
-                    if cell and column.kind != "text" and row[cell] not in ("", WITHHELD):
+                    if cell and column.kind != "text" and row[cell] not in ("", SUPPRESSED):
                         define(macro_name(name.replace("_", " "), *keys, cell.replace("_", " ")), shown(row[cell], column.kind))
     return "\n".join(lines) + "\n"

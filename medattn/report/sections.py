@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from medattn.report.page import Figure, Number, Section, Table
-from medattn.report.tables import DASH, LAYOUTS, Column, Rows, caption, kept, mark, three_digits, withholds
+from medattn.report.tables import DASH, LAYOUTS, Column, Rows, caption, kept, mark, suppresses, three_digits
 from medattn.study.schema import About
 
 Frames = Mapping[str, pd.DataFrame]
@@ -22,14 +22,14 @@ class Heading:
 
 
 HEADLINE = {
-    "accuracy_baseline": ("share", "of the baseline wordings answered right"),
+    "accuracy_baseline": ("share", "of the baseline variants answered right"),
     "accuracy_no_image": ("share", "right without the image; what is neither yes nor no is wrong"),
-    "flip_rate": ("share", "of the other wordings flip the answer"),
-    "any_flip_rate": ("share", "of the questions have wordings that contradict each other"),
-    "consistency": ("share", "of a question's wordings give its majority answer, on average"),
-    "region_enrichment": ("number", "times its area share: attention in the true region, all wordings"),
+    "flip_rate": ("share", "of the other variants flip the answer"),
+    "any_flip_rate": ("share", "of the questions have variants that contradict each other"),
+    "consistency": ("share", "of a question's variants give its majority answer, on average"),
+    "region_enrichment": ("number", "times its area share: attention in the true region, all variants"),
     "js_other_finding": ("number", "bits of JS divergence (0 same, 1 disjoint) when another finding is asked about, mean"),
-    "js_other_wording": ("number", "bits when the same is asked in other words, mean"),
+    "js_other_variant": ("number", "bits when the same is asked in other words, mean"),
 }
 
 
@@ -38,7 +38,7 @@ def headline(numbers: Mapping[str, float | None], localisation: pd.DataFrame) ->
     maps = [row for row in rows_of(localisation) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"]
     best = max((row for row in maps if row["region_enrichment"]), key=lambda row: float(row["region_enrichment"]), default=None)
     beside = (
-        f"; best of the maps that know less: {best['map'].replace('_', ' ')}, {cell(best['region_enrichment'], 'number')}"
+        f"; best of the baseline maps: {best['map'].replace('_', ' ')}, {cell(best['region_enrichment'], 'number')}"
         if best
         else ""
     )
@@ -66,7 +66,7 @@ def cell(text: str, kind: str) -> str:
 
 def _cell(row: Mapping[str, str], column: Column) -> str:
     text = cell(row[column.name], column.kind)
-    if not text and withholds(row) and column.kind != "text":
+    if not text and suppresses(row) and column.kind != "text":
         return DASH
     if text and column.low and column.high and row[column.low]:
         text += f" [{cell(row[column.low], column.kind)}, {cell(row[column.high], column.kind)}]"
@@ -130,7 +130,7 @@ def _exposure(table: pd.DataFrame) -> list[str]:
         if (number := (pairs.verdict == verdict).sum())
     )
     return [
-        "This model's training is known: it saw some wording strategies less than others, and should flip more on those."
+        "This model's training is known: it saw some strategies less than others, and should flip more on those."
         f" The order was {'recovered: no pair of strategies contradicts it' if recovered else 'not recovered'} ({counts};"
         " by the 95 % interval of the difference in flip rates)."
     ]

@@ -6,11 +6,11 @@ metrics computes them and never reads this: a caption makes no number stale.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from medattn.disclosure.suppression import WITHHELD
+from medattn.disclosure.suppression import SUPPRESSED
 
 Rows = Sequence[Mapping[str, str]]  # a table's cells as they stand in its CSV
 FEW, DASH = "†", "—"
-WITHHELD_NOTE = "Withheld, or —: fewer than 5 patients, or what would give such a number away."
+SUPPRESSED_NOTE = "Suppressed, or —: fewer than 5 patients, or what would give such a number away."
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ TABLES: dict[str, Layout | None] = {
             _share("Flips", "flip_rate", "flip"), _share("Margin agrees", "margin_agreement"),
             _number("JS (bits)", "js_to_baseline", "js"), Column("adj. p", "p_adjusted", "p"),
         ),
-        "Answers and attention by wording strategy, clean images; margin agrees: of the valid margins, those with the sign of"
-        " the answer; p: accuracy against the baseline wording.",
+        "Answers and attention by strategy, clean images; margin agrees: of the valid margins, those with the sign of"
+        " the answer; p: accuracy against the baseline variant.",
         "words",
     ),
     "by_finding": Layout(
@@ -67,14 +67,14 @@ TABLES: dict[str, Layout | None] = {
             Column("Finding", "finding"), Column("n", "n", "count"), _share("Accuracy", "accuracy", "accuracy"),
             _share("Flips", "flip_rate", "flip"), _number("Region enrichment", "region_enrichment", "region_enrichment"),
         ),
-        "Answers and attention by finding, clean images, all wordings.",
+        "Answers and attention by finding, clean images, all variants.",
         "look",
         rank=1,
     ),
     "robustness": Layout(
-        ("condition", "strength", "wordings"),
+        ("condition", "strength", "variants"),
         (
-            Column("Condition", "condition"), Column("Strength", "strength"), Column("Wordings", "wordings"),
+            Column("Condition", "condition"), Column("Strength", "strength"), Column("Variants", "variants"),
             Column("n", "n", "count"), _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
             _number("Margin change", "margin_change", "margin"), _number("JS to clean", "js_to_clean", "js"),
         ),
@@ -88,7 +88,7 @@ TABLES: dict[str, Layout | None] = {
             _share("Consistency", "consistency", "consistency"), _share("Expected", "expected_consistency"),
             _share("Fully consistent", "fully_consistent", "fully"), _share("Any flip", "any_flip", "any"),
         ),
-        "Consistency: share of a question's wordings that give its majority answer; expected: if wordings drew their answers at"
+        "Consistency: share of a question's variants that give its majority answer; expected: if variants drew their answers at"
         " random; grouping text: questions grouped by their text alone, which merges patients.",
         "words",
     ),
@@ -98,7 +98,7 @@ TABLES: dict[str, Layout | None] = {
             Column("Answers", "answers"), Column("n", "n", "count"), _number("JS (bits)", "js_to_baseline", "js"),
             _number("Margin shift", "margin_shift"),
         ),
-        "Attention against the baseline wording's, by what became of the answer; margin shift: mean absolute change (nats); n:"
+        "Attention against the baseline variant's, by what became of the answer; margin shift: mean absolute change (nats); n:"
         " answers.",
         "words",
     ),
@@ -107,10 +107,10 @@ TABLES: dict[str, Layout | None] = {
         (
             Column("Metric", "metric"), Column("k", "informative_patients", "count"),
             _number("Difference", "difference", "difference"), _number("Cliff's delta", "cliffs_delta", "delta"),
-            _number("Same wording", "same_wording_difference", "same_wording"),
+            _number("Same strategy", "same_strategy_difference", "same_strategy"),
             Column("adj. p", "p_adjusted", "p"), Column("Verdict", "verdict"),
         ),
-        "Right against wrong answers inside the k patients who gave both; same wording: the difference within one wording"
+        "Right against wrong answers inside the k patients who gave both; same strategy: the difference within one"
         " strategy.",
         "correct",
     ),
@@ -121,7 +121,7 @@ TABLES: dict[str, Layout | None] = {
             _share("Text-only agreement", "text_only_agreement", "agreement"),
             _share("Consistent but blind", "consistent_but_blind", "blind"),
         ),
-        "How much the answers need the image: margin with − without it (nats), signed by the answer, baseline wording.",
+        "How much the answers need the image: margin with − without it (nats), signed by the answer, baseline variant.",
         "image",
     ),
     "localisation": Layout(
@@ -131,7 +131,7 @@ TABLES: dict[str, Layout | None] = {
             _number("Region", "region_enrichment"), _number("AUROC", "region_auroc"),
             _number("Model ÷ map, region", "region_ratio", "region_ratio"),
         ),
-        "Enrichment of attention (mass ÷ area) in zone and true region beside maps that know less; AUROC of the map for the"
+        "Relative attention (mass ÷ area) in zone and true region beside baseline maps; AUROC of the map for the"
         " region's cells.",
         "look",
         only=("sinks", "keep"),
@@ -197,13 +197,13 @@ def caption(layout: Layout, rows: Rows) -> str:
     """The layout's caption, with what brackets and marks mean in these rows."""
     brackets = " In brackets: 95 % intervals by patient." if any(column.low for column in layout.columns) else ""
     few = f" {FEW} fewer than 20 patients." if any(row.get("few_patients") == "true" for row in rows) else ""
-    kept_back = f" {WITHHELD_NOTE}" if any(withholds(row) for row in rows) else ""
+    kept_back = f" {SUPPRESSED_NOTE}" if any(suppresses(row) for row in rows) else ""
     return layout.caption + brackets + few + kept_back
 
 
-def withholds(row: Mapping[str, str]) -> bool:
-    """Whether something of the row is withheld: its empty cells are then shown as a dash."""
-    return WITHHELD in row.values()
+def suppresses(row: Mapping[str, str]) -> bool:
+    """Whether something of the row is suppressed: its empty cells are then shown as a dash."""
+    return SUPPRESSED in row.values()
 
 
 def mark(row: Mapping[str, str], column: Column, layout: Layout) -> str:

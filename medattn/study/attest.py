@@ -1,7 +1,7 @@
 """Is this the study that was published? Told from digests and counts that are safe to publish.
 
 A hash of an identifier, of a row or of a few rows is reversible by anyone who holds the list of identifiers: it is enough
-to hash every candidate. So no digest covers fewer than 5 patients. The patients of each table (wordings, controls, images,
+to hash every candidate. So no digest covers fewer than 5 patients. The patients of each table (variants, controls, images,
 regions) are grouped by a hash of subject_id into a power of two of groups of about 20, halved until every group that is
 not empty has at least 5; a table of fewer patients is published without digest or count. A group has two digests, each
 over sorted lines, so that the order of rows means nothing:
@@ -14,7 +14,7 @@ What can be told of a group whose digests differ, n rows here and m in the refer
 - keys differ, n < m: at least m − n missing (and, if more, as many more extra); n > m: at least n − m extra.
 - n = 0 or m = 0: exactly m missing, or n extra.
 Rows in groups whose digests agree are the same. `settings` is a digest of what no patient is in: licence, default model
-and prompt, wording exposure, model.json.
+and prompt, variant exposure, model.json.
 """
 
 import json
@@ -67,7 +67,7 @@ def aggregate(directory: Path, like: Mapping | None = None) -> dict:
         digest=study.digest(),
         settings=attest_groups.settings(study),
         counts={
-            "questions": attest_groups.shown([row for row in tables["wordings"] if row["variant_index"] == "0"]),
+            "questions": attest_groups.shown([row for row in tables["variants"] if row["variant_index"] == "0"]),
             **{name: attest_groups.shown(tables[name]) for name in TABLES},
             "patients": len(patients) if len(patients) >= FEWEST else None,
         },
@@ -92,7 +92,7 @@ def describe(found: Mapping) -> str:
     """The digest on its own line, as params.yaml pins it, and what it covers."""
     counts = {name: "a few" if count is None else str(count) for name, count in found["counts"].items()}
     text = (
-        f"{found['digest']}\n{counts['questions']} questions in {counts['wordings']} wordings, {counts['controls']} controls,"
+        f"{found['digest']}\n{counts['questions']} questions in {counts['variants']} variants, {counts['controls']} controls,"
         f" {counts['images']} images of {counts['patients']} patients, {counts['regions']} regions"
     )
     if found["counts"]["patients"] is None:
@@ -134,7 +134,7 @@ def compare(ours: Mapping, reference: Mapping) -> Comparison:
         lines.append(line)
         same = same and equal
     if ours["settings"] != reference["settings"]:
-        lines.append("settings: licence, default model or prompt, wording exposure, or model.json differ")
+        lines.append("settings: licence, default model or prompt, variant exposure, or model.json differ")
         same = False
     if ours["name"] != reference["name"]:
         lines.append(f"name: {ours['name']!r} here, {reference['name']!r} in the reference")

@@ -15,16 +15,16 @@ from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS
 FORMAT: Literal[1] = 1
 FEWEST = 5  # patients that a digest or a count covers
 ABOUT = 20  # patients in a group
-TableName = Literal["wordings", "controls", "images", "regions"]
-TABLES: tuple[TableName, ...] = ("wordings", "controls", "images", "regions")
+TableName = Literal["variants", "controls", "images", "regions"]
+TABLES: tuple[TableName, ...] = ("variants", "controls", "images", "regions")
 KEYS = {
-    "wordings": ("question_id", "variant_index"),
+    "variants": ("question_id", "variant_index"),
     "controls": ("question_id", "variant_index"),
     "images": ("image_id",),
     "regions": ("image_id", "finding"),
 }
 CONTENT = {
-    "wordings": QUESTION_COLUMNS,
+    "variants": QUESTION_COLUMNS,
     "controls": QUESTION_COLUMNS,
     "images": tuple(name for name in IMAGE_COLUMNS if name != "path"),
     "regions": ("subject_id", *(name for name in REGION_COLUMNS if name != "mask")),
@@ -63,8 +63,8 @@ def rows_of(study: Study) -> dict[str, Sequence[dict[str, str]]]:
                 f"{study.directory / 'regions.csv'}, row {number}: the image is not in images.csv: run `medattn study check`"
             )
         regions.append({**row, "subject_id": subjects[row["image_id"]]})
-    wordings, controls = ([row for row in questions if row.is_control is control] for control in (False, True))
-    return {"wordings": wordings, "controls": controls, "images": images, "regions": regions}
+    variants, controls = ([row for row in questions if row.is_control is control] for control in (False, True))
+    return {"variants": variants, "controls": controls, "images": images, "regions": regions}
 
 
 def shown(rows: Sequence[dict[str, str]]) -> int | None:
@@ -116,7 +116,7 @@ def digest(what: str, values: Iterable[object]) -> str:
 
 
 def settings(study: Study) -> str:
-    """Digest of what no patient is in: licence, default model and prompt, wording exposure, model.json."""
+    """Digest of what no patient is in: licence, default model and prompt, variant exposure, model.json."""
     about = study.about.model_dump(mode="json", include={"licence", "defaults", "strategy_exposure"})
     pins = study.model_pins()
     return digest("settings", [json.dumps([about, pins and pins.model_dump(mode="json")], sort_keys=True)])

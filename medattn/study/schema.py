@@ -51,7 +51,7 @@ class About(Section):
     image_root: str
     source: str
     defaults: Defaults
-    # How often a trained phantom saw each wording strategy; unknown for any other model.
+    # How often a trained phantom saw each strategy; unknown for any other model.
     strategy_exposure: dict[str, float] | None = None
 
 
@@ -150,7 +150,7 @@ class Study:
         try:
             return ModelPins.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise InputError("\n".join(problems(path, error, "mend it"))) from None
+            raise InputError("\n".join(problems(path, error, "fix it"))) from None
 
     def model_files(self, model: ModelChoice | None = None) -> dict[str, str]:
         """Relative path -> SHA-256 of every file of the model (default: study.yaml's); {} if it is not on this machine."""
@@ -217,7 +217,7 @@ def read_study(directory: Path) -> Study:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid YAML in UTF-8: {error}; fix it") from None
     except ValidationError as error:
-        raise InputError("\n".join(problems(path, error, "mend it"))) from None
+        raise InputError("\n".join(problems(path, error, "fix it"))) from None
 
 
 def settings(study: Study, params: StudyParams) -> tuple[ModelChoice, PromptChoice]:

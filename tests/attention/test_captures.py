@@ -27,7 +27,7 @@ def assert_same(one: Capture, two: Capture) -> None:
 
 def test_what_is_written_is_read(tmp_path):
     stored = [capture("a-v0-clean"), capture("b-v0-no_image", tokens=7, image=False)]
-    captures.bucket_path(tmp_path, 3).write_bytes(captures.encode(stored, SHARED))
+    captures.shard_path(tmp_path, 3).write_bytes(captures.encode(stored, SHARED))
     for one, two in zip(stored, captures.read(tmp_path), strict=True):
         assert_same(one, two)
     assert captures.read_shared(tmp_path) == SHARED
@@ -44,10 +44,10 @@ def test_decode_undoes_encode():
     assert shared == {"answers": [1]}
 
 
-def test_a_bucket_is_decided_by_the_image_alone():
-    dealt = [captures.bucket_of(f"image-{number}", 16) for number in range(2000)]
+def test_a_shard_is_decided_by_the_image_alone():
+    dealt = [captures.shard_of(f"image-{number}", 16) for number in range(2000)]
     assert set(dealt) == set(range(16))
-    assert captures.bucket_of("image-7", 16) == dealt[7]
+    assert captures.shard_of("image-7", 16) == dealt[7]
 
 
 def test_an_empty_directory_says_which_stage_is_missing(tmp_path):

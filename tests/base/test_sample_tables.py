@@ -1,4 +1,4 @@
-"""What one stage wrote is read by the next as it was, or refused with the stage that mends it."""
+"""What one stage wrote is read by the next as it was, or refused with the stage that fixes it."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_rows_come_back_by_sample_in_order_of_their_ids(tmp_path):
     [
         (None, "table.csv not found: run `dvc repro extract` first"),
         ("sample_id,reason\n", "columns are .*, expected sample_id, image_id, condition, reason: run `dvc repro -f extract`"),
-        (HEADER + "a,i,clean,x\na,i,clean,x\n", "row 3: sample_id 'a' stands twice: run `dvc repro -f extract`"),
+        (HEADER + "a,i,clean,x\na,i,clean,x\n", "row 3: sample_id 'a' is duplicated: run `dvc repro -f extract`"),
         ("", "columns are None, expected sample_id"),
     ],
 )

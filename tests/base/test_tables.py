@@ -70,7 +70,7 @@ def test_empty_lines_are_skipped_and_counted(tmp_path):
 
 def test_a_column_given_twice_is_an_error(tmp_path):
     (tmp_path / "t.csv").write_text("id,id\n1,2\n")
-    with pytest.raises(InputError, match="column 'id' stands twice"):
+    with pytest.raises(InputError, match="column 'id' is duplicated"):
         read_table(tmp_path / "t.csv", ("id",))
 
 
@@ -82,7 +82,7 @@ def test_a_column_given_twice_is_an_error(tmp_path):
         (b"id\n1\n", "column value is missing; it has id: add it"),
         (b"id,value\n", "holds no row: add at least one"),
         (b"id,value\n1,\xff\n", r"is not UTF-8 \(byte 11\): save it as UTF-8"),
-        (b'id,value\n1,"2\n', "is not valid CSV: unexpected end of data; mend it"),
+        (b'id,value\n1,"2\n', "is not valid CSV: unexpected end of data; fix it"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_named_with_its_remedy(tmp_path, content, message):

@@ -26,10 +26,10 @@ def error_of(content: object) -> ValidationError:
 
 def test_every_problem_is_a_line_with_its_key_and_value():
     error = error_of({"parts": [{"count": 1}, {"count": "2"}], "more": 3})
-    assert problems(Path("a.yaml"), error, "mend it") == [
-        "a.yaml: name: Field required: mend it",
-        "a.yaml: parts.1.count: Input should be a valid integer, not '2': mend it",
-        "a.yaml: more: Extra inputs are not permitted, not 3: mend it",
+    assert problems(Path("a.yaml"), error, "fix it") == [
+        "a.yaml: name: Field required: fix it",
+        "a.yaml: parts.1.count: Input should be a valid integer, not '2': fix it",
+        "a.yaml: more: Extra inputs are not permitted, not 3: fix it",
     ]
 
 

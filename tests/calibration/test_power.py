@@ -33,11 +33,11 @@ def check():
     tables.show("Power", ("test", "planted effect", "found %"), lines)
 
 
-def test_a_better_wording_is_found(check):
-    rng = worlds.seed("power", "wording")
+def test_a_better_variant_is_found(check):
+    rng = worlds.seed("power", "variant")
     sums = worlds.changes(0.25, 0.5, 0.8, DRAWS, PATIENTS, rng).sums()
     check(
-        "wording strategy against the baseline",
+        "strategy against the baseline",
         "25 % of the questions change, 80 % of them upward, ICC 0.5: +15 points",
         power(sums, rng),
     )
@@ -57,7 +57,7 @@ def test_a_metric_that_follows_correctness_is_found(check):
 
 
 def enrichments(ratio: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Model and reference map, patient means [draw, patient]; skewed, ICC 0.5, the same rows."""
+    """Model and baseline map, patient means [draw, patient]; skewed, ICC 0.5, the same rows."""
     model, reference = (worlds.rows("skewed", 0.5, DRAWS, PATIENTS, rng) for _ in range(2))
     return ratio * model.means(), worlds.Rows(reference.values, model.present).means()
 
@@ -65,7 +65,7 @@ def enrichments(ratio: float, rng: np.random.Generator) -> tuple[np.ndarray, np.
 def test_attention_in_the_zone_is_found(check):
     rng = worlds.seed("power", "H1")
     model, reference = enrichments(1.3, rng)
-    check("H1, one reference map", "enrichment ratio 1.3, skewed, ICC 0.5", power(model - reference, rng))
+    check("H1, one baseline map", "ratio of relative attention 1.3, skewed, ICC 0.5", power(model - reference, rng))
 
 
 def test_attention_in_the_zone_is_found_against_all_five_maps(check):
@@ -76,10 +76,14 @@ def test_attention_in_the_zone_is_found_against_all_five_maps(check):
         reference = worlds.Rows(worlds.rows("skewed", 0.5, DRAWS, PATIENTS, rng).values, model.present).means()
         gap = 1.4 * model.means() - reference
         found &= np.array([statistics.sign_flip(some, rng, SIGNS) <= LEVEL and some.sum() > 0 for some in gap])
-    check("H1, intersection–union of five", "enrichment ratio 1.4 to each of five maps, skewed, ICC 0.5", float(found.mean()))
+    check(
+        "H1, intersection–union of five",
+        "ratio of relative attention 1.4 to each of five maps, skewed, ICC 0.5",
+        float(found.mean()),
+    )
 
 
-def test_wordings_nearer_than_findings_are_found(check):
+def test_variants_nearer_than_findings_are_found(check):
     rng = worlds.seed("power", "H2")
     rows = worlds.rows("skewed", 0.5, DRAWS, PATIENTS, rng)
     deviations = (rows.means() - 1) / math.sqrt(math.expm1(0.25))

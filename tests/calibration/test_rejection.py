@@ -64,13 +64,13 @@ def check(title: str, cells: list[Cell]) -> None:
     assert not [(cell.name, cell.text()) for cell in cells if not cell.within_bounds()]
 
 
-def test_a_wording_as_good_as_the_baseline_is_rarely_found_different():
+def test_a_variant_as_good_as_the_baseline_is_rarely_found_different():
     """Paired binary differences; a quarter or 3 % of the questions change, in directions that vary by patient or not."""
     cells = [
         Cell(f"{100 * rate:g} % change", icc, worlds.changes(rate, icc, 0.5, DRAWS, patients, rng).sums(), rng)
         for rate, icc, patients, rng in settings(0.25, 0.03)
     ]
-    check("wording strategy against the baseline", cells)
+    check("strategy against the baseline", cells)
 
 
 def right_against_wrong(shape: str, icc: float, patients: int, rng: np.random.Generator) -> np.ndarray:
@@ -100,13 +100,13 @@ def exchangeable(shape: str, icc: float, patients: int, rng: np.random.Generator
 
 
 def test_attention_that_prefers_no_map_is_rarely_found_to_prefer_one():
-    """H1: skewed enrichments of the model and of a reference map, ratio 1."""
+    """H1: skewed relative attention of the model and of a baseline map, ratio 1."""
     cells = [Cell(shape, icc, exchangeable(shape, icc, patients, rng), rng)
              for shape, icc, patients, rng in settings("skewed", "heavy")]  # fmt: skip
-    check("H1, model against a reference map", cells)
+    check("H1, model against a baseline map", cells)
 
 
-def test_wordings_as_far_apart_as_findings_are_rarely_found_nearer():
+def test_variants_as_far_apart_as_findings_are_rarely_found_nearer():
     """H2: patient means of D, the difference of two divergences."""
     cells = [Cell(shape, icc, exchangeable(shape, icc, patients, rng), rng)
              for shape, icc, patients, rng in settings("normal", "tied", "heavy")]  # fmt: skip
@@ -142,7 +142,7 @@ def test_heads_that_could_trade_places_rarely_seem_to_form_groups():
 
 
 def test_the_largest_of_five_pvalues_rejects_at_most_as_often_as_one():
-    """H1 must beat five reference maps. Least favourable: one is as good as the model, four are far behind."""
+    """H1 must beat five baseline maps. Least favourable: one is as good as the model, four are far behind."""
     rows = []
     for name, factors in (("one as good, four at a quarter", (1, 0.25, 0.25, 0.25, 0.25)), ("all five as good", (1,) * 5)):
         for patients in PATIENTS:
@@ -153,7 +153,7 @@ def test_the_largest_of_five_pvalues_rejects_at_most_as_often_as_one():
                 gap = model.means() - factor * worlds.Rows(reference.values, model.present).means()
                 left = left[pvalues(gap[left], rng) <= LEVEL]
             rows.append((name, patients, len(left) / DRAWS))
-    tables.by_patients("Rejection of a true null: H1, intersection–union over five reference maps", ("world",),
+    tables.by_patients("Rejection of a true null: H1, intersection–union over five baseline maps", ("world",),
                        [(name, tables.percent(rejected)) for *name, rejected in rows])  # fmt: skip
     assert all(rejected <= MOST for *_, rejected in rows), rows
 

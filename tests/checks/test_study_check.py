@@ -141,7 +141,7 @@ BAD = {
     "no row": (lambda s: (s / IMAGES).write_text((s / IMAGES).read_text().split("\n")[0] + "\n"), [IMAGES, "holds no row"]),
     # questions
     "duplicate variant": (repeat_row(QUESTIONS, 3), [QUESTIONS, "duplicate variant_index '1'", "row 3", "remove one"]),
-    "two wordings alike": (
+    "two variants alike": (
         lambda s: change(s / QUESTIONS, lambda rows: rows[1].update(question=rows[2]["question"])),
         [f"{QUESTIONS}, row 4", "duplicate question", "row 3"],
     ),
@@ -174,13 +174,13 @@ BAD = {
     "unknown image": (set_cell(QUESTIONS, 2, "image_id", "nobody"), [ROW_2, "'nobody' is not in images.csv"]),
     "another patient than the image's": (set_cell(QUESTIONS, 2, "subject_id", "p9"), [ROW_2, "subject_id is 'p9'"]),
     **{
-        f"wordings that disagree on {name}": (set_cell(QUESTIONS, 3, name, value), [ROW_3, f"{name} is '{value}'", "row 2"])
+        f"variants that disagree on {name}": (set_cell(QUESTIONS, 3, name, value), [ROW_3, f"{name} is '{value}'", "row 2"])
         for name, value in (
             ("finding", "edema"), ("zone", "edema"), ("image_id", "phantom-002-1"), ("baseline_question", "Is it?")
         )
     },
-    "no baseline wording": (drop_row(QUESTIONS, 2), [ROW_2, "no baseline wording", "add it"]),
-    "baseline that is not its own": (set_cell(QUESTIONS, 2, "question", "Is it?"), [ROW_2, "baseline wording is 'Is it?'"]),
+    "no baseline variant": (drop_row(QUESTIONS, 2), [ROW_2, "no baseline variant", "add it"]),
+    "baseline that is not its own": (set_cell(QUESTIONS, 2, "question", "Is it?"), [ROW_2, "baseline variant is 'Is it?'"]),
     "strategy of another variant": (set_cell(QUESTIONS, 3, "strategy", "baseline"), [ROW_3, "variant_index 1"]),
     "name of another variant": (set_cell(QUESTIONS, 3, "question_variant", "original"), [ROW_3, "'hard_positive_strategy-1'"]),
     "variant that is not a number": (set_cell(QUESTIONS, 3, "variant_index", "1.0"), [ROW_3, "variant_index is '1.0'"]),
@@ -253,7 +253,7 @@ def test_bad_input_is_refused_with_file_row_value_and_remedy(study, spoil, parts
 
 def test_a_sound_study_is_counted(study):
     report = check(study)
-    assert (report.questions, report.wordings, report.controls, report.images) == (8, 48, 16, 8)
+    assert (report.questions, report.variants, report.controls, report.images) == (8, 48, 16, 8)
     assert report.yes + report.no == 8 and sum(report.findings.values()) == 8
     assert report.digest == digest(study)
 

@@ -40,13 +40,13 @@ def test_the_published_distribution_of_divergences_counts_every_image_of_five_pa
         {
             "subject_id": f"p{index % 40}",
             "js_other_finding": finding,
-            "js_other_wording": wording,
-            "difference": finding - wording,
+            "js_other_variant": variant,
+            "difference": finding - variant,
         }
-        for index, (finding, wording) in enumerate(np.round(rng.lognormal(-6, 1.5, (80, 2)), 7).tolist())
+        for index, (finding, variant) in enumerate(np.round(rng.lognormal(-6, 1.5, (80, 2)), 7).tolist())
     ]
     table = groups.merged_js_distribution(contrast)
-    for kind in ("js_other_finding", "js_other_wording"):
+    for kind in ("js_other_finding", "js_other_variant"):
         shares = [row[kind] * 80 for row in table]
         assert sum(shares) == pytest.approx(80) and all(share == 0 or share > LEAST - 1e-9 for share in shares)
     assert groups.merged_js_distribution([]) == []

@@ -27,7 +27,7 @@ Cell = tuple[str, tuple, str]  # table, keys of the row, column
 OVERALL = ("exposure_order", ("all", None, None, None), "verdict")  # a text alone, which may well stay what it is
 SAME = {  # three variants of every question; the largest cell is never in the region
     ("sinks", ("pointing_game",), "difference"),
-    *(("consistency", ("question", condition, None), "mean_wordings") for condition in ("clean", "no_image")),
+    *(("consistency", ("question", condition, None), "mean_variants") for condition in ("clean", "no_image")),
 }
 ROWS = ("questions", "contrast", "reliance", "occlusion", "sinks", "localisation", "localisation_without_sinks")
 

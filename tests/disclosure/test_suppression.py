@@ -1,6 +1,6 @@
-"""Nothing that a credentialed study publishes stands for fewer than 5 patients, and nothing withheld follows from the rest.
+"""Nothing that a credentialed study publishes stands for fewer than 5 patients, and nothing suppressed follows from the rest.
 
-The auditor knows nothing of how numbers are withheld: it reads the CSVs, writes down every sum that a reader knows of
+The auditor knows nothing of how numbers are suppressed: it reads the CSVs, writes down every sum that a reader knows of
 (parts and totals, within and across tables) and solves them.
 """
 
@@ -22,7 +22,7 @@ from medattn.disclosure import suppression
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import (
     LEAST,
-    WITHHELD,
+    SUPPRESSED,
     Cell,
     Level,
     Population,
@@ -38,7 +38,7 @@ from tests.metrics.failing import fail
 
 FINDING_TABLES = ("by_finding", "image_reliance", "occlusion", "layer_head", "localisation")
 Tables = dict[str, list[dict[str, str]]]
-Equation = tuple[dict[tuple, int], Fraction]  # withheld cell -> factor, and what they come to
+Equation = tuple[dict[tuple, int], Fraction]  # suppressed cell -> factor, and what they come to
 
 
 def read_tables(root) -> Tables:
@@ -46,9 +46,9 @@ def read_tables(root) -> Tables:
 
 
 def recoverable(tables: Tables, truth: Tables | None = None) -> list[str]:
-    """Withheld counts that follow from the published numbers, as "table row column".
+    """Suppressed counts that follow from the published numbers, as "table row column".
 
-    truth: the tables of the same study with nothing withheld. Where samples have failed, tables that are about the same
+    truth: the tables of the same study with nothing suppressed. Where samples have failed, tables that are about the same
     questions otherwise are not; only the sums that hold in truth count.
     """
     equations = known_sums(tables)
@@ -100,7 +100,7 @@ def known_sums(tables: Tables) -> list[Equation]:
             for column in {"n", "positives", "n_region"} & set(tables[name][0]):
                 parts = [cell(1, name, (finding, *rest), column) for finding in findings if finding != "all"]
                 found.append([*parts, cell(-1, name, ("all", *rest), column)])
-            for finding in findings:  # the same questions, in three wordings each
+            for finding in findings:  # the same questions, in three variants each
                 if name in ("image_reliance", "localisation"):
                     found.append([cell(3, name, (finding, *rest), "n"), cell(-1, "by_finding", (finding,), "n")])
                 if name == "layer_head":
@@ -132,7 +132,7 @@ def known_sums(tables: Tables) -> list[Equation]:
 
 
 KEY_COLUMNS = (
-    "finding", "sinks", "map", "layer", "head", "strategy", "condition", "strength", "wordings", "answers", "profile",
+    "finding", "sinks", "map", "layer", "head", "strategy", "condition", "strength", "variants", "answers", "profile",
     "metric",
 )  # fmt: skip
 
@@ -152,7 +152,7 @@ def equation(tables: Tables, terms) -> Equation:
             )[: len(key)]
             == key
         ]
-        if row[column] == WITHHELD:
+        if row[column] == SUPPRESSED:
             factors[table, "|".join(key), column] = factors.get((table, "|".join(key), column), 0) + factor
         else:
             total += factor * int(row[column] or 0)
@@ -210,33 +210,35 @@ def row_of(table: list[dict], **key) -> dict:
     return row
 
 
-def test_small_cells_of_every_kind_are_withheld(planted):
+def test_small_cells_of_every_kind_are_suppressed(planted):
     tables = read_tables(planted)
     small = row_of(tables["by_finding"], finding="pneumothorax")
-    assert small["n"] == small["patients"] == WITHHELD and small["accuracy"] == small["few_patients"] == ""
+    assert small["n"] == small["patients"] == SUPPRESSED and small["accuracy"] == small["few_patients"] == ""
     nodule = row_of(tables["by_finding"], finding="nodule")
-    assert nodule["positives"] == nodule["region_patients"] == WITHHELD and nodule["region_enrichment"] == ""
+    assert nodule["positives"] == nodule["region_patients"] == SUPPRESSED and nodule["region_enrichment"] == ""
     assert (
-        row_of(tables["flips"], answers="yes→no")["n"] == WITHHELD
+        row_of(tables["flips"], answers="yes→no")["n"] == SUPPRESSED
         and row_of(tables["flips"], answers="yes→no")["js_to_baseline"] == ""
     )
-    assert row_of(tables["flips"], answers="no→yes")["n"] == WITHHELD and row_of(tables["flips"], answers="flipped")["n"] == "8"
+    assert (
+        row_of(tables["flips"], answers="no→yes")["n"] == SUPPRESSED and row_of(tables["flips"], answers="flipped")["n"] == "8"
+    )
     wrong = row_of(tables["correct_incorrect"], metric="region_enrichment")
-    assert wrong["n_incorrect"] == wrong["n_correct"] == WITHHELD and wrong["mean_incorrect"] == wrong["mean_correct"] == ""
+    assert wrong["n_incorrect"] == wrong["n_correct"] == SUPPRESSED and wrong["mean_incorrect"] == wrong["mean_correct"] == ""
     assert row_of(tables["localisation"], finding="pneumothorax", sinks="keep", map="body")["zone_enrichment"] == ""
     lateral = row_of(tables["metric_summary"], profile="decision", metric="left_fraction")
-    assert lateral["n"] == lateral["patients"] == WITHHELD and lateral["mean"] != ""  # two patients without a frontal view
+    assert lateral["n"] == lateral["patients"] == SUPPRESSED and lateral["mean"] != ""  # two patients without a frontal view
 
 
 def test_every_published_number_stands_for_five_patients_or_for_nobody(planted):
     for name, table in read_tables(planted).items():
         for row in table:
             for column in suppression.PATIENTS & set(row):
-                assert row[column] in ("", WITHHELD, "0") or int(row[column]) >= LEAST, (name, row)
+                assert row[column] in ("", SUPPRESSED, "0") or int(row[column]) >= LEAST, (name, row)
             assert row.get("minimum", "") == row.get("maximum", "") == ""
 
 
-def test_no_withheld_count_follows_from_the_published_ones(planted):
+def test_no_suppressed_count_follows_from_the_published_ones(planted):
     assert recoverable(read_tables(planted)) == []
 
 
@@ -260,14 +262,14 @@ def test_small_cells_alone_would_follow_from_the_others(tmp_path, monkeypatch):
 def test_published_counts_of_a_group_and_a_part_of_it_do_not_differ_by_few_patients(planted):
     """Positives, regions and views against all samples of the finding: three samples a patient."""
     for row in read_tables(planted)["by_finding"]:
-        counts = [int(row[name]) for name in ("n", "positives", "n_region") if row[name] != WITHHELD]
+        counts = [int(row[name]) for name in ("n", "positives", "n_region") if row[name] != SUPPRESSED]
         assert all(one == other or abs(one - other) >= 3 * LEAST for one, other in itertools.combinations(counts, 2)), row
 
 
-def test_an_open_study_withholds_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(suppression, "withhold", None)
+def test_an_open_study_suppresses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(suppression, "suppress", None)
     tables = read_tables(planted_root(tmp_path, monkeypatch, "open"))
-    assert not any(WITHHELD in row.values() for table in tables.values() for row in table)
+    assert not any(SUPPRESSED in row.values() for table in tables.values() for row in table)
     assert row_of(tables["by_finding"], finding="pneumothorax")["patients"] == "3"
 
 
@@ -292,7 +294,7 @@ def is_clean_baseline(row: dict) -> bool:
         lambda row: is_clean_baseline(row) and row["subject_id"] in ("p020", "p041"),
         lambda row: row["condition"] == "no_image" and row["subject_id"] == "p020",
     ],
-    ids=["two images", "two baseline wordings", "one patient without an image"],
+    ids=["two images", "two baseline variants", "one patient without an image"],
 )
 def test_failures_of_few_patients_publish_nothing_about_them(planted, tmp_path, monkeypatch, fails):
     tables, truth = rerun_without(planted, fails), rerun_without(planted_root(tmp_path, monkeypatch, "open"), fails)
@@ -302,7 +304,7 @@ def test_failures_of_few_patients_publish_nothing_about_them(planted, tmp_path, 
     for name, table in tables.items():
         for row in table:
             for column in suppression.PATIENTS & set(row):
-                assert row[column] in ("", WITHHELD, "0") or int(row[column]) >= LEAST, (name, row)
+                assert row[column] in ("", SUPPRESSED, "0") or int(row[column]) >= LEAST, (name, row)
     assert json.loads((planted / paths.METRICS).read_text())["n_failed"] is None
 
 
@@ -311,7 +313,7 @@ def test_changes_against_the_clean_image_stand_for_those_who_have_an_answer_abou
     tables = rerun_without(
         planted, lambda row: row["role"] == "control" or (is_clean_baseline(row) and row["subject_id"] not in few)
     )
-    row = row_of(tables["robustness"], condition="no_image", wordings="baseline")
+    row = row_of(tables["robustness"], condition="no_image", variants="baseline")
     assert row["n"] == "39" and row["accuracy"] != ""
     assert row["agreement_with_clean"] == row["accuracy_change"] == row["change_low"] == ""
 
@@ -325,7 +327,7 @@ def test_a_study_of_four_patients_publishes_no_number_about_them(tmp_path):
     keys = {table.name: table.keys for table in declared()}
     for name in ("by_finding", "by_strategy", "robustness", "image_reliance", "localisation", "sinks"):
         for row in tables[name]:
-            shown = {column for column, value in row.items() if value not in ("", WITHHELD, "0")} - {"few_patients"}
+            shown = {column for column, value in row.items() if value not in ("", SUPPRESSED, "0")} - {"few_patients"}
             assert shown <= set(keys[name]), (name, row)
     assert tables["js_distribution"] == []
 
@@ -359,7 +361,7 @@ def test_two_small_parts_that_come_to_five_patients_need_no_third():
 
 
 def test_a_part_that_follows_from_two_totals_is_hidden_from_both():
-    """Rows a b | c d with totals, columns a c | b d with totals: withholding d and one in its row is not enough."""
+    """Rows a b | c d with totals, columns a c | b d with totals: suppressing d and one in its row is not enough."""
     people, (a, b, c, d) = population(20, 12, 9, 3)
     partitions = [(a, b), (c, d), (a, c), (b, d)]
     found = levels(counted(a, b, c, d, a | b, c | d, a | c, b | d), partitions, people)

@@ -26,11 +26,11 @@ from tests.import_closure import ROOT
 ALONE = WorkerGroup(0, 1, None, {})
 IMAGES = 3
 CONDITIONS = {  # one of each kind, so that the files stay few
-    "clean": {"wordings": "all"},
-    "no_image": {"wordings": "all"},
-    "gaussian_noise": {"wordings": "baseline", "strengths": [0.1, 0.2]},
-    "shuffled_image": {"wordings": "baseline"},
-    "occlude_region": {"wordings": "baseline"},
+    "clean": {"variants": "all"},
+    "no_image": {"variants": "all"},
+    "gaussian_noise": {"variants": "baseline", "strengths": [0.1, 0.2]},
+    "shuffled_image": {"variants": "baseline"},
+    "occlude_region": {"variants": "baseline"},
 }
 UNITS = IMAGES * 6  # all three findings are there, so each has a region to hide
 

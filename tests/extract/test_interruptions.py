@@ -93,9 +93,9 @@ def test_ctrl_c_ends_it_within_a_unit_and_says_what_is_kept(checkout, started, u
 
 @pytest.mark.parametrize("while_packing", [False, True])
 def test_a_disk_that_takes_no_more_ends_the_run_with_the_remedy(checkout, undisturbed, while_packing):
-    """The system's own limit on a file's size stands for a full disk: the write fails in the middle of a unit or bucket."""
-    largest_bucket = max(len(content) for name, content in undisturbed.items() if name.endswith(".safetensors"))
-    limit = largest_bucket - 1 if while_packing else 200_000
+    """The system's own limit on a file's size stands for a full disk: the write fails in the middle of a unit or shard."""
+    largest_shard = max(len(content) for name, content in undisturbed.items() if name.endswith(".safetensors"))
+    limit = largest_shard - 1 if while_packing else 200_000
 
     def limited() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -43,7 +43,7 @@ def computed(monkeypatch) -> list[tuple[str, str, str]]:
 
 
 def change_question(root) -> str:
-    """Another wording of one baseline question's second variant; its image."""
+    """Another variant of one baseline question's second variant; its image."""
     path = root / "data/questions.csv"
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -63,7 +63,7 @@ def test_one_changed_question_computes_only_what_it_is_asked_of_anew(root, monke
     params = settings()
     prepare.run(params, root)
     found = extracted(root, monkeypatch, "on")
-    assert sorted(computed) == [(image_id, "clean", ""), (image_id, "no_image", "")]  # both are asked in all wordings
+    assert sorted(computed) == [(image_id, "clean", ""), (image_id, "no_image", "")]  # both are asked in all variants
     shutil.rmtree(root / paths.RUN)
     assert extracted(root, monkeypatch, "off") == found
 
@@ -72,7 +72,7 @@ def test_a_changed_noise_strength_computes_only_its_own_units_anew(root, monkeyp
     extracted(root, monkeypatch, "on")
     computed.clear()
     raw = raw_settings()
-    noise = {"gaussian_noise": {"wordings": "baseline", "strengths": [0.1, 0.25]}}
+    noise = {"gaussian_noise": {"variants": "baseline", "strengths": [0.1, 0.25]}}
     params = changed(raw, "conditions", **noise)
     prepare.run(params, root)
     extracted(root, monkeypatch, "on", params)

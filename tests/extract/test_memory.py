@@ -95,7 +95,7 @@ def test_a_capped_run_gives_the_same_bytes(root, monkeypatch, undisturbed):
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_wordings_of_several_images_may_be_parted_anywhere(loaded, rows, monkeypatch):
+def test_variants_of_several_images_may_be_parted_anywhere(loaded, rows, monkeypatch):
     items = bench.image_questions(2)
     prompter = loaded.prompter(bench.PromptSettings("", "{question}", "image_first"))
     features = image_features(loaded, [image for image, _ in items])

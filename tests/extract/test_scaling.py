@@ -31,8 +31,8 @@ finally:
 
 
 def measured(root: Path, size: int) -> dict[str, float]:
-    """Processor time and peak memory of the command, in wordings of `size` clean images alone."""
-    raw = raw_settings() | {"limit": size, "conditions": {"clean": {"wordings": "all"}}}
+    """Processor time and peak memory of the command, in variants of `size` clean images alone."""
+    raw = raw_settings() | {"limit": size, "conditions": {"clean": {"variants": "all"}}}
     (root / paths.PARAMS).write_text(yaml.safe_dump(raw))
     prepare.run(Params.model_validate(raw), root)
     assert len(read_units(root / paths.MANIFEST)) == size

@@ -4,14 +4,14 @@ import pytest
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.extract.units import SAMPLES_AT_ONCE, Unit, UnitSample, batches, by_bucket, read_units, units_of
+from medattn.extract.units import SAMPLES_AT_ONCE, Unit, UnitSample, batches, by_shard, read_units, units_of
 from tests.extract.conftest import IMAGES, UNITS, manifest
 
 
 def test_units_are_all_that_is_asked_about_one_image_under_one_condition(pristine):
     units = units_of(manifest(pristine))
     assert len(units) == UNITS
-    assert [len(unit.samples) for unit in units if unit.condition == "clean"] == [8] * IMAGES  # six wordings, two controls
+    assert [len(unit.samples) for unit in units if unit.condition == "clean"] == [8] * IMAGES  # six variants, two controls
     assert [len(unit.samples) for unit in units if not unit.shown] == [6] * IMAGES
     assert {len(unit.samples) for unit in units if unit.condition not in ("clean", "no_image")} == {1}
     assert all((unit.occluded != "") == unit.condition.startswith("occlude") for unit in units)
@@ -35,9 +35,9 @@ def test_a_unit_of_many_samples_is_a_batch_of_its_own():
     assert sizes == [[3, 45], [1], [100], [1, 1]]
 
 
-def test_every_unit_is_in_the_bucket_of_its_image(pristine):
+def test_every_unit_is_in_the_shard_of_its_image(pristine):
     units = units_of(manifest(pristine))
-    dealt = by_bucket(units, 16)
+    dealt = by_shard(units, 16)
     assert sorted(map(str, units)) == sorted(str(unit) for some in dealt.values() for unit in some)
     for unit in units:
         assert sum(unit in some for some in dealt.values()) == 1

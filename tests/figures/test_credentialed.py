@@ -9,7 +9,7 @@ import pytest
 from medattn.base import paths
 from medattn.disclosure import hexagons
 from medattn.disclosure.distributions import merged_bins, steady_edges
-from medattn.disclosure.suppression import LEAST, WITHHELD
+from medattn.disclosure.suppression import LEAST, SUPPRESSED
 from medattn.figures import stage, style
 from medattn.figures.charts import flips_margins, image_reliance, js_contrast, metric_distributions, occlusion, sinks
 from medattn.figures.columns import numbers
@@ -35,20 +35,20 @@ def drawn(tmp_path_factory):
 
 
 def rows_of(values, patients, **more) -> pd.DataFrame:
-    """Clean rows with a margin each, as text: baseline wording and one other."""
+    """Clean rows with a margin each, as text: baseline variant and one other."""
     made = [
         {"subject_id": patient, "question_id": f"q{index}", "margin": str(value), "margin_valid": "true",
-         "variant_index": str(wording),
-         "ground_truth": "yes" if index % 2 else "no", "flip": "false" if wording else "",
+         "variant_index": str(variant),
+         "ground_truth": "yes" if index % 2 else "no", "flip": "false" if variant else "",
          "correct": "true" if index % 3 else "false"}
-        for index, (value, patient) in enumerate(zip(values, patients, strict=True)) for wording in (0, 1)
+        for index, (value, patient) in enumerate(zip(values, patients, strict=True)) for variant in (0, 1)
     ]  # fmt: skip
     return pd.DataFrame(made).assign(**more)
 
 
 def by_finding(counts_of_truths: bool) -> pd.DataFrame:
     """The table that says whether the numbers of either truth are published."""
-    return pd.DataFrame({"positives": ["60" if counts_of_truths else WITHHELD]})
+    return pd.DataFrame({"positives": ["60" if counts_of_truths else SUPPRESSED]})
 
 
 def spread(count: int = 120) -> tuple[np.ndarray, list[str]]:
@@ -103,7 +103,7 @@ def test_the_bars_of_margins_are_those_of_five_patients():
     style.plt.close(fig)
 
 
-def test_truths_are_drawn_together_where_one_is_of_few_patients_or_withheld():
+def test_truths_are_drawn_together_where_one_is_of_few_patients_or_suppressed():
     values, patients = spread(60)
     rows = rows_of(values, patients)
     few = rows.assign(ground_truth=np.where(rows.question_id.isin(["q0", "q1", "q2"]), "yes", "no"))
@@ -149,7 +149,7 @@ EMPTY = dict.fromkeys(
 DRAWN = {
     "margins": lambda values, who: flips_margins.draw(rows_of(values, who), by_finding(True), LEAST),
     "contrast": lambda values, who: js_contrast.draw(
-        pd.DataFrame({"js_other_wording": np.abs(values).astype(str),
+        pd.DataFrame({"js_other_variant": np.abs(values).astype(str),
                       "js_other_finding": (2 * np.abs(values) + 0.1).astype(str), "subject_id": who}), LEAST),
     "reliance": lambda values, who: image_reliance.draw(
         pd.DataFrame({"reliance_no_image": values.astype(str), "consistency": "1.0", "subject_id": who,
@@ -158,7 +158,7 @@ DRAWN = {
                **dict.fromkeys(("reliance_no_image", "no_image_low", "no_image_high", "reliance_blank", "blank_low",
                                 "blank_high"), "")), LEAST),
     "occlusion": lambda values, who: occlusion.draw(
-        _table(finding="all", n=WITHHELD, drop_region="", drop_elsewhere="", **EMPTY),
+        _table(finding="all", n=SUPPRESSED, drop_region="", drop_elsewhere="", **EMPTY),
         pd.DataFrame({"region_mass": values.astype(str), "effect": values.astype(str), "subject_id": who, "finding": "x"}),
         LEAST),
     "distributions": lambda values, who: metric_distributions.draw(
@@ -181,28 +181,28 @@ def test_no_count_below_five_is_written_into_a_chart(drawn):
         style.plt.close(fig)
 
 
-def test_reports_hold_no_example_and_say_what_is_withheld(drawn):
+def test_reports_hold_no_example_and_say_what_is_suppressed(drawn):
     page = (drawn / paths.REPORT).read_text(encoding="utf-8")
     assert not list((drawn / paths.FIGURES).glob("example*")) and 'id="example"' not in page
-    assert "Withheld, or —: fewer than 5 patients, or what would give such a number away." in page
+    assert "Suppressed, or —: fewer than 5 patients, or what would give such a number away." in page
     assert "One point per" not in page and "A hexagon stands for at least 5 patients." in page
     assert len(list((drawn / paths.FIGURES).iterdir())) == 2 * len(PUBLIC)
 
 
-def test_withheld_cells_are_a_word_or_a_dash_in_tables_and_no_command_in_values(drawn):
+def test_suppressed_cells_are_a_word_or_a_dash_in_tables_and_no_command_in_values(drawn):
     results = read_results(drawn, LEAST)
     shown = sections.table("by_finding", results.tables)
     (row,) = [row for row in shown.rows if row[0].startswith("pneumothorax")]
-    assert row[1:] == (WITHHELD, "—", "—", "—")
+    assert row[1:] == (SUPPRESSED, "—", "—", "—")
     frames = {name: sections.rows_of(frame) for name, frame in results.tables.items()}
     (line,) = [
         line
         for line in latex.table(frames["by_finding"], LAYOUTS["by_finding"]).splitlines()
         if line.startswith("pneumothorax")
     ]
-    assert line == rf"pneumothorax & {WITHHELD} & --- & --- & --- \\"
+    assert line == rf"pneumothorax & {SUPPRESSED} & --- & --- & --- \\"
     values = latex.values(frames, results.headline)
-    assert WITHHELD not in values and "ByFindingPneumothorax" not in values and "ByFindingAll" in values
+    assert SUPPRESSED not in values and "ByFindingPneumothorax" not in values and "ByFindingAll" in values
 
 
 def test_a_study_of_four_patients_draws_every_chart_and_no_mark(tmp_path):
@@ -219,8 +219,8 @@ def test_a_study_of_four_patients_draws_every_chart_and_no_mark(tmp_path):
         style.plt.close(fig)
 
 
-def test_withheld_cells_are_no_numbers():
-    assert numbers(pd.Series([WITHHELD, "", "7"])).tolist()[2] == 7 and numbers(pd.Series([WITHHELD, ""])).isna().all()
+def test_suppressed_cells_are_no_numbers():
+    assert numbers(pd.Series([SUPPRESSED, "", "7"])).tolist()[2] == 7 and numbers(pd.Series([SUPPRESSED, ""])).isna().all()
 
 
 def test_a_caption_says_what_its_marks_are():

@@ -88,7 +88,7 @@ def test_examples_are_chosen_by_rule_lowest_sample_id_first(drawn):
     assert "strategy baseline: 0 of 1 flipped examples" in missing
 
 
-def test_each_chosen_sample_has_an_overlay_and_its_question_all_wordings(drawn):
+def test_each_chosen_sample_has_an_overlay_and_its_question_all_variants(drawn):
     root, _ = drawn
     chosen, _ = examples.choose(read_results(root).clean(), make_params().figures.examples)
     assert {path.stem for path in (root / paths.OVERLAYS).iterdir()} == set(chosen.sample_id)

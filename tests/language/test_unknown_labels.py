@@ -1,4 +1,4 @@
-"""A wording whose strategy label is not known is kept, counted and shown as "other", from the manifest to the figure."""
+"""A variant whose strategy label is not known is kept, counted and shown as "other", from the manifest to the figure."""
 
 import pandas as pd
 import pytest
@@ -42,7 +42,7 @@ def test_nothing_is_reported_where_every_label_is_known(root):  # noqa: F811
 
 
 @pytest.mark.parametrize("label, message", [
-    ("", "strategy is empty: name the wording's strategy"),
+    ("", "strategy is empty: name the variant's strategy"),
     ("Original", "strategy is 'Original' with variant_index 1: baseline belongs to 0, and only to 0"),
 ])  # fmt: skip
 def test_an_empty_label_and_one_of_the_baseline_are_refused_for_a_variant(root, label, message):  # noqa: F811
@@ -55,14 +55,14 @@ def test_an_empty_label_and_one_of_the_baseline_are_refused_for_a_variant(root, 
 def test_other_comes_after_the_known_strategies_in_table_and_figure():
     rows = [row(patient) for patient in range(6)]
     rows += [
-        row(patient, "no" if patient < 2 else "yes", wording=1, strategy="other", flip=patient < 2) for patient in range(6)
+        row(patient, "no" if patient < 2 else "yes", variant=1, strategy="other", flip=patient < 2) for patient in range(6)
     ]
-    rows += [row(patient, wording=2, strategy="ellipsis", flip=False) for patient in range(6)]
+    rows += [row(patient, variant=2, strategy="ellipsis", flip=False) for patient in range(6)]
     table = plain(strategies.by_strategy(rows, PARAMS))
     assert [line["strategy"] for line in table] == ["baseline", "ellipsis", "other"]
     assert table[2]["accuracy"] == pytest.approx(4 / 6) and table[2]["p_adjusted"] is not None
     frame = pd.DataFrame(table).fillna({"js_to_baseline": 0.1, "js_low": 0.05, "js_high": 0.2})
-    axes = draw(frame, pd.DataFrame({"condition": [], "wordings": [], "accuracy": []})).axes
+    axes = draw(frame, pd.DataFrame({"condition": [], "variants": [], "accuracy": []})).axes
     assert [label.get_text() for label in axes[0].get_yticklabels()] == [
         "baseline\n(n = 6)",
         "ellipsis\n(n = 6)",

@@ -1,4 +1,4 @@
-"""Hard positives: whatever is asked, in whatever form and place, the other wordings ask the same."""
+"""Hard positives: whatever is asked, in whatever form and place, the other variants ask the same."""
 
 import csv
 import re
@@ -24,8 +24,8 @@ from medattn.language.variants import (
     options,
     repeated,
     reword,
+    variants,
     violations,
-    wordings,
 )
 from medattn.measures.localisation import ZONES
 from medattn.mimic.layout import LABELS
@@ -177,7 +177,7 @@ def baselines(forms: tuple[str, ...], places: list[str]) -> list[tuple[str, str,
 
 
 def check_all(cases: list[tuple[str, str, str]]) -> int:
-    """Parse and reword each case, hold every wording that can be made to the oracle; how many wordings these are."""
+    """Parse and reword each case, hold every variant that can be made to the oracle; how many variants these are."""
     count = 0
     for question, finding, place in cases:
         asked = parse(question)
@@ -185,7 +185,7 @@ def check_all(cases: list[tuple[str, str, str]]) -> int:
         assert asked.known != refused(finding, place), question
         if not asked.known:
             continue
-        made = [wording.text for group in options(asked, question).values() for wording in group]
+        made = [variant.text for group in options(asked, question).values() for variant in group]
         held(question, finding, place, made)
         count += len(made)
     return count
@@ -232,16 +232,16 @@ def test_a_place_in_front_of_the_finding_stays_with_it(before):
             continue
         assert not refused(finding, asked.place), question
         for group in options(asked, question).values():
-            for wording in group:
+            for variant in group:
                 reworded += 1
                 if " of " not in question:
-                    assert not re.search(rf"{before} [\w ]+ (?:in the pleural|in the sub|of the|of a|of ribs)", wording.text), (
+                    assert not re.search(rf"{before} [\w ]+ (?:in the pleural|in the sub|of the|of a|of ribs)", variant.text), (
                         question,
-                        wording.text,
+                        variant.text,
                     )
-                assert not re.search(r"upper (?:nodule|lesion|mass|opacity)|lung (?:pulmonary|lung)", wording.text), (
+                assert not re.search(r"upper (?:nodule|lesion|mass|opacity)|lung (?:pulmonary|lung)", variant.text), (
                     question,
-                    wording.text,
+                    variant.text,
                 )
     assert reworded > 60
 
@@ -253,7 +253,7 @@ def test_every_synonym_and_plural_in_the_baseline_is_kept_by_the_other_strategie
                 question = f"is there evidence of {name} in this image?"
                 check_all([(question, finding, "")])
                 for strategy, made in options(parse(question), question).items():
-                    kept = [re.search(rf"(?<![\w-]){name}(?![\w-])", wording.text) is not None for wording in made]
+                    kept = [re.search(rf"(?<![\w-]){name}(?![\w-])", variant.text) is not None for variant in made]
                     assert all(kept) or strategy == "synonym", (question, made)
 
 
@@ -265,7 +265,7 @@ def test_the_phantoms_templates_keep_every_invariant(finding):
             baseline,
             finding,
             "",
-            [wording.text for group in options(about(finding, template), baseline).values() for wording in group],
+            [variant.text for group in options(about(finding, template), baseline).values() for variant in group],
         )
 
 
@@ -280,32 +280,32 @@ def test_the_embedded_studys_questions_are_made_again_byte_for_byte():
     for question_id, group in groupby(study, key=lambda row: row["question_id"]):
         group = list(group)
         asked = group[0]["baseline_question"]
-        made = wordings(question_id, group[0]["finding"], baseline_template(group[0]["image_id"]))
+        made = variants(question_id, group[0]["finding"], baseline_template(group[0]["image_id"]))
         expected = [(row["strategy"], row["question"]) for row in group]
-        assert [(wording.strategy, wording.text) for wording in made] == expected
-        assert [(wording.strategy, wording.text) for wording in reword(question_id, asked, parse(asked))] == expected
+        assert [(variant.strategy, variant.text) for variant in made] == expected
+        assert [(variant.strategy, variant.text) for variant in reword(question_id, asked, parse(asked))] == expected
     for row in rows:
         if row["role"] == "control":
-            assert row["question"] == wordings(row["question_id"], row["finding"], baseline_template(row["image_id"]))[0].text
+            assert row["question"] == variants(row["question_id"], row["finding"], baseline_template(row["image_id"]))[0].text
 
 
-def test_a_question_has_its_baseline_as_it_stands_and_one_wording_per_strategy_decided_by_its_id():
+def test_a_question_has_its_baseline_as_it_stands_and_one_variant_per_strategy_decided_by_its_id():
     question = "IS there  Evidence of pneumonia in the LEFT lung ?"
     made = reword("q1", question, parse(question))
-    assert made[0].text == question and [wording.strategy for wording in made] == [BASELINE, *STRATEGIES]
+    assert made[0].text == question and [variant.strategy for variant in made] == [BASELINE, *STRATEGIES]
     assert made == reword("q1", question, parse(question))
     assert len({tuple(reword(f"q{index}", question, parse(question))) for index in range(200)}) > 50
 
 
 def test_every_template_and_synonym_is_used_somewhere():
-    made = {wording.text for index in range(200) for wording in wordings(f"q{index}", "nodule", BASELINE_TEMPLATES[0])}
+    made = {variant.text for index in range(200) for variant in variants(f"q{index}", "nodule", BASELINE_TEMPLATES[0])}
     entry = LEXICON["nodule"]
     expected = {fill(template, entry.name) for templates in TEMPLATES.values() for template in templates}
     expected |= {fill(BASELINE_TEMPLATES[0], term) for term in entry.terms}
     assert made == expected
 
 
-def test_a_wording_that_is_the_baselines_own_is_not_chosen():
+def test_a_variant_that_is_the_baselines_own_is_not_chosen():
     for question in (
         "does this image show pneumonia?",
         "Pneumonia present?",
@@ -313,7 +313,7 @@ def test_a_wording_that_is_the_baselines_own_is_not_chosen():
         "any pneumonia here?",
     ):
         for index in range(30):
-            made = [wording.text.lower() for wording in reword(f"q{index}", question, parse(question))]
+            made = [variant.text.lower() for variant in reword(f"q{index}", question, parse(question))]
             assert len(set(made)) == 6
 
 
@@ -370,7 +370,7 @@ def test_a_lost_negation_breaks_the_polarity_too():
     assert violations(asked, "Is there no nodule?", "Any nodule here?")[0] == "same polarity: found none, the baseline has 'no'"
 
 
-def test_a_wording_twice_in_a_group_is_found_and_named():
+def test_a_variant_twice_in_a_group_is_found_and_named():
     assert repeated(["is there edema?", "any edema?", "Any edema"]) == [f"{UNIQUE}: 'Any edema'"]
     assert repeated(["is there edema?", "any edema?"]) == []
 
@@ -382,7 +382,7 @@ def test_a_planted_template_stops_the_question_and_the_message_names_the_rule(mo
         reword("q7", "is there edema?", parse("is there edema?"))
     options.cache_clear()
     assert str(error.value) == (
-        "question q7: wording 'can edema be excluded?' of 'is there edema?' breaks same polarity: found 'excluded', the"
+        "question q7: variant 'can edema be excluded?' of 'is there edema?' breaks same polarity: found 'excluded', the"
         " baseline has none"
     )
 
@@ -391,7 +391,7 @@ def test_a_template_planted_twice_stops_the_question(monkeypatch):
     monkeypatch.setitem(TEMPLATES, "voice", TEMPLATES["register"])
     options.cache_clear()
     with pytest.raises(
-        ValueError, match="question q7: wordings of 'is there edema\\?' break unique in its group: 'edema present\\?'"
+        ValueError, match="question q7: variants of 'is there edema\\?' break unique in its group: 'edema present\\?'"
     ):
         reword("q7", "is there edema?", parse("is there edema?"))
     options.cache_clear()
@@ -414,7 +414,7 @@ def test_a_question_that_was_read_as_another_is_refused():
 
 def test_an_unknown_finding_is_an_error():
     with pytest.raises(ValueError, match="unknown finding 'mass'"):
-        wordings("q1", "mass", BASELINE_TEMPLATES[0])
+        variants("q1", "mass", BASELINE_TEMPLATES[0])
 
 
 def test_the_phantoms_findings_have_names_and_a_zone():

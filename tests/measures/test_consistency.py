@@ -134,7 +134,7 @@ def test_expected_consistency_of_answers_that_are_all_alike_is_one_and_of_none_a
         with pytest.raises(ValueError, match=r"^counts are "):
             consistency.expected_consistency(counts, 3)
     for n in (0, 2.5):
-        with pytest.raises(ValueError, match=rf"^n is {n}, expected a whole number of wordings >= 1$"):
+        with pytest.raises(ValueError, match=rf"^n is {n}, expected a whole number of variants >= 1$"):
             consistency.expected_consistency({"yes": 2}, n)
 
 
@@ -150,7 +150,7 @@ def test_only_uncertain_against_a_decision_is_a_hedge_shift():
     assert shifts == {frozenset(("uncertain", "yes")), frozenset(("uncertain", "no"))}
 
 
-def test_flip_rates_count_every_wording():
+def test_flip_rates_count_every_variant():
     assert consistency.flip_to_baseline("yes", ["no", "yes", "uncertain", "no"]) == 0.5
     assert consistency.flip_to_baseline("unparsed", ["no", "yes"]) == 0
     assert consistency.flip_all_pairs(["yes", "no", "no", "unparsed"]) == pytest.approx(2 / 6)

@@ -20,7 +20,7 @@ REASON = "cannot be decoded"
 
 
 def changed_rows(rows: Sequence[dict]) -> list[dict]:
-    """The baseline wordings of a manifest's questions, asked about changed images."""
+    """The baseline variants of a manifest's questions, asked about changed images."""
     made = []
     for row in rows:
         if row["role"] != "study" or row["condition"] != "clean" or row["variant_index"] != 0:

@@ -14,15 +14,15 @@ from medattn.metrics.values import numbers
 PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
 
 
-def row(patient: int, parsed: str = "yes", truth: str = "yes", wording: int = 0, **more) -> SampleRow:
+def row(patient: int, parsed: str = "yes", truth: str = "yes", variant: int = 0, **more) -> SampleRow:
     """An evaluation row of one patient with one image and one question."""
     made = SampleRow.fromkeys((*IDENTITY, *ANSWER, *(column("decision", name) for name in COLUMNS)))
     condition = more.get("condition", "clean")
     made |= {
-        "sample_id": f"q{patient}-v{wording}-{condition}", "question_id": f"q{patient}", "image_id": f"i{patient}",
+        "sample_id": f"q{patient}-v{variant}-{condition}", "question_id": f"q{patient}", "image_id": f"i{patient}",
         "shown_image_id": f"i{patient}", "subject_id": f"p{patient:02d}", "role": "study", "condition": "clean", "status": "ok",
-        "finding": "nodule", "zone": "nodule", "baseline_question": "Is there a nodule?", "variant_index": wording,
-        "strategy": strategies.STRATEGIES[wording], "parsed_answer": parsed, "ground_truth": truth, "correct": parsed == truth,
+        "finding": "nodule", "zone": "nodule", "baseline_question": "Is there a nodule?", "variant_index": variant,
+        "strategy": strategies.STRATEGIES[variant], "parsed_answer": parsed, "ground_truth": truth, "correct": parsed == truth,
         "margin": {"yes": 2.0, "no": -2.0}.get(parsed, 0.0), "margin_valid": True,
     }  # fmt: skip
     return made | more

@@ -1,4 +1,4 @@
-"""Consistency of wordings per question, and grouped by text as earlier work did, by counting."""
+"""Consistency of variants per question, and grouped by text as earlier work did, by counting."""
 
 import itertools
 
@@ -18,26 +18,26 @@ def tables(rows: list[dict]) -> dict[tuple[str, str], dict]:
     return {(line["grouping"], line["condition"]): line for line in table}
 
 
-def wordings(patient: int, *parsed: str, **more) -> list[dict]:
-    made = [row(patient, said, wording=index, **more) for index, said in enumerate(parsed)]
+def variants(patient: int, *parsed: str, **more) -> list[dict]:
+    made = [row(patient, said, variant=index, **more) for index, said in enumerate(parsed)]
     for one in made[1:]:
         one["flip"], one["hedge_shift"] = {one["parsed_answer"], parsed[0]} == {"yes", "no"}, False
     return made
 
 
 def test_a_condition_is_the_mean_of_its_questions():
-    rows = [*wordings(0, "yes", "yes", "yes"), *wordings(1, "yes", "no", "no", "no"), *wordings(2, "no", "no", "uncertain")]
+    rows = [*variants(0, "yes", "yes", "yes"), *variants(1, "yes", "no", "no", "no"), *variants(2, "no", "no", "uncertain")]
     found = tables(rows)["question", "clean"]
-    assert found["n"] == 3 and found["mean_wordings"] == pytest.approx(10 / 3)
+    assert found["n"] == 3 and found["mean_variants"] == pytest.approx(10 / 3)
     assert found["consistency"] == pytest.approx((1 + 3 / 4 + 2 / 3) / 3) and found["fully_consistent"] == pytest.approx(1 / 3)
     assert found["flip_to_baseline"] == pytest.approx((0 + 1 + 0) / 3) and found["any_flip"] == pytest.approx(1 / 3)
     assert found["flip_all_pairs"] == pytest.approx((0 + 3 / 6 + 0) / 3)
     assert found["consistency_low"] is None or found["consistency_low"] < found["consistency"]
 
 
-def test_any_flip_among_k_is_averaged_over_questions_that_have_as_many_wordings():
+def test_any_flip_among_k_is_averaged_over_questions_that_have_as_many_variants():
     answers = [("yes", "yes", "no"), ("yes", "no", "yes", "unparsed"), ("no",) * 5]
-    found = tables([one for patient, parsed in enumerate(answers) for one in wordings(patient, *parsed)])["question", "clean"]
+    found = tables([one for patient, parsed in enumerate(answers) for one in variants(patient, *parsed)])["question", "clean"]
     for k in (3, 4, 5):
         shares = [
             np.mean([{"yes", "no"} <= set(subset) for subset in itertools.combinations(parsed, k)])
@@ -47,26 +47,26 @@ def test_any_flip_among_k_is_averaged_over_questions_that_have_as_many_wordings(
 
 
 def test_grouping_by_text_merges_patients_that_were_asked_the_same():
-    rows = [*wordings(0, "yes", "yes"), *wordings(1, "no", "no"), *wordings(2, "yes", "yes", baseline_question="Any edema?")]
+    rows = [*variants(0, "yes", "yes"), *variants(1, "no", "no"), *variants(2, "yes", "yes", baseline_question="Any edema?")]
     found = tables(rows)
     assert found["question", "clean"]["consistency"] == 1 and found["question", "clean"]["n"] == 3
     text = found["text", "clean"]
     assert text["n"] == 2 and text["consistency"] == pytest.approx((0.5 + 1) / 2) and text["fully_consistent"] == 0.5
-    assert text["mean_wordings"] == 3 and text["patients"] is None and text["consistency_low"] is None
+    assert text["mean_variants"] == 3 and text["patients"] is None and text["consistency_low"] is None
 
 
 def test_only_clean_answers_are_grouped_by_text_and_clean_comes_first():
-    rows = wordings(0, "yes", "yes") + wordings(0, "no", "no", condition="no_image") + wordings(0, "no", condition="blank")
+    rows = variants(0, "yes", "yes") + variants(0, "no", "no", condition="no_image") + variants(0, "no", condition="blank")
     table = plain(agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS))
     assert [(line["grouping"], line["condition"]) for line in table] == [
-        ("question", "clean"), ("question", "no_image"), ("text", "clean"),  # one wording alone agrees with itself: no row
+        ("question", "clean"), ("question", "no_image"), ("text", "clean"),  # one variant alone agrees with itself: no row
     ]  # fmt: skip
     assert table[-1]["consistency"] == 1
 
 
 def test_every_strength_stands_alone_and_expects_what_its_own_answers_do():
-    rows = wordings(0, "yes", "yes")
-    rows += wordings(0, "yes", "no", condition="blur", strength="2") + wordings(0, "no", "no", condition="blur", strength="10")
+    rows = variants(0, "yes", "yes")
+    rows += variants(0, "yes", "no", condition="blur", strength="2") + variants(0, "no", "no", condition="blur", strength="10")
     table = plain(agreement.consistency_table(rows, question_rows(rows, NO_GRID), PARAMS))
     found = [
         (line["strength"], line["consistency"], line["expected_consistency"]) for line in table if line["condition"] == "blur"
@@ -84,7 +84,7 @@ def test_every_transition_has_its_own_row_and_hedges_belong_to_none():
     for patient, (before, after) in enumerate(
         [("yes", "yes"), ("yes", "no"), ("no", "yes"), ("no", "no"), ("no", "uncertain")]
     ):
-        first, second = wordings(patient, before, after, margin=1.0)
+        first, second = variants(patient, before, after, margin=1.0)
         second |= {js: 0.1 * (patient + 1), "margin": 3.0}
         rows += [first, second]
     found = {line["answers"]: line for line in plain(agreement.flips(rows, PARAMS))}
@@ -104,7 +104,7 @@ def test_every_transition_has_its_own_row_and_hedges_belong_to_none():
 
 
 def test_a_shift_needs_two_valid_margins():
-    first, second = wordings(0, "yes", "no")
+    first, second = variants(0, "yes", "no")
     second |= {column("decision", "js_to_baseline"): 0.2}
     for spoiled in (first, second):
         rows = [first | {"margin_valid": spoiled is not first}, second | {"margin_valid": spoiled is not second}]

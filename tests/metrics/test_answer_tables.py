@@ -21,7 +21,7 @@ def pairs_of(metric: str, gaps: list[float]) -> list[dict]:
     return [
         made
         for patient, gap in enumerate(gaps)
-        for made in (row(patient, "yes", wording=1, **{name: 1.0 + gap}), row(patient, "no", wording=2, **{name: 1.0}))
+        for made in (row(patient, "yes", variant=1, **{name: 1.0 + gap}), row(patient, "no", variant=2, **{name: 1.0}))
     ]
 
 
@@ -64,29 +64,29 @@ def test_six_patients_are_the_fewest_that_can_differ(patients, verdict):
     assert found["smallest_p"] == 2.0 ** (1 - patients) and found["difference"] > 0.5
 
 
-def test_a_wording_that_is_mostly_wrong_is_told_from_answers_that_are():
-    """Every patient is right in wording 1 and wrong in wording 2, where attention differs; nobody is both in one wording."""
+def test_a_variant_that_is_mostly_wrong_is_told_from_answers_that_are():
+    """Every patient is right in variant 1 and wrong in variant 2, where attention differs; nobody is both in one variant."""
     name = column("decision", "focus")
     rows = pairs_of("focus", [0.5 + 0.01 * index for index in range(8)])
     found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}["focus"]
-    assert found["verdict"] == "differs" and found["same_wording_patients"] == 0 and found["same_wording_difference"] is None
+    assert found["verdict"] == "differs" and found["same_strategy_patients"] == 0 and found["same_strategy_difference"] is None
     second = [
         one | {"question_id": "other", "parsed_answer": "no", "correct": False, name: 0.25} for one in rows if one["correct"]
     ]
     found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows + second, PARAMS))}["focus"]
-    assert found["same_wording_patients"] == 8 and found["same_wording_difference"] == pytest.approx(0.75 + 0.5 + 0.035)
+    assert found["same_strategy_patients"] == 8 and found["same_strategy_difference"] == pytest.approx(0.75 + 0.5 + 0.035)
     absent = [
         one | {"ground_truth": "no", "parsed_answer": "yes"} for one in second
-    ]  # wrong in that wording, about absent findings
+    ]  # wrong in that variant, about absent findings
     found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows + absent, PARAMS))}["focus"]
-    assert found["same_wording_patients"] == 0
+    assert found["same_strategy_patients"] == 0
 
 
 def test_each_truth_is_compared_apart():
     name = column("decision", "focus")
     # right answers are all about present findings, wrong ones about absent: the truth differs, attention does not
     rows = [row(patient, "yes", "yes", **{name: 5.0}) for patient in range(8)]
-    rows += [row(patient, "yes", "no", wording=1, **{name: 1.0}) for patient in range(8)]
+    rows += [row(patient, "yes", "no", variant=1, **{name: 1.0}) for patient in range(8)]
     found = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}["focus"]
     assert (found["n_correct"], found["n_incorrect"], found["informative_patients"]) == (8, 8, 0)
     assert found["difference"] is None and found["mean_correct"] == 5 and found["verdict"] == "too few"
@@ -125,13 +125,13 @@ def test_an_answer_that_the_image_speaks_against_has_negative_reliance():
     assert found["reliance_no_image"] == -2
 
 
-def test_reliance_on_a_blank_image_is_of_the_baseline_wording_as_that_without_one_is():
+def test_reliance_on_a_blank_image_is_of_the_baseline_variant_as_that_without_one_is():
     rows = asked(0, "nodule", 3.0, 1.0, blank=-2.0)
-    rows += [row(0, "yes", margin=9.0, wording=1), row(0, "yes", margin=1.0, wording=1, condition="blank")]
-    rows.append(row(0, "yes", margin=1.0, wording=1, condition="no_image", status="no_grid"))
+    rows += [row(0, "yes", margin=9.0, variant=1), row(0, "yes", margin=1.0, variant=1, condition="blank")]
+    rows.append(row(0, "yes", margin=1.0, variant=1, condition="no_image", status="no_grid"))
     questions = [{"question_id": "q0", "condition": "clean", "consistency": 1.0}]
     (found,) = reliance.reliance_rows(rows, questions)
-    assert (found["reliance_no_image"], found["reliance_blank"], found["reliance_all_wordings"]) == (2, 5, (2 + 8) / 2)
+    assert (found["reliance_no_image"], found["reliance_blank"], found["reliance_all_variants"]) == (2, 5, (2 + 8) / 2)
 
 
 @pytest.mark.parametrize("spoiled", [0, 1])
@@ -148,7 +148,7 @@ def test_reliance_is_averaged_per_finding_and_over_all():
     assert [table[name]["reliance_no_image"] for name in table] == pytest.approx([9, 3, 5])
     assert [table[name]["text_only_agreement"] for name in table] == pytest.approx([0, 0.5, 1 / 3])
     assert table["all"]["reliance_blank"] is None and table["all"]["n"] == 3
-    assert table["all"]["consistent_but_blind"] == 0  # one wording cannot be consistent
+    assert table["all"]["consistent_but_blind"] == 0  # one variant cannot be consistent
 
 
 # --- robustness -------------------------------------------------------------------------------------------------------
@@ -169,15 +169,15 @@ def test_conditions_stand_in_order_and_strengths_as_numbers():
     ]  # fmt: skip
 
 
-def test_a_strength_is_compared_by_wording_and_unparsed_answers_agree_with_nothing():
-    rows = [row(0, "yes"), row(0, "no", wording=1), row(1, "unparsed")]
+def test_a_strength_is_compared_by_variant_and_unparsed_answers_agree_with_nothing():
+    rows = [row(0, "yes"), row(0, "no", variant=1), row(1, "unparsed")]
     rows += [
         row(0, "no", condition="blank", flip_to_clean=True, margin_change=-4.0),
-        row(0, "no", wording=1, condition="blank", flip_to_clean=False, margin_change=1.0),
+        row(0, "no", variant=1, condition="blank", flip_to_clean=False, margin_change=1.0),
         row(1, "unparsed", condition="blank", flip_to_clean=False),
     ]
     table = plain(robustness.robustness(rows, [], PARAMS))
-    assert [(line["condition"], line["wordings"], line["n"]) for line in table] == [
+    assert [(line["condition"], line["variants"], line["n"]) for line in table] == [
         ("clean", "baseline", 2), ("clean", "all", 3), ("blank", "baseline", 2), ("blank", "all", 3),
     ]  # fmt: skip
     *_, baseline, blank = table

@@ -25,12 +25,12 @@ def reader(tmp_path_factory) -> RadiographReader:
     return RadiographReader(read_study(study))
 
 
-def sample(condition: str, strength: str = "", wording: int = 0, **more: str) -> dict[str, str]:
+def sample(condition: str, strength: str = "", variant: int = 0, **more: str) -> dict[str, str]:
     """A manifest row about the effusion of image i1."""
     row = SampleRow.fromkeys(MANIFEST, "") | {
-        "sample_id": f"q1-v{wording}-{condition}{strength}", "question_id": "q1", "role": "study", "condition": condition,
+        "sample_id": f"q1-v{variant}-{condition}{strength}", "question_id": "q1", "role": "study", "condition": condition,
         "strength": strength, "image_id": "i1", "shown_image_id": "" if condition == "no_image" else "i1", "subject_id": "p1",
-        "view": "PA", "finding": "pleural effusion", "zone": "pleural effusion", "answer": "yes", "variant_index": str(wording),
+        "view": "PA", "finding": "pleural effusion", "zone": "pleural effusion", "answer": "yes", "variant_index": str(variant),
     }  # fmt: skip
     return row | more
 
@@ -61,12 +61,12 @@ def grid(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet(np.full(256, 2.0)).reshape(16, 16)
 
 
-def test_flips_and_margins_are_against_the_same_wording_on_the_clean_image(reader):
+def test_flips_and_margins_are_against_the_same_strategy_on_the_clean_image(reader):
     found = evaluated(reader, [
         (sample("clean"), said("Yes, there is.", 3.0), grid(0)),
-        (sample("clean", wording=1), said("No, there is not.", -2.0), grid(1)),
+        (sample("clean", variant=1), said("No, there is not.", -2.0), grid(1)),
         (sample("no_image"), said("No, there is not.", -1.0, status="no_grid"), None),
-        (sample("no_image", wording=1), said("No, there is not.", -3.5, status="no_grid"), None),
+        (sample("no_image", variant=1), said("No, there is not.", -3.5, status="no_grid"), None),
     ])  # fmt: skip
     for name in ("q1-v0-clean", "q1-v1-clean"):
         assert [found[name][cell] for cell in ("flip_to_clean", "margin_change", "js_to_clean")] == [None] * 3

@@ -20,10 +20,10 @@ def is_clean_baseline(row: dict) -> bool:
 SCENARIOS = {
     "nothing": lambda row: False,
     "an image": lambda row: row["shown_image_id"] == "i1",
-    "a baseline wording": lambda row: row["sample_id"] == "q1-v0-clean",
-    "every clean baseline wording": is_clean_baseline,
+    "a baseline variant": lambda row: row["sample_id"] == "q1-v0-clean",
+    "every clean baseline variant": is_clean_baseline,
     "every clean sample": lambda row: row["condition"] == "clean",
-    "every other wording": lambda row: row["variant_index"] != 0,
+    "every other variant": lambda row: row["variant_index"] != 0,
     "the controls": lambda row: row["role"] == "control",
     "a finding": lambda row: row["finding"] == "nodule",
     "a condition": lambda row: row["condition"] == "gaussian_noise",
@@ -59,7 +59,7 @@ def test_failed_samples_keep_their_row_without_answer_or_metrics_and_count_in_no
     clean = answered[answered.condition == "clean"]
     by_strategy = pd.read_csv(root / paths.TABLES / "by_strategy.csv")
     assert dict(zip(by_strategy["strategy"], by_strategy["n"], strict=True)) == clean.groupby("strategy").size().to_dict()
-    robustness = pd.read_csv(root / paths.TABLES / "robustness.csv").query("wordings == 'baseline'")
+    robustness = pd.read_csv(root / paths.TABLES / "robustness.csv").query("variants == 'baseline'")
     expected = answered[answered.variant_index == "0"].groupby("condition").size().to_dict()
     assert dict(zip(robustness["condition"], robustness["n"], strict=True)) == expected
 
@@ -83,7 +83,7 @@ def test_an_image_that_cannot_be_read_is_not_opened_for_answers_without_it(tmp_p
 
 
 def test_without_the_clean_baseline_a_question_has_no_comparison_with_it_and_keeps_its_other_answers(tmp_path):
-    root = failing_root(tmp_path, SCENARIOS["a baseline wording"])
+    root = failing_root(tmp_path, SCENARIOS["a baseline variant"])
     run(make_params(), root)
     rows = pd.read_csv(root / paths.EVALUATION, dtype=str).set_index("sample_id")
     assert rows.loc["q1-v1-clean", ["flip", "hedge_shift", "decision_js_to_baseline"]].isna().all()
@@ -91,7 +91,7 @@ def test_without_the_clean_baseline_a_question_has_no_comparison_with_it_and_kee
     assert (changed.status == "ok").all() and changed.decision_entropy.notna().all()
     assert changed[["flip_to_clean", "margin_change", "decision_js_to_clean"]].isna().all(axis=None)
     questions = pd.read_csv(root / paths.GROUPS / "questions.csv").query("condition == 'clean'").set_index("question_id")
-    assert questions.loc["q1", "wordings"] == 2 and pd.isna(questions.loc["q1", "flip_to_baseline"])
+    assert questions.loc["q1", "variants"] == 2 and pd.isna(questions.loc["q1", "flip_to_baseline"])
     assert questions.loc["q1", "consistency"] == 0.5  # yes and no are left
     reliance = pd.read_csv(root / paths.GROUPS / "reliance.csv").set_index("question_id")
     assert pd.isna(reliance.loc["q1", "reliance_no_image"]) and pd.notna(reliance.loc["q2", "reliance_no_image"])

@@ -21,8 +21,8 @@ from tests.metrics.handmade import HERE, PARAMS, THERE, place, plain, row, spot,
 
 def test_a_strategy_that_harms_half_of_the_patients_is_told_from_one_that_harms_none():
     rows = [row(patient) for patient in range(30)]
-    rows += [row(patient, wording=1, flip=False) for patient in range(30)]
-    rows += [row(patient, "no" if patient < 15 else "yes", wording=2, flip=patient < 15) for patient in range(30)]
+    rows += [row(patient, variant=1, flip=False) for patient in range(30)]
+    rows += [row(patient, "no" if patient < 15 else "yes", variant=2, flip=patient < 15) for patient in range(30)]
     table = {line["strategy"]: line for line in plain(strategies.by_strategy(rows, PARAMS))}
     assert table["baseline"]["p"] is None and table["baseline"]["accuracy_difference"] is None
     assert table["phrasing"]["p"] == 1 and table["phrasing"]["differing_patients"] == 0
@@ -33,8 +33,8 @@ def test_a_strategy_that_harms_half_of_the_patients_is_told_from_one_that_harms_
 
 def test_the_order_of_exposure_is_recovered_or_contradicted():
     rows = [row(patient) for patient in range(40)]
-    for wording, flipped in ((1, 2), (2, 20)):
-        rows += [row(patient, wording=wording, flip=patient % 40 < flipped) for patient in range(40)]
+    for variant, flipped in ((1, 2), (2, 20)):
+        rows += [row(patient, variant=variant, flip=patient % 40 < flipped) for patient in range(40)]
     found = plain(strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.1}, PARAMS))
     assert found[0]["less_exposed"] == "synonym" and found[0]["flip_difference"] == pytest.approx(18 / 40)
     assert [line["verdict"] for line in found] == ["as exposed", "recovered"]
@@ -45,8 +45,8 @@ def test_the_order_of_exposure_is_recovered_or_contradicted():
 
 def test_an_order_of_exposure_is_neither_told_by_equals_nor_recovered_from_too_little():
     rows = [row(patient) for patient in range(40)]
-    for wording, flipped in ((1, 2), (2, 3), (3, 20)):
-        rows += [row(patient, wording=wording, flip=patient < flipped) for patient in range(40)]
+    for variant, flipped in ((1, 2), (2, 3), (3, 20)):
+        rows += [row(patient, variant=variant, flip=patient < flipped) for patient in range(40)]
     assert plain(strategies.exposure_order(rows, {"phrasing": 0.5, "synonym": 0.5}, PARAMS)) == []
     near = plain(strategies.exposure_order(rows, {"phrasing": 1.0, "synonym": 0.5}, PARAMS))
     assert [line["verdict"] for line in near] == ["undecided", "not recovered"]
@@ -67,7 +67,7 @@ def test_the_test_of_a_strategy_sums_over_the_questions_of_a_patient():
             gains, loses = patient == 7, patient < 7 and question == "a"
             rows += [
                 row(patient, "no" if gains else "yes", **about),
-                row(patient, "no" if loses else "yes", wording=1, **about),
+                row(patient, "no" if loses else "yes", variant=1, **about),
             ]
     found = {line["strategy"]: line for line in plain(strategies.by_strategy(rows, PARAMS))}["phrasing"]
     sums = np.array([-1] * 7 + [2])
@@ -76,11 +76,11 @@ def test_the_test_of_a_strategy_sums_over_the_questions_of_a_patient():
     assert found["p"] == pytest.approx(np.mean(np.abs(signs @ sums) >= abs(sums.sum())))
 
 
-# --- wordings ---------------------------------------------------------------------------------------------------------
+# --- variants ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("yes, no, other", [(3, 2, 1), (5, 1, 0), (0, 4, 2), (1, 1, 4)])
-def test_the_chance_of_a_flip_among_k_wordings_is_counted_over_all_subsets(yes, no, other):
+def test_the_chance_of_a_flip_among_k_variants_is_counted_over_all_subsets(yes, no, other):
     answers = ["yes"] * yes + ["no"] * no + ["unparsed"] * other
     for k in (2, 3, 4, 5):
         subsets = list(itertools.combinations(answers, k))
@@ -92,8 +92,8 @@ def test_the_chance_of_a_flip_among_k_wordings_is_counted_over_all_subsets(yes, 
 def test_flipped_answers_are_compared_with_kept_ones_by_what_they_became():
     js = column("decision", "js_to_baseline")
     rows = [row(patient) for patient in range(8)]
-    rows += [row(patient, wording=1, flip=False, **{js: 0.1}) for patient in range(8)]
-    rows += [row(patient, "no", wording=2, flip=True, **{js: 0.3 + 0.01 * patient}) for patient in range(8)]
+    rows += [row(patient, variant=1, flip=False, **{js: 0.1}) for patient in range(8)]
+    rows += [row(patient, "no", variant=2, flip=True, **{js: 0.3 + 0.01 * patient}) for patient in range(8)]
     table = {line["answers"]: line for line in plain(agreement.flips(rows, PARAMS))}
     assert set(table) == {"yes→yes", "yes→no", "kept", "flipped"}
     assert table["yes→no"]["n"] == 8 and table["yes→no"]["js_to_baseline"] == pytest.approx(0.335)
@@ -109,7 +109,7 @@ def test_right_and_wrong_answers_are_compared_inside_patients():
     rows = []
     for patient in range(12):
         level = 10 * patient  # patients differ far more than answers do
-        rows += [row(patient, "yes", wording=1, **{focus: level + 2.0}), row(patient, "no", wording=2, **{focus: level + 1.0})]
+        rows += [row(patient, "yes", variant=1, **{focus: level + 2.0}), row(patient, "no", variant=2, **{focus: level + 1.0})]
     table = {line["metric"]: line for line in plain(correctness.correct_incorrect(rows, PARAMS))}
     assert table["focus"]["difference"] == pytest.approx(1) and table["focus"]["p"] == pytest.approx(2 / 2**12)
     assert table["focus"]["verdict"] == "differs" and table["focus"]["informative_patients"] == 12
@@ -123,10 +123,10 @@ def test_right_and_wrong_answers_are_compared_inside_patients():
 
 def relied(answers: list[str], without: list[str], margins: list[float], other: list[float]) -> dict:
     rows = [
-        row(1, said, wording=index, margin=margin) for index, (said, margin) in enumerate(zip(answers, margins, strict=True))
+        row(1, said, variant=index, margin=margin) for index, (said, margin) in enumerate(zip(answers, margins, strict=True))
     ]
     rows += [
-        row(1, said, wording=index, margin=margin, condition="no_image", status="no_grid")
+        row(1, said, variant=index, margin=margin, condition="no_image", status="no_grid")
         for index, (said, margin) in enumerate(zip(without, other, strict=True))
     ]
     questions = [{"question_id": "q1", "condition": "clean", "consistency": 1.0}]
@@ -136,8 +136,8 @@ def relied(answers: list[str], without: list[str], margins: list[float], other: 
 
 def test_reliance_is_signed_by_the_answer_given_with_the_image():
     found = relied(["yes", "no"], ["yes", "yes"], [3.0, -2.0], [1.0, 1.0])
-    assert found["reliance_all_wordings"] == pytest.approx(((3 - 1) + (2 + 1)) / 2) and found["reliance_blank"] is None
-    assert found["reliance_no_image"] == 2  # the baseline wording alone, as it is with a blank image
+    assert found["reliance_all_variants"] == pytest.approx(((3 - 1) + (2 + 1)) / 2) and found["reliance_blank"] is None
+    assert found["reliance_no_image"] == 2  # the baseline variant alone, as it is with a blank image
     assert found["text_only_agreement"] == 0.5
     assert relied(["uncertain"], ["yes"], [0.5], [1.0])["reliance_no_image"] is None
 
@@ -146,14 +146,14 @@ def test_reliance_is_signed_by_the_answer_given_with_the_image():
     (["yes", "yes"], ["yes", "yes"], True), (["yes", "yes"], ["yes", "no"], False), (["yes", "no"], ["yes", "no"], False),
     (["unparsed", "unparsed"], ["unparsed", "unparsed"], False), (["yes", "yes"], ["yes"], None),
 ])  # fmt: skip
-def test_consistent_but_blind_needs_all_wordings_and_all_text_only_answers_alike(answers, without, blind):
+def test_consistent_but_blind_needs_all_variants_and_all_text_only_answers_alike(answers, without, blind):
     assert relied(answers, without, [1.0] * len(answers), [1.0] * len(without))["consistent_but_blind"] is blind
 
 
 # --- robustness and occlusion -----------------------------------------------------------------------------------------
 
 
-def test_conditions_are_compared_with_the_same_wordings_clean_row():
+def test_conditions_are_compared_with_the_same_strategys_clean_row():
     rows = [row(patient) for patient in range(10)]
     noise = {"condition": "gaussian_noise", "strength": "0.1"}
     for patient in range(10):
@@ -225,7 +225,7 @@ def test_attention_that_follows_the_question_is_supported_only_beyond_every_refe
     found = decided(rows, store({name: weak[name] if name.startswith("control") else made.grids["decision"][index].astype(float)
                                  for index, name in enumerate(made.samples)}))["H1b"]  # fmt: skip
     # other patients asked the same look there as well: the mean map is as good, so the region alone is not enough
-    assert found["verdict"] == "not supported" and "best reference: other patients" in found["note"]
+    assert found["verdict"] == "not supported" and "best baseline map: other patients" in found["note"]
 
 
 def test_attention_at_each_patients_own_region_is_supported():
@@ -258,7 +258,7 @@ def test_without_controls_regions_or_patients_the_verdict_says_so():
     assert decided(few, small)["H1b"]["verdict"] == "too few" and decided(few, small)["H1b"]["p"] is None
 
 
-def test_wordings_that_share_a_pattern_are_told_by_the_mean_difference():
+def test_variants_that_share_a_pattern_are_told_by_the_mean_difference():
     rows, made = asked(12, {"study": HERE, "control": THERE})
     contrast = [
         {"image_id": f"i{index}", "subject_id": f"p{index:02d}", "difference": 0.1 + 0.001 * index, "js_other_finding": 0.2}

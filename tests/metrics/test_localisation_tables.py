@@ -1,4 +1,4 @@
-"""Localisation beside maps that know less, head by head, and the hypotheses about them, from planted grids."""
+"""Localisation beside baseline maps, head by head, and the hypotheses about them, from planted grids."""
 
 import dataclasses
 
@@ -48,7 +48,7 @@ def located(rows: list[dict], grids: dict, where=place, sinks: dict | None = Non
     return localisation.localisation_rows(rows, store(grids, sinks=sinks), where, without_sinks=without)
 
 
-# --- reference maps ---------------------------------------------------------------------------------------------------
+# --- baseline maps ---------------------------------------------------------------------------------------------------
 
 
 def test_uniform_attention_is_enriched_nowhere_exactly():
@@ -168,14 +168,14 @@ def in_the_zone(patient: int) -> np.ndarray:
 def test_a_zone_that_is_looked_at_whatever_is_asked_is_not_supported():
     same = decided(*asked(12, in_the_zone, lambda patient: in_the_zone(100 + patient)))["H1a"]
     assert same["verdict"] == "not supported" and same["effect"] == pytest.approx(1, abs=0.01) and same["high"] < 1.2
-    assert "best reference: other" in same["note"] and same["patients"] == 12
+    assert "best baseline map: other" in same["note"] and same["patients"] == 12
 
 
 def test_each_reference_must_be_beaten_so_p_is_the_largest_and_the_effect_the_smallest():
     rows, grids = asked(12, own_spot, lambda patient: 0.75 * nearly_uniform(patient) + 0.25 * spot(own_cell(patient), 1.0))
     found = decided(rows, grids)["H1b"]
     ratio = (0.3 + 0.7 * AREA) / (0.25 + 0.75 * AREA)  # barely more than about another finding, for every patient
-    assert found["effect"] == pytest.approx(ratio, rel=0.01) and "best reference: other finding" in found["note"]
+    assert found["effect"] == pytest.approx(ratio, rel=0.01) and "best baseline map: other finding" in found["note"]
     assert found["p"] == pytest.approx(2 / 2**12) and found["verdict"] == "not supported"  # significant, but below 1.2
     assert found["minimum_effect"] == 1.2 and found["low"] <= found["effect"] <= found["high"] < 1.2
 

@@ -29,7 +29,7 @@ def test_a_question_in_the_same_words_about_another_finding_counts(finding, text
     {"text": "Does this film show edema?"}, {"image_id": "i9"}, {"condition": "blank"}, {"variant_index": 1},
     {"status": "failed"},
 ])  # fmt: skip
-def test_other_words_images_conditions_and_wordings_do_not_count(change):
+def test_other_words_images_conditions_and_variants_do_not_count(change):
     assert found(other("edema", **{"text": "Is there edema in this image?"} | change)) == []
 
 
@@ -43,7 +43,7 @@ def test_two_findings_asked_about_one_image_in_the_same_words_are_each_others_co
     rows = [ABOUT_NODULE, other("edema", "Is there edema in this image?")]
     grids = {ABOUT_NODULE["sample_id"]: spot(HERE, 1.0), rows[1]["sample_id"]: spot(THERE, 1.0)}
     (line,) = contrast_rows(rows, store(grids))
-    assert line["js_other_finding"] == 1 and line["n_other_findings"] == 2 and line["js_other_wording"] is None
+    assert line["js_other_finding"] == 1 and line["n_other_findings"] == 2 and line["js_other_variant"] is None
 
 
 def test_what_has_no_grid_is_no_contrast():

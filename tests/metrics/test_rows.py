@@ -74,7 +74,7 @@ def test_halves_thirds_and_zone_are_empty_in_a_lateral_view(rows):
     assert np.isfinite(rows.loc["q3-v0-clean", "inside_body_ratio"])
 
 
-def test_the_baseline_wording_and_controls_are_compared_with_nothing(rows):
+def test_the_baseline_variant_and_controls_are_compared_with_nothing(rows):
     alone = rows[(rows["variant_index"] == 0) & (rows["condition"] == "clean")]
     assert len(alone) == 8
     assert alone[[*SIMILARITY, "flip", "hedge_shift"]].isna().all().all()

@@ -24,7 +24,7 @@ def both(share_there: float, share_here: float) -> np.ndarray:
     return grid
 
 
-def test_sinks_of_an_image_are_counted_by_kind_and_weighed_over_its_wordings():
+def test_sinks_of_an_image_are_counted_by_kind_and_weighed_over_its_variants():
     rows, found = made(
         [both(0.5, 0.1), both(0.3, 0.1)], {"i0": known([SINK, 5, 7], position=[5]), "i1": known([], position=None)}
     )

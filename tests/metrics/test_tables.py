@@ -36,7 +36,7 @@ def question(done, name: str, condition: str = "clean") -> pd.Series:
 def test_no_table_counts_a_control(done):
     assert table(done, "by_strategy")["n"].sum() == 12
     assert table(done, "by_finding").set_index("finding").loc["all", "n"] == 12
-    assert table(done, "robustness").groupby("wordings")["n"].unique().map(list).to_dict() == {"all": [12], "baseline": [4]}
+    assert table(done, "robustness").groupby("variants")["n"].unique().map(list).to_dict() == {"all": [12], "baseline": [4]}
     assert set(table(done, "metric_summary").query("metric == 'entropy'")["n"]) == {12}
     assert not pd.read_csv(done / paths.GROUPS / "questions.csv")["question_id"].str.contains("c").any()
 
@@ -69,7 +69,7 @@ def test_expected_consistency_uses_the_answers_of_the_whole_condition(done):
     assert question(done, "q1", "no_image")["expected_consistency"] == 1
 
 
-def test_mean_js_is_over_all_pairs_of_wordings(done):
+def test_mean_js_is_over_all_pairs_of_variants(done):
     with_scipy = []
     from safetensors.numpy import load_file
 
@@ -91,7 +91,7 @@ def test_js_contrast_is_per_image_and_the_difference_of_its_columns(done):
     contrast = pd.read_csv(done / paths.GROUPS / "js_contrast.csv")
     assert list(contrast["image_id"]) == ["i1", "i2", "i3", "i4"]
     assert (contrast["n_other_findings"] == 1).all()
-    assert np.allclose(contrast["difference"], contrast["js_other_finding"] - contrast["js_other_wording"], atol=2e-6)
+    assert np.allclose(contrast["difference"], contrast["js_other_finding"] - contrast["js_other_variant"], atol=2e-6)
 
 
 def test_accuracy_by_strategy_equals_pandas_and_its_interval_clopper_pearson(done, clean):
@@ -121,11 +121,11 @@ def test_findings_equal_pandas_and_regions_are_counted(done, clean):
 
 def test_conditions_are_compared_with_the_clean_answers(done):
     every = table(done, "robustness")
-    assert list(zip(every["condition"], every["wordings"], strict=True)) == [
+    assert list(zip(every["condition"], every["variants"], strict=True)) == [
         ("clean", "baseline"), ("clean", "all"), ("no_image", "baseline"), ("no_image", "all"),
     ]  # fmt: skip
-    found = every[every["wordings"] == "all"].set_index("condition")
-    baseline = every[every["wordings"] == "baseline"].set_index("condition")
+    found = every[every["variants"] == "all"].set_index("condition")
+    baseline = every[every["variants"] == "baseline"].set_index("condition")
     assert baseline.loc["no_image", "agreement_with_clean"] == 0.5 and baseline.loc["clean", "yes_rate"] == 0.5
     assert np.isnan(found.loc["clean", "agreement_with_clean"])
     assert found.loc["no_image", "agreement_with_clean"] == pytest.approx(5 / 12, rel=1e-5)  # five clean answers are no

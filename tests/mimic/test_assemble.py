@@ -50,7 +50,7 @@ def baselines(directory: Path) -> dict[tuple[str, str], str]:
     }
 
 
-def test_a_question_gets_five_wordings_two_controls_and_the_images_hash(root, tmp_path):
+def test_a_question_gets_five_variants_two_controls_and_the_images_hash(root, tmp_path):
     summary = assemble(tmp_path / "study", options(root, asked(root, [(PA, "is there cardiomegaly?", "yes")])))
     rows = read(tmp_path / "study/questions.csv")
     assert [row["role"] for row in rows] == ["study"] * 6 + ["control"] * 2
@@ -63,7 +63,7 @@ def test_a_question_gets_five_wordings_two_controls_and_the_images_hash(root, tm
     assert image["sha256"] == hashlib.sha256((root / path_of(PA)).read_bytes()).hexdigest()
     assert (image["path"], image["view"], image["split"]) == (path_of(PA), "PA", "test")
     report = check(tmp_path / "study")
-    assert (report.questions, report.wordings, report.controls, report.images) == (1, 6, 2, 1)
+    assert (report.questions, report.variants, report.controls, report.images) == (1, 6, 2, 1)
     assert (summary.used, summary.read, summary.digest) == (1, 1, report.digest)
 
 
@@ -197,7 +197,7 @@ def test_a_split_is_mimic_cxrs_own(root, tmp_path):
     assert list(baselines(tmp_path / "study")) == [(PA, "edema")] and summary.skipped == {"split train was not asked for": 1}
 
 
-def test_kept_wordings_are_the_files_own_with_their_labels(root, tmp_path):
+def test_kept_variants_are_the_files_own_with_their_labels(root, tmp_path):
     base = "Does this film show pneumothorax?"
     rows = [
         {"variant_index": "0", "question": base, "strategy": "original"},
@@ -213,7 +213,7 @@ def test_kept_wordings_are_the_files_own_with_their_labels(root, tmp_path):
         ("0", base, "baseline"), ("1", "Pneumothorax?", "Ellipsis (short)"), ("4", "any pneumothorax here?", "emoji style"),
     ]  # fmt: skip
     assert summary.labels == {"emoji style": 1} and "'emoji style' (1)" in summary.text()
-    assert summary.skipped == {"same wording once more": 1} and summary.used == 3
+    assert summary.skipped == {"variant is duplicated": 1} and summary.used == 3
     check(tmp_path / "study")
 
 
@@ -245,7 +245,7 @@ def test_of_a_file_of_hard_positives_the_baselines_can_be_reworded(root, tmp_pat
     rows = [{"question": base, "variant_index": "0"}, {"question": "pneumothorax present?", "variant_index": "2"}]
     write_table(path, HARD, [row | {"dicom_id": PA, "answer": "no", "baseline_question": base} for row in rows])
     summary = assemble(tmp_path / "study", options(root, path, variants))
-    assert summary.wordings == {"rules": 6, "none": 1}[variants] and summary.used + sum(summary.skipped.values()) == 2
+    assert summary.variants == {"rules": 6, "none": 1}[variants] and summary.used + sum(summary.skipped.values()) == 2
 
 
 def test_controls_never_ask_about_what_the_asked_finding_includes(root, tmp_path):

@@ -92,7 +92,7 @@ def test_hard_positives_are_read_with_their_oddities(tmp_path, column, written, 
     assert list(read(tmp_path / "q.csv")) == [QuestionRow(SECOND, "", "any pneumothorax?", "yes", "", ASKED, 3, "Register")]
 
 
-def test_the_wording_is_named_by_its_index_or_its_label(tmp_path):
+def test_the_variant_is_named_by_its_index_or_its_label(tmp_path):
     columns = ["dicom_id", "question", "answer", "baseline_question", "question_variant", "variant_index"]
     named = [("original", ""), ("hard_positive_strategy-4", ""), ("", "2.0"), ("", "")]
     write_table(

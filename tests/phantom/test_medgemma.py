@@ -167,7 +167,7 @@ def study(tmp_path_factory, processor):
 def params(order: str) -> Params:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw |= {"study": "data", "study_digests": {}, "allow_unpinned": True, "limit": 1}
-    raw["conditions"] = {"clean": {"wordings": "all"}, "no_image": {"wordings": "baseline"}}
+    raw["conditions"] = {"clean": {"variants": "all"}, "no_image": {"variants": "baseline"}}
     raw["prompt"] |= {"order": order, "max_new_tokens": 6}
     return Params.model_validate(raw)
 
@@ -201,7 +201,7 @@ def test_extraction_and_aggregation_of_the_real_shape(study, monkeypatch, order)
     assert {name: about[name] for name in expected} == expected
     assert about["agrees_with_eager"] is True and about["cross_attention"] == []
     stored = {capture.sample_id: capture for capture in captures.read(study / f"{order}-1/captures")}
-    assert stored.keys() == manifest.keys() and len(stored) == 9  # six wordings, two controls, one without the image
+    assert stored.keys() == manifest.keys() and len(stored) == 9  # six variants, two controls, one without the image
     for sample_id, capture in stored.items():
         assert capture.totals.shape == (LAYERS, 8, 6, 5) and capture.valid.all()
         assert np.abs(capture.totals.astype(np.float64).sum(axis=-1) - 1).max() < 5e-5  # five numbers of five digits

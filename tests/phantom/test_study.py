@@ -38,7 +38,7 @@ def test_a_hundred_images_are_balanced_over_findings_and_answers():
     assert max(Counter(radiograph.subject_id for radiograph in radiographs).values()) == 2
 
 
-def test_every_image_has_one_question_in_six_wordings_and_two_controls(pristine):
+def test_every_image_has_one_question_in_six_variants_and_two_controls(pristine):
     rows = read(pristine / "questions.csv")
     study, control = ([row for row in rows if row["role"] == role] for role in ("study", "control"))
     assert set(Counter(row["image_id"] for row in study).values()) == {6}

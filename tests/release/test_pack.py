@@ -143,7 +143,7 @@ def template(tmp_path_factory) -> Path:
         "made/ro-crate-metadata.json": '{"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": []}\n',
         ".gitignore": "/studies/\n/made/\n/results/\n",
         "made/reports/tables/by_finding.csv": (
-            "finding,n,patients,positives,accuracy\neffusion,60,6,30,0.8\npneumothorax,60,6,withheld,0.75\n"
+            "finding,n,patients,positives,accuracy\neffusion,60,6,30,0.8\npneumothorax,60,6,suppressed,0.75\n"
         ),
         "made/reports/metrics.json": '{\n "accuracy_all": 0.8,\n "n_failed": 0,\n "n_samples": 60\n}\n',
         "made/reports/latex/by_finding.tex": (
@@ -295,7 +295,7 @@ UNEXPECTED = {
     "reports/figures/film.jpg": (radiograph("JPEG"), f"a JPEG picture {REMOVE}"),
     "reports/film.dcm": (b"\0" * 128 + b"DICM", f"a DICOM image {REMOVE}"),
     "reports/tables/x_grid.npy": (b"\x93NUMPY\1\0", f"a NumPy array (a grid) {REMOVE}"),
-    "reports/bucket-00.safetensors": (
+    "reports/shard-00.safetensors": (
         struct.pack("<Q", 16) + b'{"a":{"dtype":""' + b"\0" * 8, f"tensors (safetensors: captures, grids or weights) {REMOVE}",
     ),
     "reports/tables/answers.csv": (b"sample_id,answer\n", f"a file {REMOVE}"),

@@ -10,7 +10,7 @@ from medattn.report import gallery_page, page
 
 FINDINGS = ("pleural effusion", "pneumothorax", "consolidation", "cardiomegaly", "nodule")
 STRATEGIES = ("baseline", "phrasing", "synonym", "clause", "register", "voice")
-SETTINGS = (("noise", "0.2", 2), ("clean", "", 6), ("no_image", "", 2))  # condition, strength, wordings
+SETTINGS = (("noise", "0.2", 2), ("clean", "", 6), ("no_image", "", 2))  # condition, strength, variants
 QUESTIONS = 100
 HOSTILE = """</script><script>window.broken = 1</script><img src=x onerror="window.broken = 1">&amp;"'<!--"""
 OUTLINE = "M0.2 0.3L0.5 0.3L0.5 0.7L0.2 0.7Z"
@@ -36,13 +36,13 @@ def make_pictures() -> dict[str, gallery_page.Picture]:
 
 
 def make_samples() -> list[gallery_page.Sample]:
-    """1,000 samples in a fixed order; the last question's clean baseline, wording and answer, is hostile."""
+    """1,000 samples in a fixed order; the last question's clean baseline, variant and answer, is hostile."""
     generator = np.random.default_rng(2)
     samples = []
     for n in range(QUESTIONS):
         truth = "yes" if n // 2 % 2 == 0 else "no"
-        for condition, strength, wordings in SETTINGS:
-            answers = ["yes" if generator.random() < 0.7 else "no" for _ in range(wordings)]
+        for condition, strength, variants in SETTINGS:
+            answers = ["yes" if generator.random() < 0.7 else "no" for _ in range(variants)]
             for index, parsed in enumerate(answers):
                 grid = generator.gamma(0.5, size=(16, 16))
                 hostile = (n, index, condition) == (QUESTIONS - 1, 0, "clean")

@@ -161,7 +161,7 @@ def set_slider(window, value: int) -> None:
     )
 
 
-def test_the_first_question_is_shown_with_all_its_wordings_on_the_clean_image(reader):
+def test_the_first_question_is_shown_with_all_its_variants_on_the_clean_image(reader):
     window = reader.open()
     assert window.input_value("[name=condition]") == "clean"
     assert counted(window) == QUESTIONS

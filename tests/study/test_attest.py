@@ -27,7 +27,7 @@ defaults:
 
 
 def make(directory: Path, patients: int, regions: int | None = None) -> Path:
-    """A study of `patients`: two images each, two wordings and a control per image, a region in the first `regions` images."""
+    """A study of `patients`: two images each, two variants and a control per image, a region in the first `regions` images."""
     images, questions, found = [], [], []
     for patient in range(patients):
         subject = f"{10_000_000 + 7 * patient}"
@@ -39,7 +39,7 @@ def make(directory: Path, patients: int, regions: int | None = None) -> Path:
                                          subject, study, "PA", "test"), strict=True))
             )  # fmt: skip
             for role, finding, variant in (("study", "edema", 0), ("study", "edema", 1), ("control", "pneumothorax", 0)):
-                text = f"is there {finding}?" if variant == 0 else f"{finding}, wording {variant}?"
+                text = f"is there {finding}?" if variant == 0 else f"{finding}, variant {variant}?"
                 questions.append(
                     dict(zip(QUESTION_COLUMNS, (f"{image}-{finding}", role, image, study, subject, finding, finding,
                                                 f"is there {finding}?", text, "yes" if finding == "edema" else "no",
@@ -68,7 +68,7 @@ def compared(directory: Path, reference: dict) -> attest.Comparison:
     return attest.compare(attest.aggregate(directory, like=reference), reference)
 
 
-SAME = ["wordings: same, 260", "controls: same, 130", "images: same, 130", "regions: same, 130"]
+SAME = ["variants: same, 260", "controls: same, 130", "images: same, 130", "regions: same, 130"]
 
 
 def differs(study: Path, edit, table: str = "questions") -> list[str]:
@@ -86,7 +86,7 @@ def test_the_same_study_is_the_same_in_any_order_of_rows(patients, tmp_path):
     reference = attest.aggregate(study)
     assert compared(study, reference) == (
         True,
-        ["same study", f"wordings: same, {4 * patients}", f"controls: same, {2 * patients}", f"images: same, {2 * patients}",
+        ["same study", f"variants: same, {4 * patients}", f"controls: same, {2 * patients}", f"images: same, {2 * patients}",
          f"regions: same, {2 * patients}"],
     )  # fmt: skip
     for name in ("questions", "images", "regions"):
@@ -110,7 +110,7 @@ def test_patients_are_in_a_power_of_two_of_groups_with_at_least_5_each(patients,
     assert set(sizes_of(study, groups)) - set(range(1, 5)) == set(sizes_of(study, groups))
     for name, table in attest.aggregate(study)["tables"].items():
         assert len(table["groups"]) == groups
-        each = 2 if name != "wordings" else 4
+        each = 2 if name != "variants" else 4
         assert [group["rows"] for group in table["groups"]] == [each * size for size in sizes_of(study, groups)]
 
 
@@ -125,14 +125,14 @@ def test_groups_are_halved_until_none_has_fewer_than_5(tmp_path, monkeypatch):
 
 def test_a_removed_row_is_missing(study):
     found = differs(study, lambda rows: rows.pop(4))
-    assert found == ["wordings: different, 259 here, 260 in the reference: at least 1 missing (in 1 of 2 groups)"]
+    assert found == ["variants: different, 259 here, 260 in the reference: at least 1 missing (in 1 of 2 groups)"]
 
 
 def test_an_added_row_is_extra(study):
     found = differs(
         study, lambda rows: rows.append({**rows[1], "question_variant": "hard_positive_strategy-2", "variant_index": "2"})
     )
-    assert found == ["wordings: different, 261 here, 260 in the reference: at least 1 extra (in 1 of 2 groups)"]
+    assert found == ["variants: different, 261 here, 260 in the reference: at least 1 extra (in 1 of 2 groups)"]
 
 
 def test_another_row_instead_is_missing_and_extra(study):
@@ -149,7 +149,7 @@ def test_a_changed_row_is_changed(study, column):
     group = attest_groups._group(rows[0]["subject_id"], 2)
     other = next(row["subject_id"] for row in rows[6:] if attest_groups._group(row["subject_id"], 2) == group)
     found = differs(study, lambda rows: rows[0].update({column: other if column == "subject_id" else "other"}))
-    assert found == ["wordings: different, 260 here, 260 in the reference: at least 1 changed (in 1 of 2 groups)"]
+    assert found == ["variants: different, 260 here, 260 in the reference: at least 1 changed (in 1 of 2 groups)"]
 
 
 def test_changes_in_two_groups_are_two(study):
@@ -199,7 +199,7 @@ def test_other_settings_are_another_study_but_another_place_is_not(study):
     )
     assert compared(study, reference) == (
         False,
-        ["different study", *SAME, "settings: licence, default model or prompt, wording exposure, or model.json differ",
+        ["different study", *SAME, "settings: licence, default model or prompt, variant exposure, or model.json differ",
          "name: 'other' here, 'made-up' in the reference"],
     )  # fmt: skip
 
@@ -219,7 +219,7 @@ def test_nothing_that_is_published_names_a_row_or_is_its_hash(patients, regions,
     study = make(tmp_path / "study", patients, regions)
     found, published = attest.aggregate(study), attest.json_text(attest.aggregate(study))
     other = json.loads(published)
-    change(study / "questions.csv", lambda rows: rows[0].update(question="another wording?"))
+    change(study / "questions.csv", lambda rows: rows[0].update(question="another variant?"))
     change(study / "images.csv", lambda rows: rows.pop())
     change(study / "regions.csv", lambda rows: rows.pop())
     printed = "\n".join([*compared(study, other).lines, attest.describe(found)])
@@ -271,7 +271,7 @@ def test_a_study_of_fewer_than_5_patients_is_not_published(tmp_path):
     assert set(found["counts"].values()) == {None}
     assert attest.describe(found).splitlines() == [
         found["digest"],
-        "a few questions in a few wordings, a few controls, a few images of a few patients, a few regions",
+        "a few questions in a few variants, a few controls, a few images of a few patients, a few regions",
         "fewer than 5 patients: do not publish this digest",
     ]
     with pytest.raises(InputError, match=r"^study 'made-up': a digest would cover fewer than 5 patients, and whoever holds"):
@@ -299,7 +299,7 @@ def test_what_was_made_for_a_comparison_is_not_written(study):
 def test_the_digest_comes_first_and_then_what_it_covers(study):
     found = attest.aggregate(study)
     assert attest.describe(found) == (
-        f"{found['digest']}\n130 questions in 260 wordings, 130 controls, 130 images of 65 patients, 130 regions"
+        f"{found['digest']}\n130 questions in 260 variants, 130 controls, 130 images of 65 patients, 130 regions"
     )
     assert re.fullmatch("[0-9a-f]{64}", found["digest"])
 

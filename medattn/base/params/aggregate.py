@@ -40,7 +40,7 @@ class Aggregate(Section):
             if not term.strip() or term != term.strip().lower():
                 raise ValueError(f"term {term!r} is empty, padded or not in lower case")
         if terms is not None and len(set(terms)) < len(terms):
-            raise ValueError("a term stands twice")
+            raise ValueError("a term is duplicated")
         return terms
 
     @field_validator("profiles")

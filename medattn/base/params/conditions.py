@@ -8,9 +8,9 @@ from medattn.base.params.reading import Section
 
 
 class Condition(Section):
-    """Something done to the image, and for which wordings it is asked."""
+    """Something done to the image, and for which variants it is asked."""
 
-    wordings: Literal["all", "baseline"]
+    variants: Literal["all", "baseline"]
 
     def degrees(self) -> list[str]:
         """Its strengths as the manifest writes them: "" for a condition that has none."""
@@ -29,7 +29,7 @@ class Graded(Condition):
     @classmethod
     def _strengths(cls, strengths: list[float]) -> list[float]:
         if len({f"{strength:g}" for strength in strengths}) < len(strengths) or 0 in strengths:
-            raise ValueError("a strength stands twice, or is 0 (which is the clean image)")
+            raise ValueError("a strength is duplicated, or is 0 (which is the clean image)")
         return strengths
 
 
@@ -72,8 +72,8 @@ class Conditions(Section):
     @field_validator("clean")
     @classmethod
     def _clean(cls, clean: Condition) -> Condition:
-        if clean.wordings != "all":
-            raise ValueError("clean must be asked with wordings: all — everything else is compared with it")
+        if clean.variants != "all":
+            raise ValueError("clean must be asked with variants: all — everything else is compared with it")
         return clean
 
     def asked(self) -> dict[str, Condition]:

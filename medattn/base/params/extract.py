@@ -11,7 +11,7 @@ from medattn.base.params.run import Run
 
 class Extract(Section):
     generated_rows: Annotated[int, Field(ge=0, le=64)]
-    buckets: Annotated[int, Field(ge=1, le=1000)]
+    shards: Annotated[int, Field(ge=1, le=1000)]
 
 
 class ExtractParams(StudyParams):

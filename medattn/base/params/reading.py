@@ -48,5 +48,5 @@ def validated(kind: type[Kind], raw: object, path: Path) -> Kind:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        lines = [*problems(path, error), f"Mend {path} (or undo it with `git checkout {path}`)."]
+        lines = [*problems(path, error), f"Fix {path} (or undo it with `git checkout {path}`)."]
         raise InputError("\n".join(lines)) from None

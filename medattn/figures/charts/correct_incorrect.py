@@ -17,7 +17,7 @@ def draw(by_metric: pd.DataFrame) -> Figure:
     panel.set_xlim(-1, 1)
     panel.set_xlabel("Cliff's delta: right against wrong answers, means of the k patients who gave both")
     for position, row in enumerate(by_metric.itertuples()):
-        said = f"adjusted p = {float(row.p_adjusted):.2g}: {row.verdict}" if row.p_adjusted else row.verdict or "withheld"
+        said = f"adjusted p = {float(row.p_adjusted):.2g}: {row.verdict}" if row.p_adjusted else row.verdict or "suppressed"
         panel.text(1.02, position, said, va="center", fontsize=7, transform=panel.get_yaxis_transform())
     panel.text(-0.99, -0.75, "← higher when wrong", fontsize=7, color=style.GREY, va="center")
     panel.text(0.99, -0.75, "higher when right →", fontsize=7, color=style.GREY, va="center", ha="right")
@@ -28,8 +28,8 @@ CHART = Chart(
     "correct_incorrect",
     "Right against wrong answers of the same patients",
     "Cliff's delta of each metric between a patient's right and wrong answers, each truth apart; k patients gave both."
-    " Zero: no difference. p tests the mean difference, not delta. Where one wording is mostly wrong, this also compares"
-    " wordings: the table has the difference within the same wording. p-values are of sign-flip tests, adjusted over the"
+    " Zero: no difference. p tests the mean difference, not delta. Where one variant is mostly wrong, this also compares"
+    " variants: the table has the difference within the same strategy. p-values are of sign-flip tests, adjusted over the"
     " metrics (Holm).",
     "Dot plot of Cliff's delta with intervals for eight metrics, right against wrong answers.",
     (table("correct_incorrect"),),

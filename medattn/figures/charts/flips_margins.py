@@ -1,9 +1,9 @@
-"""Margins and flips: how far the model leans, and when another wording tips it over."""
+"""Margins and flips: how far the model leans, and when another variant tips it over."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from medattn.disclosure.suppression import WITHHELD
+from medattn.disclosure.suppression import SUPPRESSED
 from medattn.figures import marks, style
 from medattn.figures.columns import numbers
 from medattn.figures.declarations import LEAST, SAMPLES, Chart, table
@@ -13,7 +13,7 @@ TRUTHS = (("yes", "finding is there", style.VERMILLION), ("no", "finding is not 
 
 
 def draw(clean: pd.DataFrame, by_finding: pd.DataFrame, least: int) -> Figure:
-    """(a) margins of the baseline wording by truth, (b) every other wording's margin against its baseline's."""
+    """(a) margins of the baseline variant by truth, (b) every other variant's margin against its baseline's."""
     fig = style.figure(style.PAGE_MM, 74)
     left, right = fig.subplots(1, 2, width_ratios=(1, 1.1))
     style.letter(left, "a")
@@ -30,11 +30,11 @@ def draw(clean: pd.DataFrame, by_finding: pd.DataFrame, least: int) -> Figure:
 
     truths = [sample(baseline & (valid.ground_truth == truth), colour, label) for truth, label, colour in TRUTHS]
     bars = marks.Bars(
-        together=sample(baseline, style.BLUE, "finding there or not"), published=WITHHELD not in set(by_finding.positives)
+        together=sample(baseline, style.BLUE, "finding there or not"), published=SUPPRESSED not in set(by_finding.positives)
     )
     marks.histogram(left, truths, marks.even_edges(margin[baseline].to_numpy(), BINS, least), bars, least)
     left.axvline(0, color=style.GREY, linewidth=0.8, linestyle="--")
-    left.set_xlabel("margin, baseline wording (nats): yes → right")
+    left.set_xlabel("margin, baseline variant (nats): yes → right")
     left.set_ylabel(marks.counted("questions", least))
     before = margin[baseline].set_axis(valid.question_id[baseline])
     others = valid[~baseline & valid.question_id.isin(before.index)]
@@ -50,8 +50,8 @@ def draw(clean: pd.DataFrame, by_finding: pd.DataFrame, least: int) -> Figure:
     right.axline((0, 0), slope=1, color=style.GREY, linewidth=0.8, linestyle=":")
     right.axhline(0, color=style.GREY, linewidth=0.8, linestyle="--")
     right.axvline(0, color=style.GREY, linewidth=0.8, linestyle="--")
-    right.set_xlabel("margin, baseline wording (nats)")
-    right.set_ylabel("margin, other wording (nats)")
+    right.set_xlabel("margin, baseline variant (nats)")
+    right.set_ylabel("margin, other variant (nats)")
     for panel in (left, right):
         if panel.get_legend_handles_labels()[0]:
             panel.legend(loc="upper left", bbox_to_anchor=(0, 1.16), ncols=2)
@@ -60,14 +60,14 @@ def draw(clean: pd.DataFrame, by_finding: pd.DataFrame, least: int) -> Figure:
 
 CHART = Chart(
     "flips_margins",
-    "Margins, and when another wording tips the answer",
-    "The margin is the logit of yes minus that of no at the first answer token. (a) Baseline wording, by truth"
+    "Margins, and when another variant tips the answer",
+    "The margin is the logit of yes minus that of no at the first answer token. (a) Baseline variant, by truth"
     "{restricted: where both may be shown}: a model that knows puts the two apart.{merged} (b) {open:One point per other"
-    " wording}{restricted:Every other wording against its baseline wording}: on the dotted line the wording changes nothing;"
+    " variant}{restricted:Every other variant against its baseline variant}: on the dotted line the variant changes nothing;"
     " {open:orange points have crossed to the other answer}{restricted:left of or below one dashed line only, the answer has"
     " crossed to the other}.{hexagons}",
-    "Left: histogram of answer margins by truth. Right: {open:scatter}{restricted:hexagons} of other wordings' margins against"
-    " the baseline wording's.",
+    "Left: histogram of answer margins by truth. Right: {open:scatter}{restricted:hexagons} of other variants' margins against"
+    " the baseline variant's.",
     (SAMPLES, table("by_finding"), LEAST),
     draw,
 )

@@ -1,4 +1,4 @@
-"""The image-reliance plane: do the wordings agree, and does the answer need the image?"""
+"""The image-reliance plane: do the variants agree, and does the answer need the image?"""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def draw(questions: pd.DataFrame, by_finding: pd.DataFrame, least: int) -> Figur
     marks.scatter(plane, points, [*marks.looks_of(questions.finding.to_numpy(), 0.75), marks.Look(blind, ringed)], least)
     plane.axvline(0, color=style.GREY, linewidth=0.8, linestyle="--")
     plane.set_xlabel("image reliance (nats)")
-    plane.set_ylabel("consistency of the wordings")
+    plane.set_ylabel("consistency of the variants")
     handles, labels = plane.get_legend_handles_labels()
     if handles:
         fig.legend(handles, labels, loc="outside lower center", ncols=6, handletextpad=0.3, columnspacing=1)
@@ -67,9 +67,9 @@ def _beside(values: pd.Series) -> pd.Series:
 CHART = Chart(
     "image_reliance",
     "Image reliance: do the answers need the image?",
-    "(a) {points:question}: consistency of all {open:its }wordings, reliance of the baseline wording. To the right, the image"
+    "(a) {points:question}: consistency of all {open:its }variants, reliance of the baseline variant. To the right, the image"
     " speaks for the answer; at the dashed line it changes nothing. High and far right is what one hopes for; high at the line"
-    " is an answer that is consistent without looking.{open: Ringed: all wordings agree, and so do all answers without the"
+    " is an answer that is consistent without looking.{open: Ringed: all variants agree, and so do all answers without the"
     " image (consistent but blind). Points of equal consistency are spread vertically.}{hexagons} (b) Means per finding.",
     "{open:Scatter}{restricted:Hexagons} of consistency against image reliance{open: per question}, and mean image reliance per"
     " finding with intervals.",

@@ -1,11 +1,11 @@
-"""Which layers and heads look at the finding: enrichment in the true region, per layer and query head."""
+"""Which layers and heads look at the finding: relative attention in the true region, per layer and query head."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from medattn.disclosure.suppression import WITHHELD
+from medattn.disclosure.suppression import SUPPRESSED
 from medattn.figures import style
 from medattn.figures.columns import PROFILE, numbers
 from medattn.figures.declarations import Chart, table
@@ -22,7 +22,7 @@ def draw(layer_head: pd.DataFrame, profiles: pd.DataFrame) -> Figure:
     fig = style.figure(style.COLUMN_MM, min(24 + 6.5 * layers, 160))
     axes = fig.subplots()
     if values.isna().all():
-        why = "too few patients with a true region" if WITHHELD in set(layer_head.n) else "no true region among the samples"
+        why = "too few patients with a true region" if SUPPRESSED in set(layer_head.n) else "no true region among the samples"
         axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center")
         axes.set_axis_off()
         return fig
@@ -69,7 +69,7 @@ CHART = Chart(
     " mark the layers that the grids are made of, on which the hypotheses are decided. This alone does not show that the"
     " question sends attention there: see other_finding_enrichment in the table. Descriptive: no head was picked and tested"
     " on the same data.",
-    "Heat map of enrichment in the true region by layer and query head.",
+    "Heat map of relative attention in the true region by layer and query head.",
     (table("layer_head"), table("profiles")),
     draw,
 )

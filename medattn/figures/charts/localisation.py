@@ -1,4 +1,4 @@
-"""Attention in the true region per finding, beside maps that know less."""
+"""Attention in the true region per finding, beside baseline maps."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -57,13 +57,13 @@ def draw(localisation: pd.DataFrame) -> Figure:
 
 CHART = Chart(
     "localisation",
-    "Attention to the finding beside maps that know less",
+    "Attention to the finding beside baseline maps",
     "Attention mass ÷ area share, on a logarithmic axis; dashed is chance. (a) In the part of the body where the finding is"
     " looked for, present or not. (b) In the true region of findings that are there. Only being to the right of the blue"
     " diamond (the same image asked about another finding) can show that the question directs attention, if the interval of"
     " the ratio lies above 1. In brackets: questions; with a region. Ratios are of patients' means, so not quotients of"
     " these values.",
-    "Two dot plots: enrichment of the model's attention and of five reference maps per finding, in zone and true region.",
+    "Two dot plots: relative attention of the model and of five baseline maps per finding, in zone and true region.",
     (table("localisation"),),
     draw,
 )

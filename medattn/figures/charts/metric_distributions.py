@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from medattn.disclosure.suppression import WITHHELD
+from medattn.disclosure.suppression import SUPPRESSED
 from medattn.figures import marks, style
 from medattn.figures.columns import PREFIX, numbers
 from medattn.figures.declarations import LEAST, SAMPLES, Chart, table
@@ -29,11 +29,11 @@ TOGETHER = ("all answers", style.GREY)
 
 
 def draw(clean: pd.DataFrame, correct_incorrect: pd.DataFrame, least: int) -> Figure:
-    """One histogram per metric of METRICS over clean study rows: one count is one wording."""
+    """One histogram per metric of METRICS over clean study rows: one count is one variant."""
     fig = style.figure(style.PAGE_MM, 88)
     axes = fig.subplots(2, 4)
     counts = correct_incorrect.set_index("metric")[["n_correct", "n_incorrect"]]
-    told_apart = set(counts.index[(counts != WITHHELD).all(axis=1)])
+    told_apart = set(counts.index[(counts != SUPPRESSED).all(axis=1)])
     for panel, (metric, (label, uniform)) in zip(axes.ravel(), METRICS.items(), strict=True):
         values = numbers(clean[PREFIX + metric])
         there = values.notna()
@@ -78,7 +78,7 @@ def draw(clean: pd.DataFrame, correct_incorrect: pd.DataFrame, least: int) -> Fi
 CHART = Chart(
     "metric_distributions",
     "Distributions of the attention metrics",
-    "One histogram per metric over clean wordings, right answers apart from wrong ones{restricted: where both may be shown,"
+    "One histogram per metric over clean variants, right answers apart from wrong ones{restricted: where both may be shown,"
     " else together in grey}; dotted are medians{restricted: of at least 10 patients}, dashed is what a uniform map would"
     " give.{merged}",
     "Eight histograms of attention metrics, right and wrong answers in two colours.",

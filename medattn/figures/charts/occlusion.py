@@ -41,7 +41,7 @@ def draw(by_finding: pd.DataFrame, pairs: pd.DataFrame, least: int) -> Figure:
     right.set_xlabel("attention in the true region (share), clean image")
     right.set_ylabel("effect: region − elsewhere (nats)")
     every = by_finding.iloc[-1]
-    if every.correlation_low:  # empty where there is no interval, or where it is withheld
+    if every.correlation_low:  # empty where there is no interval, or where it is suppressed
         low, high = float(every.correlation_low), float(every.correlation_high)
         said = f"Spearman ρ over patients {float(every.correlation_with_region_mass):.2f} (95 % {low:.2f} to {high:.2f})"
         right.set_xlabel(f"attention in the true region (share), clean image\n{said}")

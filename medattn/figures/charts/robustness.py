@@ -18,7 +18,7 @@ PANELS = (
 
 def draw(robustness: pd.DataFrame) -> Figure:
     """One row per condition and strength, four panels; dotted: what asking about another finding changes."""
-    rows = robustness[(robustness.condition != "clean") & (robustness.wordings == "baseline")].reset_index(drop=True)
+    rows = robustness[(robustness.condition != "clean") & (robustness.variants == "baseline")].reset_index(drop=True)
     fig = style.figure(style.PAGE_MM, 26 + 4.6 * max(len(rows), 4))
     axes = fig.subplots(1, 4, sharey=True)
     if not len(rows):

@@ -1,4 +1,4 @@
-"""Do a question's wordings agree, in answers and in attention?"""
+"""Do a question's variants agree, in answers and in attention?"""
 
 import math
 from collections import defaultdict
@@ -15,7 +15,7 @@ from medattn.metrics.table import Parts, Table
 from medattn.metrics.values import Value, average, count_of_patients, mean_of
 
 CONSISTENCY = (
-    "grouping", "condition", "strength", "n", "patients", "mean_wordings", "consistency", "consistency_low", "consistency_high",
+    "grouping", "condition", "strength", "n", "patients", "mean_variants", "consistency", "consistency_low", "consistency_high",
     "consistency_method", "expected_consistency", "fully_consistent", "fully_low", "fully_high", "fully_method",
     "flip_to_baseline", "flip_low", "flip_high", "flip_method", "flip_all_pairs", "any_flip", "any_low", "any_high",
     "any_method", "any_flip_3", "any_flip_4", "any_flip_5", "hedge_shift", "few_patients",
@@ -28,7 +28,7 @@ FLIPS = (
 
 
 def any_flip_among(yes: int, no: int, other: int, k: int) -> float | None:
-    """Chance that k of a question's wordings, drawn without replacement, hold both a yes and a no; None for fewer than k."""
+    """Chance that k of a question's variants, drawn without replacement, hold both a yes and a no; None for fewer than k."""
     every = yes + no + other
     if every < k:
         return None
@@ -54,7 +54,7 @@ def consistency_table(rows: Sequence[SampleRow], questions: Sequence[Row], param
                 "condition": condition,
                 "strength": strength,
                 **count_of_patients(some),
-                "mean_wordings": mean_of(some, "wordings"),
+                "mean_variants": mean_of(some, "variants"),
                 **intervals.mean(some, "consistency", key, "consistency"),
                 "expected_consistency": mean_of(some, "expected_consistency"),
                 **intervals.share(some, "fully_consistent", key, "fully_consistent", "fully"),
@@ -69,9 +69,9 @@ def consistency_table(rows: Sequence[SampleRow], questions: Sequence[Row], param
 
 
 def _any_among(row: Row, k: int) -> float | None:
-    decided = row["wordings"] - row["unparsed"] - row["uncertain"]
+    decided = row["variants"] - row["unparsed"] - row["uncertain"]
     yes = round((row["yes_rate"] or 0) * decided)
-    return any_flip_among(yes, decided - yes, row["wordings"] - decided, k)
+    return any_flip_among(yes, decided - yes, row["variants"] - decided, k)
 
 
 def _by_text(clean: Sequence[SampleRow]) -> list[Row]:
@@ -83,7 +83,7 @@ def _by_text(clean: Sequence[SampleRow]) -> list[Row]:
     values = [consistency.consistency(answers) for _, answers in sorted(groups.items())]
     cells = {
         "n": len(groups),
-        "mean_wordings": average([len(answers) for answers in groups.values()]),
+        "mean_variants": average([len(answers) for answers in groups.values()]),
         "consistency": average(values),
         "fully_consistent": sum(value == 1 for value in values) / len(values),
     }
@@ -92,7 +92,7 @@ def _by_text(clean: Sequence[SampleRow]) -> list[Row]:
 
 
 def flips(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
-    """FLIPS: attention of clean wordings against their baseline wording's, by what became of the answer.
+    """FLIPS: attention of clean variants against their baseline variant's, by what became of the answer.
 
     js_contrast: mean divergence of flipped − kept answers inside patients (and truths) that hold both. Descriptive.
     """

@@ -23,17 +23,17 @@ FAMILY = (
 CORRECT_INCORRECT = (
     "metric", "n_correct", "n_incorrect", "mean_correct", "mean_incorrect", "informative_patients", "difference",
     "difference_low", "difference_high", "difference_method", "smallest_p", "p", "p_adjusted", "cliffs_delta",
-    "delta_low", "delta_high", "delta_method", "verdict", "same_wording_patients", "same_wording_difference",
-    "same_wording_low", "same_wording_high", "same_wording_method", "few_patients",
+    "delta_low", "delta_high", "delta_method", "verdict", "same_strategy_patients", "same_strategy_difference",
+    "same_strategy_low", "same_strategy_high", "same_strategy_method", "few_patients",
 )  # fmt: skip
 
 
 def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
-    """CORRECT_INCORRECT over clean study rows of all wordings, one row per metric of FAMILY.
+    """CORRECT_INCORRECT over clean study rows of all variants, one row per metric of FAMILY.
 
     difference: mean metric of right − wrong answers inside patients holding both, each truth apart; sign-flip over
-    these patients, Holm over the family; Cliff's delta on their means. same_wording_difference: the same with truth
-    and wording strategy apart, descriptive: where one wording is mostly wrong, right against wrong is also one wording
+    these patients, Holm over the family; Cliff's delta on their means. same_strategy_difference: the same with truth
+    and strategy apart, descriptive: where one variant is mostly wrong, right against wrong is also one variant
     against another.
     """
     intervals, table = Intervals(params, "correct_incorrect"), []
@@ -62,8 +62,8 @@ def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
                 **{of: Value(number, pairs.selection) for of, number in test.items()},
                 "p_adjusted": None,
                 **intervals.ranks_of_patients(pairs, contrasts.cliffs_delta, metric, "cliffs_delta", "delta"),
-                "same_wording_patients": Value(len(alike.means), alike.selection),
-                **intervals.of_patients(alike.gap(), metric, "same_wording_difference", "same_wording"),
+                "same_strategy_patients": Value(len(alike.means), alike.selection),
+                **intervals.of_patients(alike.gap(), metric, "same_strategy_difference", "same_strategy"),
             }
         )
     adjust(table)

@@ -1,4 +1,4 @@
-"""One row per question (do its wordings agree?) and one per image (does the question direct attention?)."""
+"""One row per question (do its variants agree?) and one per image (does the question direct attention?)."""
 
 import functools
 from collections import Counter, defaultdict
@@ -20,18 +20,18 @@ from medattn.metrics.values import average, average_of
 
 QUESTION_COLUMNS = (
     "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",
-    "baseline_correct", "wordings", "consistency", "expected_consistency", "yes_rate", "flip_to_baseline",
+    "baseline_correct", "variants", "consistency", "expected_consistency", "yes_rate", "flip_to_baseline",
     "flip_all_pairs", "any_flip", "mean_js", "mean_js_to_baseline", "hedge_shift", "fully_consistent", "unparsed",
     "uncertain",
 )  # fmt: skip
 CONTRAST_COLUMNS = (
-    "image_id", "subject_id", "n_other_findings", "js_other_finding", "js_other_wording", "difference", "n_wordings",
+    "image_id", "subject_id", "n_other_findings", "js_other_finding", "js_other_variant", "difference", "n_variants",
 )  # fmt: skip
-DISTRIBUTION = ("divergence", "js_other_finding", "js_other_wording")
+DISTRIBUTION = ("divergence", "js_other_finding", "js_other_variant")
 
 
 def by_question(rows: Sequence[SampleRow]) -> dict[tuple[str, str, str], list[SampleRow]]:
-    """(question_id, condition, strength) -> the rows of its wordings, baseline first; study rows that were answered."""
+    """(question_id, condition, strength) -> the rows of its variants, baseline first; study rows that were answered."""
     groups = defaultdict(list)
     for row in rows:
         if row.is_study and row.answered:
@@ -48,29 +48,29 @@ def answer_counts(rows: Sequence[SampleRow]) -> dict[tuple[str, str], Counter[st
     return counts
 
 
-def _mean_js(wordings: Sequence[Row], store: Store) -> float | None:
-    """Mean JS divergence over all pairs of a question's wordings; None for fewer than two grids."""
-    grids = [grid for row in wordings if (grid := store.grid(PROFILE, row["sample_id"])) is not None]
+def _mean_js(variants: Sequence[Row], store: Store) -> float | None:
+    """Mean JS divergence over all pairs of a question's variants; None for fewer than two grids."""
+    grids = [grid for row in variants if (grid := store.grid(PROFILE, row["sample_id"])) is not None]
     if len(grids) < 2:
         return None
     return average(consistency.pairwise_js(np.stack(grids))[np.triu_indices(len(grids), k=1)])
 
 
 def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
-    """QUESTION_COLUMNS, one row per study question and condition that was asked in several wordings (clean: always).
+    """QUESTION_COLUMNS, one row per study question and condition that was asked in several variants (clean: always).
 
-    expected_consistency: what the question's number of wordings would give if each had its answer from those of the
+    expected_consistency: what the question's number of variants would give if each had its answer from those of the
     whole condition, whatever the question.
     """
     given = answer_counts(rows)
     expected = functools.cache(lambda key, n: consistency.expected_consistency(given[key], n))
     table = []
-    for (question_id, condition, strength), wordings in by_question(rows).items():
-        if condition != "clean" and len(wordings) == 1:
-            continue  # one wording agrees with itself
-        first = wordings[0]
-        answered = first.is_baseline  # else the baseline wording failed: nothing to compare with
-        parsed = [row["parsed_answer"] for row in wordings]
+    for (question_id, condition, strength), variants in by_question(rows).items():
+        if condition != "clean" and len(variants) == 1:
+            continue  # one variant agrees with itself
+        first = variants[0]
+        answered = first.is_baseline  # else the baseline variant failed: nothing to compare with
+        parsed = [row["parsed_answer"] for row in variants]
         others, counts = parsed[1:], Counter(parsed)
         decided = counts["yes"] + counts["no"]
         agreement = consistency.consistency(parsed)
@@ -82,16 +82,16 @@ def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
                 "strength": strength or None,
                 "baseline_parsed": parsed[0] if answered else None,
                 "baseline_correct": first["correct"] if answered else None,
-                "wordings": len(wordings),
+                "variants": len(variants),
                 "consistency": agreement,
                 "expected_consistency": expected((condition, strength), len(parsed)),
                 "yes_rate": counts["yes"] / decided if decided else None,
                 "flip_to_baseline": consistency.flip_to_baseline(parsed[0], others) if answered and others else None,
                 "flip_all_pairs": consistency.flip_all_pairs(parsed) if others else None,
                 "any_flip": consistency.any_flip(parsed) if others else None,
-                "mean_js": _mean_js(wordings, store),
-                "mean_js_to_baseline": average_of(wordings, column(PROFILE, "js_to_baseline")),
-                "hedge_shift": average_of(wordings, "hedge_shift"),
+                "mean_js": _mean_js(variants, store),
+                "mean_js_to_baseline": average_of(variants, column(PROFILE, "js_to_baseline")),
+                "hedge_shift": average_of(variants, "hedge_shift"),
                 "fully_consistent": agreement == 1,
                 "unparsed": counts["unparsed"],
                 "uncertain": counts["uncertain"],
@@ -103,14 +103,14 @@ def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
 def contrast_rows(rows: Sequence[SampleRow], store: Store, grid_set: str = PROFILE) -> list[Row]:
     """CONTRAST_COLUMNS, one row per image with a clean study question.
 
-    js_other_finding: baseline wording against each question that asks in the same words about another finding.
-    js_other_wording: baseline wording against its other wordings. Without either there is no value.
+    js_other_finding: baseline variant against each question that asks in the same words about another finding.
+    js_other_variant: baseline variant against its other variants. Without either there is no value.
     """
     asked = OtherFindings(rows)
-    images: defaultdict[str, dict[str, list[SampleRow]]] = defaultdict(lambda: {"baseline": [], "wording": []})
+    images: defaultdict[str, dict[str, list[SampleRow]]] = defaultdict(lambda: {"baseline": [], "variant": []})
     for row in study_rows(rows):
         if store.grid(grid_set, row["sample_id"]) is not None:
-            images[row["image_id"]]["baseline" if row.is_baseline else "wording"].append(row)
+            images[row["image_id"]]["baseline" if row.is_baseline else "variant"].append(row)
     table = []
     for image_id, found in sorted(images.items()):
         if not found["baseline"]:
@@ -119,17 +119,17 @@ def contrast_rows(rows: Sequence[SampleRow], store: Store, grid_set: str = PROFI
         grids = [(store.grid(grid_set, row["sample_id"]), store.grid(grid_set, other["sample_id"])) for row, other in pairs]
         other_finding = [consistency.js_divergence(p, q) for p, q in grids if p is not None and q is not None]
         js_finding = round_number(average(other_finding)) if other_finding else None
-        js_wording = average_of(found["wording"], column(grid_set, "js_to_baseline"))
-        js_wording = None if js_wording is None else round_number(js_wording)
+        js_variant = average_of(found["variant"], column(grid_set, "js_to_baseline"))
+        js_variant = None if js_variant is None else round_number(js_variant)
         table.append(
             {
                 "image_id": image_id,
                 "subject_id": found["baseline"][0]["subject_id"],
                 "n_other_findings": len(other_finding),
                 "js_other_finding": js_finding,
-                "js_other_wording": js_wording,
-                "difference": None if js_finding is None or js_wording is None else js_finding - js_wording,
-                "n_wordings": len(found["wording"]),
+                "js_other_variant": js_variant,
+                "difference": None if js_finding is None or js_variant is None else js_finding - js_variant,
+                "n_variants": len(found["variant"]),
             }
         )
     return table
@@ -137,7 +137,7 @@ def contrast_rows(rows: Sequence[SampleRow], store: Store, grid_set: str = PROFI
 
 def js_distribution(contrast: Sequence[Row], bins: int = 20) -> list[Row]:
     """DISTRIBUTION: share of the images per interval of divergence, both kinds on one axis from 0 to the largest value."""
-    kinds = ("js_other_finding", "js_other_wording")
+    kinds = ("js_other_finding", "js_other_variant")
     values = {kind: np.array([row[kind] for row in contrast if row[kind] is not None], dtype=np.float64) for kind in kinds}
     if not all(some.size for some in values.values()):
         return []
@@ -152,18 +152,18 @@ def js_distribution(contrast: Sequence[Row], bins: int = 20) -> list[Row]:
 def merged_js_distribution(contrast: Sequence[Row]) -> list[Row]:
     """DISTRIBUTION for a credentialed study: over the images with both values, in intervals of enough patients each."""
     both = [row for row in contrast if row["difference"] is not None]
-    wording, finding = (
-        np.array([row[kind] for row in both], dtype=np.float64) for kind in ("js_other_wording", "js_other_finding")
+    variant, finding = (
+        np.array([row[kind] for row in both], dtype=np.float64) for kind in ("js_other_variant", "js_other_finding")
     )
     if not both:
         return []
     patients = [row["subject_id"] for row in both]
-    bars = merged_bins(divergence_edges(wording, finding), [(finding, patients), (wording, patients)])
+    bars = merged_bins(divergence_edges(variant, finding), [(finding, patients), (variant, patients)])
     return [
         {
             "divergence": (bar.low + bar.high) / 2,
             "js_other_finding": bar.counts[0] / len(both),
-            "js_other_wording": bar.counts[1] / len(both),
+            "js_other_variant": bar.counts[1] / len(both),
         }
         for bar in bars
     ]

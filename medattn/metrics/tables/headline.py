@@ -13,7 +13,7 @@ from medattn.metrics.values import Value, count, mean_of
 
 NUMBERS = (
     "n_samples", "n_failed", "accuracy_baseline", "accuracy_all", "flip_rate", "any_flip_rate", "consistency",
-    "margin_valid_share", "js_other_wording", "js_other_finding", "region_enrichment", "accuracy_no_image",
+    "margin_valid_share", "js_other_variant", "js_other_finding", "region_enrichment", "accuracy_no_image",
 )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def headline(rows: Sequence[SampleRow], questions: Sequence[Row], contrast: Sequ
         "any_flip_rate": mean_of(asked, "any_flip"),
         "consistency": mean_of(asked, "consistency"),
         "margin_valid_share": mean_of(clean, "margin_valid"),
-        "js_other_wording": mean_of(contrast, "js_other_wording"),
+        "js_other_variant": mean_of(contrast, "js_other_variant"),
         "js_other_finding": mean_of(contrast, "js_other_finding"),
         "region_enrichment": mean_of(clean, column(PROFILE, "region_enrichment")),
         "accuracy_no_image": mean_of(study_rows(rows, "no_image"), "correct"),

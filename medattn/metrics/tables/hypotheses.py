@@ -70,14 +70,14 @@ def _row(about: tuple[str, str, str], selection: Selection = NOBODY, **values: o
 
 
 def _h1(name: str, claim: str, kind: str, localised: Sequence[Row], intervals: Intervals) -> Row:
-    """Intersection–union over the five reference maps: all must pass, so p is the largest.
+    """Intersection–union over the five baseline maps: all must pass, so p is the largest.
 
     One mean per patient and map, over the questions that have every map; effect: mean of the patients' enrichments ÷
     mean of the reference's; p: sign-flip of the differences, 1 where the reference has more. The row shows the
     reference with the smallest effect.
     """
     metric, found = f"{kind}_enrichment", []
-    about = (name, claim, f"{kind} enrichment ÷ that of the best reference map")
+    about = (name, claim, f"{kind} enrichment ÷ that of the best baseline map")
     needed = [f"{one}_{metric}" for one in MAPS]
     for column in needed:
         if all(row[column] is None for row in localised):
@@ -103,7 +103,7 @@ def _h1(name: str, claim: str, kind: str, localised: Sequence[Row], intervals: I
         about, every.selection,
         effect=weakest["effect"], low=weakest["effect_low"], high=weakest["effect_high"], minimum_effect=LEAST_RATIO,
         patients=patients, p=max(one["p"] for one in found),
-        note="best reference: " + weakest["reference"].replace("_", " ")
+        note="best baseline map: " + weakest["reference"].replace("_", " ")
         + "; effects against each: " + ", ".join(f"{one['reference'].replace('_', ' ')} {one['effect']:.3g}" for one in found),
     )  # fmt: skip
 
@@ -117,8 +117,8 @@ def upward(numbers: np.ndarray, key: str, intervals: Intervals) -> float:
 def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
     about = (
         "H2",
-        "Wordings of one question share a pattern of attention",
-        "JS(other finding, same wording) − JS(same finding, other wording), bits",
+        "Variants of one question share a pattern of attention",
+        "JS(other finding, same words) − JS(same finding, other variant), bits",
     )
     some = present(contrast, "difference")
     if not some:
@@ -126,7 +126,7 @@ def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
             about,
             minimum_effect=LEAST_DIVERGENCE,
             verdict="not applicable",
-            note="no control questions or no other wordings",
+            note="no control questions or no other variants",
         )
     every = by_patient(some, "difference")
     patients = len(every.means)

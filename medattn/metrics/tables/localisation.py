@@ -1,4 +1,4 @@
-"""Localisation of attention beside five maps that know less: is it the question that directs it?
+"""Localisation of attention beside five baseline maps: is it the question that directs it?
 
 Uniform, a Gaussian about the centre, the body, the mean map of other patients asked about the same finding, and the
 same image asked about another finding. Only the last shows that the question matters.

@@ -14,13 +14,13 @@ from medattn.metrics.tables.groups import by_question
 from medattn.metrics.values import average, count_of_patients, mean_of
 
 RELIANCE = (
-    "question_id", "image_id", "subject_id", "finding", "ground_truth", "wordings", "consistency", "reliance_no_image",
-    "reliance_blank", "reliance_all_wordings", "text_only_agreement", "consistent_but_blind",
+    "question_id", "image_id", "subject_id", "finding", "ground_truth", "variants", "consistency", "reliance_no_image",
+    "reliance_blank", "reliance_all_variants", "text_only_agreement", "consistent_but_blind",
 )  # fmt: skip
 IMAGE_RELIANCE = (
     "finding", "n", "patients", "reliance_no_image", "no_image_low", "no_image_high", "no_image_method",
-    "reliance_blank", "blank_low", "blank_high", "blank_method", "reliance_all_wordings", "all_wordings_low",
-    "all_wordings_high", "all_wordings_method", "consistency", "text_only_agreement",
+    "reliance_blank", "blank_low", "blank_high", "blank_method", "reliance_all_variants", "all_variants_low",
+    "all_variants_high", "all_variants_method", "consistency", "text_only_agreement",
     "agreement_low", "agreement_high", "agreement_method", "consistent_but_blind", "blind_low", "blind_high",
     "blind_method", "few_patients",
 )  # fmt: skip
@@ -31,50 +31,50 @@ def reliance_rows(rows: Sequence[SampleRow], questions: Sequence[Row]) -> list[R
     """RELIANCE, one row per study question on its clean image.
 
     reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer; of the
-    baseline wording, or the mean over all wordings without the image; where it was asked both ways, answered yes or no,
-    and both margins are valid; in nats, > 0: the image speaks for the answer. text_only_agreement: share of wordings
-    whose answer without the image is their clean one. Consistent but blind: all wordings agree, and all text-only answers
+    baseline variant, or the mean over all variants without the image; where it was asked both ways, answered yes or no,
+    and both margins are valid; in nats, > 0: the image speaks for the answer. text_only_agreement: share of variants
+    whose answer without the image is their clean one. Consistent but blind: all variants agree, and all text-only answers
     agree with them.
     """
     groups = by_question(rows)
     agreed = {row["question_id"]: row for row in questions if row["condition"] == "clean"}
     table = []
-    for (question_id, condition, _), wordings in groups.items():
+    for (question_id, condition, _), variants in groups.items():
         if condition != "clean":
             continue
-        first, without = wordings[0], _by_wording(groups.get((question_id, "no_image", ""), ()))
-        blank = _by_wording(groups.get((question_id, "blank", ""), ()))
+        first, without = variants[0], _by_variant(groups.get((question_id, "no_image", ""), ()))
+        blank = _by_variant(groups.get((question_id, "blank", ""), ()))
         same = [
             float(row["parsed_answer"] == without[row["variant_index"]]["parsed_answer"] != "unparsed")
-            for row in wordings
+            for row in variants
             if row["variant_index"] in without
         ]
-        baseline = [row for row in wordings if row.is_baseline]
-        answers = Counter(row["parsed_answer"] for row in wordings)
-        alike = len(answers) == 1 and "unparsed" not in answers and len(wordings) > 1
+        baseline = [row for row in variants if row.is_baseline]
+        answers = Counter(row["parsed_answer"] for row in variants)
+        alike = len(answers) == 1 and "unparsed" not in answers and len(variants) > 1
         table.append(
             {
                 **{name: first[name] for name in ("question_id", "image_id", "subject_id", "finding", "ground_truth")},
-                "wordings": len(wordings),
+                "variants": len(variants),
                 "consistency": agreed[question_id]["consistency"],
                 "reliance_no_image": _reliance(baseline, without),
                 "reliance_blank": _reliance(baseline, blank),
-                "reliance_all_wordings": _reliance(wordings, without),
+                "reliance_all_variants": _reliance(variants, without),
                 "text_only_agreement": average(same) if same else None,
-                "consistent_but_blind": (alike and all(same)) if len(same) == len(wordings) else None,
+                "consistent_but_blind": (alike and all(same)) if len(same) == len(variants) else None,
             }
         )
     return table
 
 
-def _by_wording(rows: Sequence[SampleRow]) -> dict[int, SampleRow]:
+def _by_variant(rows: Sequence[SampleRow]) -> dict[int, SampleRow]:
     return {row["variant_index"]: row for row in rows}
 
 
-def _reliance(wordings: Sequence[SampleRow], without: dict[int, SampleRow]) -> float | None:
+def _reliance(variants: Sequence[SampleRow], without: dict[int, SampleRow]) -> float | None:
     values = [
         SIGN[row["parsed_answer"]] * (row["margin"] - other["margin"])
-        for row in wordings
+        for row in variants
         if (other := without.get(row["variant_index"])) is not None
         and row["parsed_answer"] in SIGN and row["margin_valid"] and other["margin_valid"]
     ]  # fmt: skip
@@ -91,7 +91,7 @@ def image_reliance(table: Sequence[Row], params: Metrics) -> list[Row]:
                 **count_of_patients(some),
                 **intervals.mean(some, "reliance_no_image", finding, "reliance_no_image", "no_image"),
                 **intervals.mean(some, "reliance_blank", finding, "reliance_blank", "blank"),
-                **intervals.mean(some, "reliance_all_wordings", finding, "reliance_all_wordings", "all_wordings"),
+                **intervals.mean(some, "reliance_all_variants", finding, "reliance_all_variants", "all_variants"),
                 "consistency": mean_of(some, "consistency"),
                 **intervals.mean(some, "text_only_agreement", finding, "text_only_agreement", "agreement"),
                 **intervals.share(some, "consistent_but_blind", finding, "consistent_but_blind", "blind"),

@@ -18,7 +18,7 @@ ORDER = (
     "contrast", "brightness", "blur", "few_pixels",
 )  # fmt: skip
 ROBUSTNESS = (
-    "condition", "strength", "wordings", "n", "n_truth", "patients", "accuracy", "accuracy_low", "accuracy_high",
+    "condition", "strength", "variants", "n", "n_truth", "patients", "accuracy", "accuracy_low", "accuracy_high",
     "accuracy_method",
     "accuracy_change", "change_low", "change_high", "change_method", "flip_rate", "flip_low", "flip_high", "flip_method",
     "margin_change", "margin_low", "margin_high", "margin_method", "js_to_clean", "js_low", "js_high", "js_method",
@@ -27,9 +27,9 @@ ROBUSTNESS = (
 
 
 def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metrics) -> list[Row]:
-    """ROBUSTNESS over study rows, clean first; changes are against the same wording's row on the clean image.
+    """ROBUSTNESS over study rows, clean first; changes are against the same variant's row on the clean image.
 
-    One row for the baseline wording of every condition, so that conditions compare, and one for all wordings where
+    One row for the baseline variant of every condition, so that conditions compare, and one for all variants where
     they were asked. flip_rate: yes against no. agreement: the same answer, unparsed never. js_other_finding is the
     scale for js_to_clean: what asking about another finding changes in the clean image; none where there is nothing to
     compare, and for rotations, whose grids are smoothed by turning them.
@@ -43,10 +43,10 @@ def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metri
     groups = {key: some for key, some in asked.items() if key[2] == "baseline" or not all(row.is_baseline for row in some)}
     clean = {row.variant: row for row in study_rows(rows)}
     scale, table = mean_of(contrast, "js_other_finding"), []
-    for condition, strength, wordings in sorted(
+    for condition, strength, variants in sorted(
         groups, key=lambda key: (ORDER.index(key[0]), float(key[1] or 0), key[2] == "all")
     ):
-        some, key = groups[condition, strength, wordings], f"{condition}|{strength}|{wordings}"
+        some, key = groups[condition, strength, variants], f"{condition}|{strength}|{variants}"
         pairs = [(row, before) for row in some if condition != "clean" and (before := clean.get(row.variant)) is not None]
         changes = [
             {
@@ -61,7 +61,7 @@ def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metri
             {
                 "condition": condition,
                 "strength": strength or None,
-                "wordings": wordings,
+                "variants": variants,
                 "n_truth": count(present(some, "correct")),
                 **count_of_patients(some),
                 **intervals.share(some, "correct", key, "accuracy"),
@@ -84,6 +84,6 @@ TABLES = (
         "robustness",
         ROBUSTNESS,
         lambda of: robustness(of.rows, of.contrast, of.settings),
-        keys=("condition", "strength", "wordings"),
+        keys=("condition", "strength", "variants"),
     ),
 )

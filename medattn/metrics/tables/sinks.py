@@ -27,7 +27,7 @@ SINK_IMAGES = ("image_id", "subject_id", "computed", "sinks", "position_sinks", 
 def sink_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     """SINK_IMAGES, one row per image with a clean study question.
 
-    least_mass: what the sinks draw at the least, whatever is asked; mean_mass: over the image's clean wordings.
+    least_mass: what the sinks draw at the least, whatever is asked; mean_mass: over the image's clean variants.
     Position sinks are also high when the image is blank; without blank samples the kinds are empty.
     """
     by_image: dict[str, list[SampleRow]] = {}

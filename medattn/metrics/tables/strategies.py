@@ -1,4 +1,4 @@
-"""Wording strategies: accuracy and flips of each, tested against the baseline wording, and the order of exposure."""
+"""Strategies: accuracy and flips of each, tested against the baseline variant, and the order of exposure."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ EXPOSURE_ORDER = (
 
 
 def by_strategy(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
-    """BY_STRATEGY over clean study rows; the baseline wording has no flips, no difference and no test.
+    """BY_STRATEGY over clean study rows; the baseline variant has no flips, no difference and no test.
 
     p: sign-flip over patients of the sum of (variant correct − baseline correct); adjusted by Holm over the strategies.
     """
@@ -133,9 +133,9 @@ def exposure_order(rows: Sequence[SampleRow], exposure: Mapping[str, float], par
 
 
 def _gives_a_flip_rate_away(row: Row, tables: Mapping[str, Sequence[Row]]) -> bool:
-    """A difference of flip rates tells a withheld one if the other is shown."""
-    withheld = {one["strategy"] for one in tables["by_strategy"] if one["flip_rate"] is None}
-    return not withheld.isdisjoint({row["less_exposed"], row["more_exposed"]})
+    """A difference of flip rates tells a suppressed one if the other is shown."""
+    suppressed = {one["strategy"] for one in tables["by_strategy"] if one["flip_rate"] is None}
+    return not suppressed.isdisjoint({row["less_exposed"], row["more_exposed"]})
 
 
 TABLES = (

@@ -30,11 +30,11 @@ MAIN = (
     "image_mass", "entropy_normalised", "focus", "inside_body_enrichment", "zone_enrichment", "region_enrichment",
     "pointing_game", "region_auroc", "js_to_baseline",
 )  # fmt: skip
-PROFILES = ("profile", *SETTINGS, "n", "gated", *MAIN, "js_other_finding", "js_other_wording", "sink_share")
+PROFILES = ("profile", *SETTINGS, "n", "gated", *MAIN, "js_other_finding", "js_other_variant", "sink_share")
 
 
 def by_finding(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
-    """BY_FINDING over clean study rows of all wordings, findings in alphabetical order, then "all"."""
+    """BY_FINDING over clean study rows of all variants, findings in alphabetical order, then "all"."""
     intervals, table = Intervals(params, "by_finding"), []
     for finding, some in per_finding(study_rows(rows)):
         enrichment = column(PROFILE, "region_enrichment")
@@ -114,7 +114,7 @@ def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Pro
                 "gated": mean_of(clean, column(grid_set, "gated")),
                 **{name: mean_of(clean, column(grid_set, name)) for name in MAIN},
                 "js_other_finding": mean_of(contrast, "js_other_finding"),
-                "js_other_wording": mean_of(contrast, "js_other_wording"),
+                "js_other_variant": mean_of(contrast, "js_other_variant"),
                 "sink_share": _sink_share(clean, store, grid_set),
             }
         )

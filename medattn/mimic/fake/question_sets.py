@@ -30,7 +30,7 @@ PRESENCE = ("is there evidence of {} in this image?", "is there {}?")
 LEVELS = ("mild", "moderate", "severe")
 VIEW_NAMES = {"PA": "pa view", "AP": "ap view", "LATERAL": "lateral view", "LL": "lateral view"}
 
-# The five wordings of a hard positive, {x} the finding and {s} its synonym, with spellings of the strategy's label.
+# The five variants of a hard positive, {x} the finding and {s} its synonym, with spellings of the strategy's label.
 VARIANTS = (
     ("are there any signs of {x}?", ("Phrasing change", "Rephrasing")),
     (
@@ -233,14 +233,14 @@ def _groups(study: Study, image: FakeImage, index: int) -> Iterator[list[dict[st
             place = f" in the {shown.side} lung"
         template = "is there {}?" if place else choose(PRESENCE, "presence", image.dicom_id, finding)
         baseline = template.format(finding + place)
-        wordings = [(baseline, "original")]
+        variants = [(baseline, "original")]
         for text, spellings in VARIANTS:
-            wordings.append((text.format(x=finding + place, s=SYNONYMS[finding] + place), spellings[index % len(spellings)]))
+            variants.append((text.format(x=finding + place, s=SYNONYMS[finding] + place), spellings[index % len(spellings)]))
         yield [
             {
                 "dicom_id": image.dicom_id, "study_id": image.study_id, "question": text, "answer": answer, "image_path": name,
                 "baseline_question": baseline, "question_variant": f"hard_positive_strategy-{number}" if number else "original",
                 "variant_index": str(number), "strategy": label,
             }
-            for number, (text, label) in enumerate(wordings)
+            for number, (text, label) in enumerate(variants)
         ]  # fmt: skip

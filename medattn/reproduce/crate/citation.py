@@ -58,6 +58,6 @@ def read_citation(root: Path) -> Citation:
     except FileNotFoundError:
         raise InputError(f"{path} not found: restore it (`git checkout {CITATION}`)") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; mend it") from None
+        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; fix it") from None
     except ValidationError as error:
-        raise InputError("\n".join(problems(path, error, "mend it", values=False))) from None
+        raise InputError("\n".join(problems(path, error, "fix it", values=False))) from None

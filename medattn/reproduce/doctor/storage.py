@@ -44,7 +44,7 @@ def samples_of(study: Study, params: Params) -> int:
     for name, condition in params.conditions.asked().items():
         fitting = (
             row for row in rows
-            if name == "clean" or (row.is_study and (condition.wordings == "all" or row.is_baseline))
+            if name == "clean" or (row.is_study and (condition.variants == "all" or row.is_baseline))
         )  # fmt: skip
         count += sum(1 for _ in fitting) * len(condition.degrees())
     return count

@@ -78,7 +78,7 @@ def image_lines(study: Study) -> list[Line]:
         return [
             missing(
                 "images", f"image_root {study.image_root} is no directory",
-                f"mount or restore it, or mend image_root in {study.directory / 'study.yaml'}",
+                f"mount or restore it, or fix image_root in {study.directory / 'study.yaml'}",
             )
         ]  # fmt: skip
     tried = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]

@@ -109,7 +109,7 @@ def _members(tar: tarfile.TarFile) -> tuple[dict[str, bytes], list[str]]:
     for member in tar:
         content = tar.extractfile(member) if member.isfile() else None
         if content is None or member.name in files:
-            problems.append(f"{member.name}: {'stands twice' if member.name in files else 'is no ordinary file'}")
+            problems.append(f"{member.name}: {'is duplicated' if member.name in files else 'is no ordinary file'}")
         else:
             files[member.name] = content.read()
     return files, problems

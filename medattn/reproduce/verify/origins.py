@@ -95,7 +95,7 @@ def _units(root: Path, made: Path) -> Iterator[str]:
 
 def _pairs(recorded: Path, found: Path) -> Iterator[tuple[captures.Capture, captures.Capture | None]]:
     """Captures of both, in files that differ."""
-    for path in sorted(recorded.glob("bucket-*.safetensors")):
+    for path in sorted(recorded.glob("shard-*.safetensors")):
         other = found / path.name
         if other.exists() and other.read_bytes() == path.read_bytes():
             continue

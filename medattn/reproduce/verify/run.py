@@ -72,7 +72,7 @@ def verify(root: Path, options: Options, say: Say) -> Verification:
             contents.add_listing(directory_hash(files), files)
         if findings.mismatches and not options.keep_going:
             if not options.audit_only:
-                say("nothing was recomputed: mend what differs, or add --keep-going", True)
+                say("nothing was recomputed: fix what differs, or add --keep-going", True)
         elif options.audit_only:
             if reference is not own:
                 _compare_workspace(root, head, contents, options, made, say)

@@ -17,7 +17,7 @@ from tests.import_closure import ROOT
 PATIENTS = 6
 SECRET = "0a1b2c3d-4e5f6071-8293a4b5-c6d7e8f9-00000003"  # names files of results/
 INSIDE = {
-    "results/captures": "bucket-00.safetensors", "results/grids": f"{SECRET}_grid.npy", "results/groups": "questions.csv",
+    "results/captures": "shard-00.safetensors", "results/grids": f"{SECRET}_grid.npy", "results/groups": "questions.csv",
     "results/overlays": f"{SECRET}.png", "results/visualizations": f"{SECRET}.png", "reports/tables": "by_finding.csv",
     "reports/figures": "sinks.pdf", "reports/latex": "values.tex",
 }  # fmt: skip
