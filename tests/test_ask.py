@@ -50,7 +50,7 @@ def test_a_question_gives_answer_margin_grid_and_overlay(model, tmp_path):
         (lambda path: Image.new("RGBA", (32, 32)).save(path), "Is there a nodule?", [], "mode RGBA"),
         (lambda path: Image.new("L", (32, 32)).save(path), "  ", [], "the question is empty"),
         (lambda path: Image.new("L", (32, 32)).save(path), "A nodule?", ["--profile", "nice"], "'nice' is not in params.yaml"),
-        (lambda path: Image.new("L", (32, 32)).save(path), "A nodule?", ["--model", "./nowhere"], "no directory"),
+        (lambda path: Image.new("L", (32, 32)).save(path), "A nodule?", ["--model", "./nowhere"], "not a directory"),
     ],
 )
 def test_a_mistake_is_one_message_and_exit_code_2(tmp_path, make, question, more, message):

@@ -92,7 +92,7 @@ def test_a_directory_that_holds_something_is_refused_and_left_alone(tmp_path):
 
 
 def test_a_model_that_is_refused_leaves_nothing_half_written(tmp_path):
-    with pytest.raises(InputError, match="no model directory"):
+    with pytest.raises(InputError, match="not a model directory"):
         write(tmp_path / "out", 1, SEED, tmp_path)
     with pytest.raises(InputError, match="mm_tokens_per_image is 64"):
         write(tmp_path / "out", 1, SEED, make_model(tmp_path / "small", image_tokens=64))
