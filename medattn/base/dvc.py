@@ -62,7 +62,7 @@ class DeclaredStage:
 
 
 def read_lock(content: bytes, where: str = LOCK) -> dict[str, RecordedStage]:
-    """The stages of dvc.lock, in its order. Raises InputError if it is no such file."""
+    """The stages of dvc.lock, in its order. Raises InputError if it is not such a file."""
     try:
         return {name: _recorded(name, stage) for name, stage in yaml.safe_load(content)["stages"].items()}
     except _NO_FILE_OF_DVC as error:
@@ -70,7 +70,7 @@ def read_lock(content: bytes, where: str = LOCK) -> dict[str, RecordedStage]:
 
 
 def read_run(content: bytes, name: str, where: str) -> RecordedStage:
-    """An earlier run of stage `name`, from an entry of DVC's run cache. Raises InputError if it is no such file."""
+    """An earlier run of stage `name`, from an entry of DVC's run cache. Raises InputError if it is not such a file."""
     try:
         return _recorded(name, yaml.safe_load(content))
     except _NO_FILE_OF_DVC as error:
@@ -78,7 +78,7 @@ def read_run(content: bytes, name: str, where: str) -> RecordedStage:
 
 
 def read_pointer(content: bytes, where: str) -> dict[str, Entry]:
-    """The outputs that a .dvc file tracks. Raises InputError if it is no such file."""
+    """The outputs that a .dvc file tracks. Raises InputError if it is not such a file."""
     try:
         return _entries(yaml.safe_load(content)["outs"])
     except _NO_FILE_OF_DVC as error:
@@ -119,7 +119,7 @@ def _entries(listed: list[dict[str, Any]]) -> dict[str, Entry]:
 
 
 def read_pipeline(content: bytes, params: Mapping[str, Any]) -> dict[str, DeclaredStage]:
-    """The stages of dvc.yaml, in its order, with ${...} filled in. Raises InputError if it is no such file."""
+    """The stages of dvc.yaml, in its order, with ${...} filled in. Raises InputError if it is not such a file."""
 
     def filled(text: str) -> str:
         return _REFERENCE.sub(lambda match: str(value_of(params, match[1])), text)

@@ -27,7 +27,7 @@ def read(path: Path, columns: Sequence[str], stage: str) -> dict[str, SampleRow]
     """sample_id -> its row, as text, in order of sample_id.
 
     Raises InputError, which says which stage makes the file, for one that is absent, has other columns, names a sample
-    twice, or is no list of failures and yet empty.
+    twice, or is not a list of failures and yet empty.
     """
     again = f"run `dvc repro -f {stage}`"
     try:

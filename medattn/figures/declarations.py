@@ -13,7 +13,7 @@ from medattn.figures import marks
 
 @dataclass(frozen=True)
 class Source:
-    """Something that a chart is drawn from. path: the result it stands in, None for what is no result."""
+    """Something that a chart is drawn from. path: the result it stands in, None for what is not a result."""
 
     name: str
     path: Path | None = None

@@ -1,4 +1,4 @@
-"""What the gallery shows: every study sample, with what the model was shown as a small picture."""
+"""What the gallery shows: every study sample, with what the model was shown as a small image."""
 
 import io
 
@@ -13,7 +13,7 @@ from medattn.figures.inputs import Results
 from medattn.measures.rotation import rotate_mask
 from medattn.radiographs.conditions import REGIONAL, shown
 from medattn.radiographs.reader import Radiograph, RadiographReader
-from medattn.report.gallery_page import Picture, Sample
+from medattn.report.gallery_page import GalleryImage, Sample
 
 LONGER_SIDE = 224  # pixels of a thumbnail
 QUALITY = 70  # of its JPEG
@@ -27,7 +27,7 @@ def samples(results: Results) -> list[Sample]:
     margins = numbers(rows.margin)
     made = [
         Sample(
-            sample_id=row.sample_id, question_id=row.question_id, picture=picture_key(row), finding=row.finding,
+            sample_id=row.sample_id, question_id=row.question_id, image=image_key(row), finding=row.finding,
             condition=row.condition.replace("_", " "), strength=row.strength, strategy=row.strategy,
             variant_index=int(row.variant_index),
             asked=row.question, answer=row.answer, parsed=row.parsed_answer, truth=row.ground_truth,
@@ -39,8 +39,8 @@ def samples(results: Results) -> list[Sample]:
     return sorted(made, key=lambda one: (one.question_id, one.condition, float(one.strength or 0), one.variant_index))
 
 
-def picture_key(row: pd.Series) -> str:
-    """Samples that were shown the same share a picture; "" when no image was shown."""
+def image_key(row: pd.Series) -> str:
+    """Samples that were shown the same share an image; "" when no image was shown."""
     if not row.shown_image_id:
         return ""
     condition = "clean" if row.condition == "shuffled_image" else row.condition
@@ -48,14 +48,14 @@ def picture_key(row: pd.Series) -> str:
     return "|".join((row.shown_image_id, condition, row.strength, finding))
 
 
-def pictures(results: Results, reader: RadiographReader) -> dict[str, Picture]:
+def images(results: Results, reader: RadiographReader) -> dict[str, GalleryImage]:
     """key -> what was shown, for every key of `samples`."""
     rows = results.evaluation[(results.evaluation.role == "study") & (results.evaluation.status != "failed")]
-    keys = sorted({picture_key(row) for _, row in rows.iterrows()} - {""})
-    return {key: _picture(key, reader, results.image_side) for key in tqdm(keys, desc="gallery", unit="picture")}
+    keys = sorted({image_key(row) for _, row in rows.iterrows()} - {""})
+    return {key: _gallery_image(key, reader, results.image_side) for key in tqdm(keys, desc="gallery", unit="image")}
 
 
-def _picture(key: str, reader: RadiographReader, side: int) -> Picture:
+def _gallery_image(key: str, reader: RadiographReader, side: int) -> GalleryImage:
     image_id, condition, strength, finding = key.split("|")
     radiograph = reader(image_id)
     height, width = radiograph.pixels.shape
@@ -65,13 +65,13 @@ def _picture(key: str, reader: RadiographReader, side: int) -> Picture:
     content = io.BytesIO()
     small.save(content, "JPEG", quality=QUALITY)
     if condition == "blank":  # nothing lies anywhere
-        return Picture(width, height, content.getvalue(), {}, frontal=False)
+        return GalleryImage(width, height, content.getvalue(), {}, frontal=False)
     turned = float(strength) if condition == "rotation" else 0.0
-    return Picture(width, height, content.getvalue(), outlines(radiograph, turned, scale), radiograph.frontal)
+    return GalleryImage(width, height, content.getvalue(), outlines(radiograph, turned, scale), radiograph.frontal)
 
 
 def outlines(radiograph: Radiograph, degrees: float, scale: float) -> dict[str, str]:
-    """finding -> SVG path of its true region's outline, x and y in shares of the picture; turned by `degrees`."""
+    """finding -> SVG path of its true region's outline, x and y in shares of the image; turned by `degrees`."""
     paths = {}
     for finding, mask in sorted(radiograph.regions.items()):
         mask = rotate_mask(mask, degrees) if degrees else mask

@@ -27,7 +27,7 @@ from medattn.report.tables import LATEX
 from medattn.study.schema import read_study, settings
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
-REPORT_DPI, DENSITY = 220, 2  # pictures inside the report: sharp on any screen, and small
+REPORT_DPI, DENSITY = 220, 2  # figures inside the report: sharp on any screen, and small
 GALLERY_NOTE = "Attention of the last prompt token, drawn where it exceeds an even spread."
 
 
@@ -59,7 +59,7 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
             kept = _kept(fig, chart, figures if public else visualizations, params.figures.dpi, results.least_patients)
             if public:
                 shown[chart.name] = kept
-        _pictures(results, reader, chosen, overlays, visualizations)
+        _examples(results, reader, chosen, overlays, visualizations)
         frames = {name: sections.rows_of(frame) for name, frame in results.tables.items()}
         for name, layout in LATEX.items():
             write_bytes(tex / f"{name}.tex", latex.table(frames[name], layout).encode())
@@ -72,8 +72,8 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
             sections.headline(results.headline, results.tables["localisation"]),
             sections.sections(parts, results.tables),
         )
-        pictures = gallery_data.pictures(results, reader)
-        browsed = gallery_page.html(study.about.title, GALLERY_NOTE, pictures, gallery_data.samples(results))
+        images = gallery_data.images(results, reader)
+        browsed = gallery_page.html(study.about.title, GALLERY_NOTE, images, gallery_data.samples(results))
     write_bytes(root / paths.REPORT, report.encode())
     write_bytes(root / paths.GALLERY, browsed.encode())
     return notes
@@ -81,13 +81,13 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
 
 def _kept(fig: Figure, chart: Chart, directory: Path, dpi: int, least: int) -> page.Figure:
     """Write a chart's figure for print, and return it as the report shows it."""
-    picture = style.small_png(fig, REPORT_DPI)
+    png = style.small_png(fig, REPORT_DPI)
     style.save_both(fig, directory, chart.name, dpi)
     files = tuple(f"figures/{chart.name}{suffix}" for suffix in (".pdf", ".png"))
-    return page.Figure(chart.name, chart.title, *chart.words(least), picture, files, DENSITY)
+    return page.Figure(chart.name, chart.title, *chart.words(least), png, files, DENSITY)
 
 
-def _pictures(results: Results, shown: RadiographReader, chosen: pd.DataFrame, overlays: Path, visualizations: Path) -> None:
+def _examples(results: Results, shown: RadiographReader, chosen: pd.DataFrame, overlays: Path, visualizations: Path) -> None:
     questions = sorted(set(chosen.question_id))
     clean = results.clean()
     with tqdm(total=len(chosen) + len(questions), desc="figures", unit="figure") as progress:

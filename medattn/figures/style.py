@@ -75,8 +75,8 @@ def small_png(fig: Figure, dpi: int) -> bytes:
     """The figure as a PNG of SMALL_COLOURS colours, a third of the size of one with all."""
     content, small = io.BytesIO(), io.BytesIO()
     fig.savefig(content, format="png", dpi=dpi)
-    with Image.open(content) as picture:
-        picture.convert("RGB").quantize(SMALL_COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    with Image.open(content) as image:
+        image.convert("RGB").quantize(SMALL_COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()
 
 

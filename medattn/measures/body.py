@@ -1,7 +1,7 @@
 """The patient's body in a radiograph, and areas of the image as coverage of grid cells.
 
 A pixel (x, y) of an original image of W x H pixels belongs to the cell column floor(16·x/W) and row floor(16·y/H):
-the processor stretches every image to one square. Coverage is float [cells, cells], the area fraction of each cell.
+the processor stretches every image to one square model input. Coverage is float [cells, cells], the area fraction of each cell.
 Masks are found and measured in integers, so the same image gives the same mask on every processor.
 """
 
@@ -49,7 +49,7 @@ def _background_threshold(values: np.ndarray) -> int:
 
 
 def _filled(mask: np.ndarray) -> np.ndarray:
-    """Holes filled, also those that the image border cuts open (a lung that runs out of the picture).
+    """Holes filled, also those that the image border cuts open (a lung that runs out of the image).
 
     For each border in turn the stretch between the first and the last body pixel on it counts as body.
     """

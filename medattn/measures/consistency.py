@@ -42,7 +42,7 @@ def js_divergence(p: np.ndarray, q: np.ndarray) -> float:
 def pairwise_js(grids: np.ndarray) -> np.ndarray:
     """Jensen–Shannon divergences between grids [n, N, N]: symmetric float [n, n], zero diagonal, in bits, 0 to 1.
 
-    Raises ValueError if there is no grid, or naming the one that is none.
+    Raises ValueError if there is not a grid, or naming the one that is none.
     """
     grids = np.asarray(grids, dtype=np.float64)
     if grids.ndim != 3 or len(grids) == 0:

@@ -2,7 +2,7 @@
 
 p is a grid float [N, N] (see ``spatial.check_grid``), coverage float [N, N] the region's area fraction of each cell.
 The region's cells are bool [N, N]. Baseline maps are grids themselves: give them to the same measures. Every measure raises
-ValueError for what is no grid, no coverage or no region of that shape.
+ValueError for what is not a grid, no coverage or no region of that shape.
 """
 
 import math

@@ -58,7 +58,7 @@ class Places:
         turned = (lambda mask: rotate_mask(mask, degrees)) if degrees else (lambda mask: mask)
         mask, regions = turned(radiograph.body), {}
         for finding, region in sorted(radiograph.regions.items()):
-            if (there := turned(region)).any():  # else turned out of the picture
+            if (there := turned(region)).any():  # else turned out of the image
                 coverage = body.cell_coverage(there)
                 regions[finding] = Region(coverage, *localisation.region_cells(coverage))
         height, width = radiograph.pixels.shape

@@ -151,4 +151,4 @@ def shown(radiograph: Radiograph, condition: str, strength: str, finding: str, s
         if condition == "occlude_elsewhere":
             area = elsewhere(area, radiograph.body, generator(condition, radiograph.image_id, finding))
         return Image.fromarray(occlude(pixels, area))
-    raise ValueError(f"condition is {condition!r}: there is no image for it")
+    raise ValueError(f"condition is {condition!r}: there is not an image for it")

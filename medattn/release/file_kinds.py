@@ -1,4 +1,4 @@
-"""What can be read in a file, wherever it hides: text, a PNG's metadata, pictures inside a page; PDFs: medattn/release/pdf.py.
+"""What can be read in a file, wherever it hides: text, a PNG's metadata, images inside a page; PDFs: medattn/release/pdf.py.
 
 Every function returns the texts to look through, and what is wrong with the file as it is: a file that cannot be looked
 into is not released.
@@ -18,9 +18,9 @@ from medattn.release import pdf
 PNG = b"\x89PNG\r\n\x1a\n"
 PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"pHYs", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"bKGD"}
 KINDS = {
-    PNG: "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"\x93NUMPY": "a NumPy array (a grid)", b"%PDF": "a PDF",
+    PNG: "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"\x93NUMPY": "a NumPy array (a grid)", b"%PDF": "a PDF",
     b"PK\3\4": "a zip archive",
-    b"\x1f\x8b": "a gzip archive", b"GIF8": "a GIF picture", b"II*\0": "a TIFF picture", b"MM\0*": "a TIFF picture",
+    b"\x1f\x8b": "a gzip archive", b"GIF8": "a GIF image", b"II*\0": "a TIFF image", b"MM\0*": "a TIFF image",
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def look(name: str, content: bytes, charts: Collection[str]) -> Inspection:
     except UnicodeDecodeError:
         return Inspection([], [f"is {kind(content)}, not text"])
     if "\0" in text:
-        return Inspection([], ["holds NUL bytes: it is no text"])
+        return Inspection([], ["holds NUL bytes: it is not text"])
     if name.endswith(".html"):
         return page(text, charts)
     plain = text.replace("\\_", "_")  # LaTeX
@@ -61,7 +61,7 @@ def look(name: str, content: bytes, charts: Collection[str]) -> Inspection:
 def _encoded(text: str) -> list[str]:
     """Something that is packed into letters."""
     found = re.search(r";\s*base64\s*,|[A-Za-z0-9+/]{400}", text)
-    return [f"line {line_of(text, found.start())}: holds base64: a picture or a file inside the text"] if found else []
+    return [f"line {line_of(text, found.start())}: holds base64: an image or a file inside the text"] if found else []
 
 
 def line_of(text: str, offset: int) -> int:
@@ -84,18 +84,18 @@ def page(text: str, charts: Collection[str]) -> Inspection:
         figure = _FIGURE.search(text[max(last, match.start() - 300) : match.start()])
         last, where = match.end(), f"line {line_of(text, match.start())}"
         if figure is None or figure[1] not in charts:
-            problems.append(f"{where}: holds a picture or a file (data URI {number}) that is no chart of the study")
+            problems.append(f"{where}: holds an image or a file (data URI {number}) that is not a chart of the study")
             continue
         try:
-            picture = base64.b64decode(match[3], validate=True)
+            image = base64.b64decode(match[3], validate=True)
         except binascii.Error:
-            picture = b""
-        if (match[1], match[2]) != ("image/png", ";base64") or not picture.startswith(PNG):
-            problems.append(f"{where}: the picture of figure {figure[1]} is {kind(picture)}, not a PNG of the chart")
+            image = b""
+        if (match[1], match[2]) != ("image/png", ";base64") or not image.startswith(PNG):
+            problems.append(f"{where}: the image of figure {figure[1]} is {kind(image)}, not a PNG of the chart")
             continue
-        inside = png(picture)
+        inside = png(image)
         texts += inside.texts
-        problems += [f"{where}: the picture of figure {figure[1]} {problem}" for problem in inside.problems]
+        problems += [f"{where}: the image of figure {figure[1]} {problem}" for problem in inside.problems]
     shown = html.unescape(re.sub(_URI, "", text))
     untagged = re.sub(r"<[^>]*>", " ", shown)
     return Inspection([shown, untagged, *texts], problems + _encoded(shown))
@@ -105,9 +105,9 @@ def page(text: str, charts: Collection[str]) -> Inspection:
 
 
 def png(content: bytes) -> Inspection:
-    """Texts of a PNG's text chunks. Chunks that no chart has, and bytes behind the picture, are problems."""
+    """Texts of a PNG's text chunks. Chunks that no chart has, and bytes behind the image, are problems."""
     if not content.startswith(PNG):
-        return Inspection([], [f"is {kind(content)}, not a PNG picture"])
+        return Inspection([], [f"is {kind(content)}, not a PNG image"])
     texts, problems, at = [], [], len(PNG)
     while at + 12 <= len(content):
         (length,), name = struct.unpack(">I", content[at : at + 4]), content[at + 4 : at + 8]
@@ -122,7 +122,7 @@ def png(content: bytes) -> Inspection:
         if name == b"IEND":
             break
     if at != len(content):
-        problems.append("has bytes behind the picture, or is cut off")
+        problems.append("has bytes behind the image, or is cut off")
     return Inspection(texts, problems)
 
 

@@ -52,7 +52,7 @@ def read(root: Path, licence: str) -> tuple[dict[str, bytes], list[str]]:
             if name not in known:
                 problems.append(f"{name}: {kind(found[name])} that no stage writes to be published: remove it")
         elif not path.is_dir():
-            problems.append(f"{name}: is no ordinary file: remove it")
+            problems.append(f"{name}: is not an ordinary file: remove it")
     return found, problems
 
 
@@ -100,12 +100,12 @@ def number_problems(content: bytes, least: int) -> list[str]:
     try:
         numbers = json.loads(content)
     except ValueError as error:
-        return [f"is no JSON: {error}"]
+        return [f"is not JSON: {error}"]
     if not isinstance(numbers, dict):
         return ["is not one object of named numbers"]
     allowed_text: Collection[object] = (None, suppression.SUPPRESSED)
     problems = [
-        f"{name}: {value!r} is no number"
+        f"{name}: {value!r} is not a number"
         for name, value in numbers.items()
         if isinstance(value, bool) or not (isinstance(value, int | float) or value in allowed_text)
     ]

@@ -6,7 +6,7 @@ size and SHA-256. The same inputs in the same environment give the same bytes.
 
 Three nets, each of which holds on its own. Names: a file of reports/ that no stage writes to be published is refused. Bytes:
 what lies under an allowed name must be what dvc.lock records. Content: no member may hold an identifier, a question or an
-answer of a credentialed study, an identifier of MIMIC's forms, a picture that is no chart, or a path of this machine.
+answer of a credentialed study, an identifier of MIMIC's forms, an image that is not a chart, or a path of this machine.
 """
 
 import gzip

@@ -148,7 +148,7 @@ def _fonts(content: bytes) -> tuple[dict[bytes, Characters], list[Characters]]:
 
 
 def _characters(part: bytes) -> Characters | None:
-    """The map that a stream holds; None if it is no map."""
+    """The map that a stream holds; None if it is not a map."""
     pairs = dict(_single(part)) | dict(_ranges(part))
     if not pairs:
         return None

@@ -23,7 +23,7 @@ FOLDERS = ("results", "studies", "data", ".dvc/cache", ".dvc/tmp")
 ARRAYS = {".dcm", ".dicom", ".npy", ".npz", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".h5", ".hdf5",
           ".parquet", ".feather", ".nii", ".mat", ".sqlite", ".db"}  # fmt: skip
 PACKED = {".gz", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"}
-PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
+IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
 DATA = {
     ".csv", ".tsv", ".json", ".jsonl", ".txt", ".html", ".tex", ".yaml", ".yml", ".lock", ".md", ".ipynb", ".log",
     ".xml", ".svg", ".dvc",
@@ -60,15 +60,15 @@ def by_name(path: str) -> str | None:
         return f"is an image, array or table of a type ({suffix}) that may hold patients' data"
     if suffix in PACKED:
         return f"is packed ({suffix}), so it cannot be looked into"
-    if suffix in PICTURES and not path.startswith("reports/figures/"):
-        return f"is a picture ({suffix}) outside reports/figures/: it may show a radiograph"
+    if suffix in IMAGES and not path.startswith("reports/figures/"):
+        return f"is an image ({suffix}) outside reports/figures/: it may show a radiograph"
     return None
 
 
 def by_content(path: str, content: bytes) -> Iterator[str]:
     """What is wrong with the content of a file that is not in the store."""
     suffix = PurePosixPath(path).suffix.lower()
-    if suffix not in PICTURES and (found := kind(content)) != "a file":
+    if suffix not in IMAGES and (found := kind(content)) != "a file":
         yield f"is {found} under another name"
     if suffix not in DATA and not path.startswith(REPORTS):
         return  # code and its tests may name invented patients
@@ -81,7 +81,7 @@ def by_content(path: str, content: bytes) -> Iterator[str]:
             f"has a column {name!r}: its rows are about single patients" for name in header if name.strip().lower() in ROW_LEVEL
         )
     if suffix == ".ipynb" and '"image/' in text:
-        yield "is a notebook with pictures in its outputs: clear them"
+        yield "is a notebook with images in its outputs: clear them"
 
 
 def _unexpected(root: Path, reports: list[str]) -> list[str]:

@@ -13,21 +13,21 @@ from medattn.report.rendering import base64_text, render
 
 SIDE = 16
 CELLS = SIDE * SIDE
-NO_PICTURE = ""
+NO_IMAGE = ""
 COLUMNS = (
-    "sample", "question", "picture", "finding", "condition", "strength", "strategy", "variant", "asked", "answer",
+    "sample", "question", "image", "finding", "condition", "strength", "strategy", "variant", "asked", "answer",
     "parsed", "truth", "correct", "flip", "margin", "grid", "top",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Picture:
+class GalleryImage:
     """What the model was shown, small."""
 
     width: int  # of the original image, in pixels: for the aspect ratio
     height: int
     jpeg: bytes  # longer side about 256 pixels
-    regions: Mapping[str, str]  # finding -> outline of its true region: SVG path data, x and y in 0..1 of the picture
+    regions: Mapping[str, str]  # finding -> outline of its true region: SVG path data, x and y in 0..1 of the image
     frontal: bool = True  # the patient's sides are marked
 
 
@@ -37,7 +37,7 @@ class Sample:
 
     sample_id: str
     question_id: str
-    picture: str  # key of a picture, "" when no image was shown
+    image: str  # key of an image, "" when no image was shown
     finding: str
     condition: str
     strength: str  # "" where the condition has none
@@ -53,17 +53,17 @@ class Sample:
     grid: np.ndarray | None  # float [16, 16], sum 1, row 0 the top of the image; None without an image
 
 
-def html(title: str, note: str, pictures: Mapping[str, Picture], samples: Sequence[Sample]) -> str:
-    """The gallery as one page. Questions and conditions keep the order of `samples`; unused pictures are left out.
+def html(title: str, note: str, images: Mapping[str, GalleryImage], samples: Sequence[Sample]) -> str:
+    """The gallery as one page. Questions and conditions keep the order of `samples`; unused images are left out.
 
-    Raises ValueError, naming the sample, for a picture that is not in `pictures` or a grid that is none.
+    Raises ValueError, naming the sample, for an image that is not in `images` or a grid that is none.
     """
     for sample in samples:
-        if sample.picture != NO_PICTURE and sample.picture not in pictures:
-            raise ValueError(f"sample {sample.sample_id}: picture {sample.picture!r} is not among the pictures")
-    used = sorted({sample.picture for sample in samples} - {NO_PICTURE})
+        if sample.image != NO_IMAGE and sample.image not in images:
+            raise ValueError(f"sample {sample.sample_id}: image {sample.image!r} is not among the images")
+    used = sorted({sample.image for sample in samples} - {NO_IMAGE})
     data = {
-        "pictures": {key: _picture(pictures[key]) for key in used},
+        "images": {key: _gallery_image(images[key]) for key in used},
         "columns": COLUMNS,
         "samples": [_row(sample) for sample in samples],
     }
@@ -76,13 +76,13 @@ def encoded(grid: np.ndarray) -> tuple[str, float]:
     return base64_text(np.rint(grid / highest * 255).astype(np.uint8).tobytes()), round(highest * CELLS, 4)
 
 
-def _picture(picture: Picture) -> dict:
+def _gallery_image(image: GalleryImage) -> dict:
     return {
-        "width": picture.width,
-        "height": picture.height,
-        "jpeg": base64_text(picture.jpeg),
-        "regions": dict(sorted(picture.regions.items())),
-        "frontal": picture.frontal,
+        "width": image.width,
+        "height": image.height,
+        "jpeg": base64_text(image.jpeg),
+        "regions": dict(sorted(image.regions.items())),
+        "frontal": image.frontal,
     }
 
 
@@ -90,7 +90,7 @@ def _row(sample: Sample) -> tuple:
     """The sample in the order of COLUMNS."""
     grid, top = (None, None) if sample.grid is None else encoded(_checked(sample.sample_id, sample.grid))
     return (
-        sample.sample_id, sample.question_id, sample.picture, sample.finding, sample.condition, sample.strength,
+        sample.sample_id, sample.question_id, sample.image, sample.finding, sample.condition, sample.strength,
         sample.strategy, int(sample.variant_index), sample.asked, sample.answer, sample.parsed, sample.truth,
         _truth_value(sample.correct), _truth_value(sample.flip), _rounded(sample.sample_id, sample.margin), grid, top,
     )  # fmt: skip

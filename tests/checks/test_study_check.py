@@ -238,7 +238,7 @@ BAD = {
     "file that is not pinned": (lambda s: (s / "model/more.json").write_text("{}"), ["model/more.json", "not listed"]),
     "another revision": (rewrite("model.json", "null", '"abc"'), ["revision is 'abc'", "study.yaml has None"]),
     "broken model.json": (rewrite("model.json", "files", "fils"), ["model.json: files", "model.json: fils"]),
-    "absent model": (rewrite("study.yaml", "{id: model,", "{id: other,"), ["model.id is 'other'", "no directory"]),
+    "absent model": (rewrite("study.yaml", "{id: model,", "{id: other,"), ["model.id is 'other'", "not a directory"]),
 }  # fmt: skip
 
 

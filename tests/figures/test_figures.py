@@ -69,9 +69,9 @@ def test_figures_are_a_column_or_a_page_wide_and_their_text_stays_text(drawn, na
     assert min(abs(width - style.COLUMN_MM), abs(width - style.PAGE_MM)) < 0.5
     assert b"/FontFile2" in content and b"/Subtype /Type3" not in content  # TrueType, not outlines
     assert b"CreationDate" not in content and b"Producer" not in content
-    with Image.open(root / paths.FIGURES / f"{name}.png") as picture:
-        assert "Software" not in picture.info
-        assert abs(picture.width / settings().figures.dpi / MM - width) < 0.5
+    with Image.open(root / paths.FIGURES / f"{name}.png") as image:
+        assert "Software" not in image.info
+        assert abs(image.width / settings().figures.dpi / MM - width) < 0.5
 
 
 def test_examples_are_chosen_by_rule_lowest_sample_id_first(drawn):
@@ -186,9 +186,9 @@ def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
     shown = gallery_data.samples(results)
     rows = results.evaluation[(results.evaluation.role == "study")]
     assert sorted(one.sample_id for one in shown) == sorted(rows.sample_id)
-    pictures = gallery_data.pictures(results, RadiographReader(read_study(root / "data")))
-    assert {one.picture for one in shown} - {""} == set(pictures)
-    assert all((one.picture == "") == (one.condition == "no image") for one in shown)
+    images = gallery_data.images(results, RadiographReader(read_study(root / "data")))
+    assert {one.image for one in shown} - {""} == set(images)
+    assert all((one.image == "") == (one.condition == "no image") for one in shown)
 
 
 def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():

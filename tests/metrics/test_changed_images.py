@@ -73,7 +73,7 @@ def test_flips_and_margins_are_against_the_same_strategy_on_the_clean_image(read
     assert found["q1-v0-no_image"]["flip_to_clean"] is True and found["q1-v1-no_image"]["flip_to_clean"] is False
     assert found["q1-v0-no_image"]["margin_change"] == pytest.approx(-4) and found["q1-v1-no_image"]["margin_change"] == -1.5
     assert found["q1-v0-clean"]["margin"] == pytest.approx(3 - logsumexp([0, -4]), rel=1e-5)
-    assert found["q1-v0-no_image"]["js_to_clean"] is None  # there is no grid without an image
+    assert found["q1-v0-no_image"]["js_to_clean"] is None  # there is not a grid without an image
     assert found["q1-v1-no_image"]["flip"] is False and found["q1-v1-clean"]["flip"] is True  # within the condition
 
 

@@ -152,8 +152,8 @@ def template(tmp_path_factory) -> Path:
     }
     for name, content in files.items():
         write(root / name, content)
-    picture = chart(root / "made/reports/figures")
-    figure = Figure("sinks", "Sinks", "How many.", "A chart.", picture, ("figures/sinks.pdf",))
+    image = chart(root / "made/reports/figures")
+    figure = Figure("sinks", "Sinks", "How many.", "A chart.", image, ("figures/sinks.pdf",))
     page = html("A tiny study", ["Six invented patients."], [], [Section("Sinks", (), (figure,), ())])
     write(root / "made/reports/index.html", page)
     for command in (
@@ -290,9 +290,9 @@ def test_an_open_study_may_publish_its_own_identifiers_and_texts_but_none_of_mim
 
 REMOVE = "that no stage writes to be published: remove it"
 UNEXPECTED = {
-    "reports/figures/overlay.png": (radiograph(), f"a PNG picture {REMOVE}"),
-    "reports/figures/example.png": (radiograph(), f"a PNG picture {REMOVE}"),
-    "reports/figures/film.jpg": (radiograph("JPEG"), f"a JPEG picture {REMOVE}"),
+    "reports/figures/overlay.png": (radiograph(), f"a PNG image {REMOVE}"),
+    "reports/figures/example.png": (radiograph(), f"a PNG image {REMOVE}"),
+    "reports/figures/film.jpg": (radiograph("JPEG"), f"a JPEG image {REMOVE}"),
     "reports/film.dcm": (b"\0" * 128 + b"DICM", f"a DICOM image {REMOVE}"),
     "reports/tables/x_grid.npy": (b"\x93NUMPY\1\0", f"a NumPy array (a grid) {REMOVE}"),
     "reports/shard-00.safetensors": (
@@ -362,7 +362,7 @@ def test_a_picture_in_the_page_is_seen_by_the_pages_bytes_and_by_its_place(repos
         uri = f"data:image/{form.lower()};base64,{base64.b64encode(radiograph(form)).decode()}"
         page.write_text(page.read_text().replace(at, f'<img src="{uri}">{at}'))
     lines = refusal(repository)
-    assert sum("holds a picture or a file" in line and line.startswith("reports/index.html: line ") for line in lines) == 2
+    assert sum("holds an image or a file" in line and line.startswith("reports/index.html: line ") for line in lines) == 2
     assert "reports/index.html: differs from what dvc.lock records: run `dvc repro`" in lines
     record(repository)
     assert len(refusal(repository)) == 2
@@ -374,7 +374,7 @@ def test_a_picture_under_a_charts_name_in_the_page_must_be_a_png(repository):
     page.write_text(re.sub(r"data:image/png;base64,[^\"]+", f"data:image/png;base64,{film}", page.read_text()))
     record(repository)
     (line,) = refusal(repository)
-    assert line.endswith(": the picture of figure sinks is a JPEG picture, not a PNG of the chart")
+    assert line.endswith(": the image of figure sinks is a JPEG image, not a PNG of the chart")
 
 
 def test_an_output_that_is_absent_is_named(repository):
@@ -446,7 +446,7 @@ AN_ANSWER = f"{'yes a small effusion is visible on the left'!r}, a question or a
         ("ro-crate-metadata.json", f"# {SUBJECT}\n", f"line 2: holds {A_PATIENT}"),
         ("CITATION.cff", f"# {SUBJECT}\n", f"line 2: holds {A_PATIENT}"),
         ("dvc.yaml", f"# p{SUBJECT}\n", f"holds 'p{SUBJECT}', which has the form of a patient of MIMIC-CXR"),
-        ("reports/latex/by_finding.tex", f"% {'QUJD' * 120}\n", "line 3: holds base64: a picture or a file inside the text"),
+        ("reports/latex/by_finding.tex", f"% {'QUJD' * 120}\n", "line 3: holds base64: an image or a file inside the text"),
         ("reports/latex/by_finding.tex", "% /home/ana/mimic\n", "line 3: holds '/home/ana', a home directory of this machine"),
         ("reports/tables/by_finding.csv", "atelectasis,60,3,30,0.5\n", "row 4: patients is 3, fewer than 5"),
         ("reports/tables/by_finding.csv", "atelectasis,60,6,1,0.5\n", "row 4: positives is 1, fewer than 5"),
@@ -482,7 +482,7 @@ def test_numbers_are_numbers(repository):
     )
     record(repository)
     assert refusal(repository) == [
-        "reports/metrics.json: worst: 'yes' is no number",
+        "reports/metrics.json: worst: 'yes' is not a number",
         "reports/metrics.json: n_failed is 2, fewer than 5",
     ]
 
@@ -513,7 +513,7 @@ def test_a_png_with_an_unknown_part_or_something_behind_it_is_refused(repository
     record(repository)
     assert refusal(repository) == [
         "reports/figures/sinks.png: has a chunk 'eXIf', which no chart has",
-        "reports/figures/sinks.png: has bytes behind the picture, or is cut off",
+        "reports/figures/sinks.png: has bytes behind the image, or is cut off",
     ]
 
 
@@ -574,10 +574,10 @@ def test_a_pdf_that_cannot_be_looked_into_is_refused(part, said):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("reports/figures/sinks.png", radiograph("JPEG"), "is a JPEG picture, not a PNG picture"),
-        ("reports/figures/sinks.pdf", radiograph(), "is a PNG picture, not a PDF"),
+        ("reports/figures/sinks.png", radiograph("JPEG"), "is a JPEG image, not a PNG image"),
+        ("reports/figures/sinks.pdf", radiograph(), "is a PNG image, not a PDF"),
         ("reports/tables/by_finding.csv", b"\x93NUMPY\1\0", "is a NumPy array (a grid), not text"),
-        ("reports/latex/by_finding.tex", b"\0" * 128 + b"DICM", "holds NUL bytes: it is no text"),
+        ("reports/latex/by_finding.tex", b"\0" * 128 + b"DICM", "holds NUL bytes: it is not text"),
     ],
 )
 def test_a_file_under_a_name_of_another_type_is_refused(repository, name, content, said):

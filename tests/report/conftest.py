@@ -25,12 +25,12 @@ def jpeg(generator: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def make_pictures() -> dict[str, gallery_page.Picture]:
-    """A picture for every two questions; every second one has the region of every finding."""
+def make_images() -> dict[str, gallery_page.GalleryImage]:
+    """An image for every two questions; every second one has the region of every finding."""
     generator = np.random.default_rng(1)
     regions = dict.fromkeys(FINDINGS, OUTLINE)
     return {
-        f"image-{n:03}": gallery_page.Picture(832, 1024, jpeg(generator), regions if n % 2 == 0 else {})
+        f"image-{n:03}": gallery_page.GalleryImage(832, 1024, jpeg(generator), regions if n % 2 == 0 else {})
         for n in range(QUESTIONS // 2)
     }
 
@@ -60,11 +60,11 @@ def make_samples() -> list[gallery_page.Sample]:
 
 
 def make_gallery() -> str:
-    return gallery_page.html("A made-up study", "Pictures, attention and answers are random.", make_pictures(), make_samples())
+    return gallery_page.html("A made-up study", "Pictures, attention and answers are random.", make_images(), make_samples())
 
 
 def png(width: int = 800, height: int = 300, seed: int = 3) -> bytes:
-    """A plot-like picture: a noisy band on white."""
+    """A plot-like image: a noisy band on white."""
     pixels = np.full((height, width), 255, dtype=np.uint8)
     rows = np.random.default_rng(seed).integers(height // 3, height // 2, size=width)
     pixels[rows, np.arange(width)] = 0

@@ -1,7 +1,7 @@
 """Both pages in a real browser, opened as files: what a reader does with mouse, keys and links.
 
 Needs Chromium, which `make test-browser` installs; MEDATTN_CHROMIUM names another one. With MEDATTN_SCREENSHOTS set to a
-directory, pictures of the pages are left there.
+directory, images of the pages are left there.
 """
 
 import os
@@ -19,7 +19,7 @@ DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA
 SLOWEST_FILTER = 200  # milliseconds
 
-# The least contrast of any visible text with what lies behind it; text on a picture is left out.
+# The least contrast of any visible text with what lies behind it; text on an image is left out.
 CONTRAST = """() => {
   const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const luminance = (colour) => {
@@ -94,12 +94,12 @@ class Reader:
         return window
 
     def keep(self, window, name: str) -> None:
-        """Write a picture of what is seen, here and where MEDATTN_SCREENSHOTS says."""
-        picture = window.screenshot(path=self.directory / f"{name}.png")
+        """Write an image of what is seen, here and where MEDATTN_SCREENSHOTS says."""
+        image = window.screenshot(path=self.directory / f"{name}.png")
         if wanted := os.environ.get("MEDATTN_SCREENSHOTS"):
             Path(wanted).mkdir(parents=True, exist_ok=True)
-            (Path(wanted) / f"{name}.png").write_bytes(picture)
-        assert picture.startswith(b"\x89PNG")
+            (Path(wanted) / f"{name}.png").write_bytes(image)
+        assert image.startswith(b"\x89PNG")
 
     def finish(self) -> None:
         for window in self.windows:
@@ -150,8 +150,8 @@ def everything(window) -> dict:
         "cards": window.locator(".card").all_inner_texts(),
         "dimmed": window.locator(".card.dim").count(),
         "selects": window.eval_on_selector_all("select", "all => all.map(one => one.value)"),
-        "opacity": window.eval_on_selector(".picture canvas", "one => getComputedStyle(one).opacity"),
-        "outline": window.locator(".picture svg").first.is_visible(),
+        "opacity": window.eval_on_selector(".image canvas", "one => getComputedStyle(one).opacity"),
+        "outline": window.locator(".image svg").first.is_visible(),
     }
 
 
@@ -234,13 +234,13 @@ def test_the_slider_sets_the_overlays_opacity(reader):
     window = reader.open()
     for value in (0, 40, 100):
         set_slider(window, value)
-        assert float(window.eval_on_selector(".picture canvas", "one => getComputedStyle(one).opacity")) == value / 100
+        assert float(window.eval_on_selector(".image canvas", "one => getComputedStyle(one).opacity")) == value / 100
         assert window.inner_text("#percent") == f"{value} %"
 
 
 def test_the_checkbox_shows_and_hides_the_true_region(reader):
     window = reader.open()
-    outline = window.locator(".picture svg").first
+    outline = window.locator(".image svg").first
     assert outline.is_visible()
     window.uncheck("[name=region]")
     assert not outline.is_visible()
@@ -320,7 +320,7 @@ def test_a_filter_is_drawn_within_a_fifth_of_a_second(reader):
 def test_every_control_and_every_picture_has_a_name(reader):
     window = reader.open()
     assert window.eval_on_selector_all("select, input", "all => all.every(one => one.labels.length === 1)")
-    alternatives = window.eval_on_selector_all(".picture img", "all => all.map(one => one.alt)")
+    alternatives = window.eval_on_selector_all(".image img", "all => all.map(one => one.alt)")
     assert all("pleural effusion, condition clean; the model answered" in text for text in alternatives)
     assert window.get_attribute("html", "lang") == "en"
 

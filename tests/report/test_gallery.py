@@ -11,7 +11,7 @@ import pytest
 
 from medattn.report import gallery_page
 from medattn.report.rendering import TEMPLATES
-from tests.report.conftest import HOSTILE, make_gallery, make_pictures, make_samples
+from tests.report.conftest import HOSTILE, make_gallery, make_images, make_samples
 
 
 class Scripts(html.parser.HTMLParser):
@@ -73,17 +73,17 @@ def test_a_uniform_grid_has_top_1():
 
 
 def test_hostile_text_opens_no_element_and_ends_no_script(gallery_html):
-    plain = Scripts(gallery_page.html("Title", "Note", make_pictures(), []))
-    hostile = Scripts(gallery_page.html(HOSTILE, HOSTILE, make_pictures(), make_samples()))
+    plain = Scripts(gallery_page.html("Title", "Note", make_images(), []))
+    hostile = Scripts(gallery_page.html(HOSTILE, HOSTILE, make_images(), make_samples()))
     assert hostile.tags == plain.tags
     assert HOSTILE in [row[8] for row in embedded(gallery_html)["samples"]]
 
 
 def test_the_same_samples_give_the_same_bytes_whatever_the_order_of_the_pictures(gallery_html):
     assert make_gallery() == gallery_html
-    pictures, samples = make_pictures(), make_samples()
-    reverse = dict(reversed(pictures.items()))
-    assert gallery_page.html("t", "n", pictures, samples) == gallery_page.html("t", "n", reverse, samples)
+    images, samples = make_images(), make_samples()
+    reverse = dict(reversed(images.items()))
+    assert gallery_page.html("t", "n", images, samples) == gallery_page.html("t", "n", reverse, samples)
 
 
 def test_the_page_names_nothing_outside_itself_and_no_date_or_path(gallery_html):
@@ -98,14 +98,14 @@ def test_1000_samples_take_less_than_a_megabyte(gallery_html):
 
 
 def test_pictures_that_no_sample_shows_are_left_out():
-    sample = dataclasses.replace(make_samples()[0], picture="image-007")
-    assert list(embedded(gallery_page.html("t", "n", make_pictures(), [sample]))["pictures"]) == ["image-007"]
+    sample = dataclasses.replace(make_samples()[0], image="image-007")
+    assert list(embedded(gallery_page.html("t", "n", make_images(), [sample]))["images"]) == ["image-007"]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"picture": "elsewhere"}, "sample s: picture 'elsewhere' is not among the pictures"),
+        ({"image": "elsewhere"}, "sample s: image 'elsewhere' is not among the images"),
         ({"grid": np.ones((4, 4)) / 16}, r"sample s: its grid has shape \(4, 4\), not \(16, 16\)"),
         ({"grid": np.full((16, 16), np.nan)}, "sample s: its grid is not a distribution over 256 cells"),
         ({"grid": np.zeros((16, 16))}, "sample s: its grid is not a distribution over 256 cells"),
@@ -115,13 +115,13 @@ def test_pictures_that_no_sample_shows_are_left_out():
 def test_what_cannot_be_drawn_is_an_error_that_names_the_sample(change, message):
     sample = dataclasses.replace(make_samples()[0], sample_id="s", **change)
     with pytest.raises(ValueError, match=message):
-        gallery_page.html("t", "n", make_pictures(), [sample])
+        gallery_page.html("t", "n", make_images(), [sample])
 
 
 def test_numpy_values_are_packed_as_plain_ones():
     sample = dataclasses.replace(
         make_samples()[0], correct=np.bool_(True), flip=np.bool_(False), margin=np.float64(0.5), variant_index=np.int64(0)
     )
-    cells = embedded(gallery_page.html("t", "n", make_pictures(), [sample]))["samples"][0]
+    cells = embedded(gallery_page.html("t", "n", make_images(), [sample]))["samples"][0]
     row = dict(zip(gallery_page.COLUMNS, cells, strict=True))
     assert (row["correct"], row["flip"], row["margin"], row["variant"]) == (True, False, 0.5, 0)

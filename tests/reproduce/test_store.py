@@ -217,15 +217,15 @@ def test_the_hook_refuses_an_extra_object_in_the_store(repository):
         ("film.dcm", b"\0" * 128 + b"DICM", "is an image, array or table of a type (.dcm) that may hold patients' data"),
         ("docs/grid.npy", b"\x93NUMPY", "is an image, array or table of a type (.npy) that may hold patients' data"),
         ("weights.safetensors", b"x", "is an image, array or table of a type (.safetensors) that may hold patients' data"),
-        ("docs/film.jpg", b"\xff\xd8\xff", "is a picture (.jpg) outside reports/figures/: it may show a radiograph"),
+        ("docs/film.jpg", b"\xff\xd8\xff", "is an image (.jpg) outside reports/figures/: it may show a radiograph"),
         ("reports/figures/film.png", b"\x89PNG\r\n\x1a\n", "is nothing that a stage writes to be published"),
         ("reports/notes.csv", "finding,n\n", "is nothing that a stage writes to be published"),
         ("labels.csv.gz", b"\x1f\x8b", "is packed (.gz), so it cannot be looked into"),
-        ("film", b"\xff\xd8\xff\xe0", "is a JPEG picture under another name"),
+        ("film", b"\xff\xd8\xff\xe0", "is a JPEG image under another name"),
         ("cohort.csv", f"name\n{IMAGE}\n", f"holds '{IMAGE}', which has the form of an image of MIMIC-CXR"),
         ("cohort.tsv", "finding\tsubject_id\n", "has a column 'subject_id': its rows are about single patients"),
         ("notes.md", "see p12345001", "holds 'p12345001', which has the form of a patient of MIMIC-CXR"),
-        ("look.ipynb", '{"data": {"image/png": "iVBO"}}', "is a notebook with pictures in its outputs: clear them"),
+        ("look.ipynb", '{"data": {"image/png": "iVBO"}}', "is a notebook with images in its outputs: clear them"),
     ],
 )
 def test_the_hook_refuses_restricted_files_and_says_why(repository, name, content, said):

@@ -97,7 +97,7 @@ def _h1(name: str, claim: str, kind: str, localised: Sequence[Row], intervals: I
         key, pairs = f"{name}|{reference}", PatientMeans(every.means[:, [0, index]], every.selection)
         cells = numbers(intervals.of_patients(pairs, key, "effect"))
         found.append(cells | {"p": upward(pairs.gap().means[:, 0], key, intervals), "reference": reference})
-    found = [one for one in found if one["effect"] is not None]  # a map that is 0 in every region is no reference
+    found = [one for one in found if one["effect"] is not None]  # a map that is 0 in every region is not a baseline
     weakest = min(found, key=lambda one: one["effect"])
     return _row(
         about, every.selection,

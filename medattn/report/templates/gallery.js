@@ -96,7 +96,7 @@ function draw(question, at) {
   document.getElementById("truth").textContent = `truth: ${question.truth || "unknown"}`;
   document.getElementById("place").textContent = `${question.id} · ${at + 1} of ${matching.length}`;
   cards.replaceChildren(...shown.map((sample) =>
-    card(sample, data.pictures, top, widest, sample.reference || admits(sample))));
+    card(sample, data.images, top, widest, sample.reference || admits(sample))));
   cards.style.setProperty("--count", shown.length);
   document.getElementById("scale").hidden = shown.every((sample) => !sample.grid);
   document.getElementById("top").textContent = top.toFixed(1);

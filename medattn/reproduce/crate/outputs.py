@@ -31,7 +31,7 @@ def media_type(path: str) -> str:
 
 
 def files_of(root: Path, directory: str) -> list[str]:
-    """Every file below an output's directory, relative to `root`, sorted; none where no picture was wanted.
+    """Every file below an output's directory, relative to `root`, sorted; none where no image was wanted.
 
     Raises InputError if the directory is not there.
     """

@@ -15,7 +15,7 @@ from medattn.study.model_files import CONFIG
 from medattn.study.schema import Study
 
 NUMBERS = 256 + 48  # weights stored per layer, head and row: image tokens, and a long question's
-OTHERS = 25_000  # bytes a sample takes beside its captures: grid, tables, its share of pictures
+OTHERS = 25_000  # bytes a sample takes beside its captures: grid, tables, its share of images
 PAGES = 30_000_000  # bytes that every run takes: overlays, gallery, reports
 
 
@@ -98,7 +98,7 @@ def remote_line(settings: Mapping[str, str]) -> Line:
             "DVC remote", "none", "restore .dvc/config (`git checkout .dvc/config`): the embedded study comes from there"
         )
     if "://" not in url and not Path(url).is_dir():
-        return note("DVC remote", f"{name}: {url} is no directory", "restore it (`git checkout dvc-store`)")
+        return note("DVC remote", f"{name}: {url} is not a directory", "restore it (`git checkout dvc-store`)")
     return ok("DVC remote", f"{name}: {url}")
 
 

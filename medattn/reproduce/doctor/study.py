@@ -77,7 +77,7 @@ def image_lines(study: Study) -> list[Line]:
     if not study.image_root.is_dir():
         return [
             missing(
-                "images", f"image_root {study.image_root} is no directory",
+                "images", f"image_root {study.image_root} is not a directory",
                 f"mount or restore it, or fix image_root in {study.directory / 'study.yaml'}",
             )
         ]  # fmt: skip

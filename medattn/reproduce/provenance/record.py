@@ -87,7 +87,7 @@ def read(root: Path) -> dict[str, dict]:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise InputError(f"{path} is no JSON: {error}: remove it") from None
+        raise InputError(f"{path} is not JSON: {error}: remove it") from None
     if not isinstance(found, dict):
         raise InputError(f"{path} is not one object with an entry a stage: remove it")
     return found

@@ -80,7 +80,7 @@ def _experiments(root: Path, name: str) -> list[str]:
 
 
 def read_archive(path: Path) -> Reference:
-    """A release (medattn/release/pack.py), checked against its own manifest. Raises InputError if it is no release at all."""
+    """A release (medattn/release/pack.py), held to its own manifest. Raises InputError if it is not a release at all."""
     packed = path.read_bytes()
     try:
         with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
@@ -109,7 +109,7 @@ def _members(tar: tarfile.TarFile) -> tuple[dict[str, bytes], list[str]]:
     for member in tar:
         content = tar.extractfile(member) if member.isfile() else None
         if content is None or member.name in files:
-            problems.append(f"{member.name}: {'is duplicated' if member.name in files else 'is no ordinary file'}")
+            problems.append(f"{member.name}: {'is duplicated' if member.name in files else 'is not an ordinary file'}")
         else:
             files[member.name] = content.read()
     return files, problems

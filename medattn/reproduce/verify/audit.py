@@ -54,11 +54,11 @@ def _workspace(root: Path, head: Commit, contents: RecordedContent, findings: Fi
 def _problems(root: Path, path: str, head: Commit, contents: RecordedContent) -> list[str]:
     now, then = root / path, head.content[path]
     if head.is_link(path) != now.is_symlink():
-        return ["is a link" if now.is_symlink() else "is missing" if not now.exists() else "is no link, as in HEAD"]
+        return ["is a link" if now.is_symlink() else "is missing" if not now.exists() else "is not a link, as it is in HEAD"]
     if now.is_symlink():
         return [] if str(now.readlink()).encode() == then else [f"links to {now.readlink()}, in HEAD to {then.decode()}"]
     if not now.is_file():
-        return ["is missing" if not now.exists() else "is no file"]
+        return ["is missing" if not now.exists() else "is not a file"]
     content = now.read_bytes()
     if content == then:
         return []

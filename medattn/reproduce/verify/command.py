@@ -20,7 +20,7 @@ import click
 @click.option("--against", metavar="REF", help="Compare with another commit, a DVC experiment or a released archive (.tar.gz).")
 @click.option("--absolute", type=float, help="Largest absolute deviation that is equivalent; default: by the run's dtype.")
 @click.option("--relative", type=float, help="Largest relative deviation that is equivalent; default: by the run's dtype.")
-@click.option("--pixels", type=float, help="Largest share of a picture's pixels that may differ; default: by the run's dtype.")
+@click.option("--pixels", type=float, help="Largest share of an image's pixels that may differ; default: by the run's dtype.")
 @click.option(
     "--by-reports",
     is_flag=True,

@@ -25,7 +25,7 @@ def _without(entity: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_good_as(rest: Comparison, others: Iterable[Comparison]) -> Comparison:
-    """The crate's own comparison. rest: of what is no hash of an output. others: of all other outputs."""
+    """The crate's own comparison. rest: of what is not a hash of an output. others: of all other outputs."""
     if rest.verdict is not Verdict.EQUIVALENT:
         return rest
     worst = max((one.verdict for one in others), default=Verdict.IDENTICAL)

@@ -139,8 +139,8 @@ class Differences:
         if (count := int((excess > 0).sum())) > 0:
             self.beyond(f"{said(int(excess.argmax()))} ({count} of {recorded.size} values beyond the tolerance)", count)
 
-    def picture(self, place: str, recorded: np.ndarray, found: np.ndarray) -> None:
-        """Two pictures, uint8 [row, column, channel]."""
+    def image(self, place: str, recorded: np.ndarray, found: np.ndarray) -> None:
+        """Two images, uint8 [row, column, channel]."""
         if recorded.shape != found.shape:
             (height, width), (high, wide) = found.shape[:2], recorded.shape[:2]
             self.different(f"{place}{width} x {height} pixels, recorded {wide} x {high}")

@@ -29,7 +29,7 @@ UNREADABLE = (
     tokenize.TokenError, SafetensorError,
 )  # fmt: skip
 CELLS = 256  # of a grid that the gallery packs into bytes
-# What stands for a picture or a grid inside a page.
+# What stands for an image or a grid inside a page.
 _PACKED = re.compile(r"(?:data:[\w/+.-]+;base64,)?[A-Za-z0-9+/]{64,}={0,2}")
 # Where a PDF's parts lie: follows from their lengths.
 _PLACES = re.compile(rb"\nxref\r?\n.*", re.DOTALL)
@@ -53,7 +53,7 @@ def compare_files(name: str, recorded: Path, found: Path, tolerance: Tolerance) 
 
 
 def _bytes(recorded: Path, found: Path, differences: Differences) -> None:
-    """Any other file: the first line that differs; the first byte of what is no text."""
+    """Any other file: the first line that differs; the first byte of what is not text."""
     then, now = recorded.read_bytes(), found.read_bytes()
     try:
         old, new = then.decode("utf-8").split("\n"), now.decode("utf-8").split("\n")
@@ -99,15 +99,15 @@ def _tex(recorded: Path, found: Path, differences: Differences) -> None:
 
 
 def _html(recorded: Path, found: Path, differences: Differences) -> None:
-    """The text with numbers as numbers, the pictures inside by pixels, the gallery's grids by their bytes."""
+    """The text with numbers as numbers, the images inside by pixels, the gallery's grids by their bytes."""
     then, now = _text(recorded), _text(found)
     texts.pages(_PACKED.sub("PACKED", then), _PACKED.sub("PACKED", now), differences)
     packed, others = _PACKED.findall(then), _PACKED.findall(now)
     if len(packed) != len(others):
-        differences.different(f"{len(others)} pictures and grids, recorded {len(packed)}")
+        differences.different(f"{len(others)} images and grids, recorded {len(packed)}")
     for number, (one, other) in enumerate(zip(packed, others, strict=False), start=1):
         if one != other:
-            _packed(f"picture or grid {number}: ", one, other, differences)
+            _packed(f"image or grid {number}: ", one, other, differences)
 
 
 def _packed(place: str, recorded: str, found: str, differences: Differences) -> None:
@@ -117,27 +117,27 @@ def _packed(place: str, recorded: str, found: str, differences: Differences) -> 
         differences.different(f"{place}cannot be read")
         return
     if len(then) == len(now) == CELLS:
-        differences.picture(place, *(np.frombuffer(one, np.uint8).reshape(16, 16, 1) for one in (then, now)))
+        differences.image(place, *(np.frombuffer(one, np.uint8).reshape(16, 16, 1) for one in (then, now)))
         return
     try:
-        pictures = [_channels(one) for one in (then, now)]
+        images = [_channels(one) for one in (then, now)]
     except OSError:
-        differences.different(f"{place}is no picture, and its bytes differ")
+        differences.different(f"{place}is not an image, and its bytes differ")
         return
-    differences.picture(place, *pictures)
+    differences.image(place, *images)
 
 
-# --- pictures ---------------------------------------------------------------------------------------------------------
+# --- images ---------------------------------------------------------------------------------------------------------
 
 
 def _channels(content: bytes) -> np.ndarray:
     """uint8 [row, column, 4]: red, green, blue, opacity."""
-    with Image.open(io.BytesIO(content)) as picture:
-        return np.asarray(picture.convert("RGBA"))
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGBA"))
 
 
-def _picture(recorded: Path, found: Path, differences: Differences) -> None:
-    differences.picture("", _channels(recorded.read_bytes()), _channels(found.read_bytes()))
+def _image(recorded: Path, found: Path, differences: Differences) -> None:
+    differences.image("", _channels(recorded.read_bytes()), _channels(found.read_bytes()))
 
 
 def _drawing(recorded: Path, found: Path, differences: Differences) -> None:
@@ -181,6 +181,6 @@ def _samples(metadata: str) -> tuple[str, ...]:
 
 
 KINDS: dict[str, Callable[[Path, Path, Differences], None]] = {
-    ".csv": _table, ".json": _json, ".tex": _tex, ".md": _tex, ".html": _html, ".png": _picture, ".jpg": _picture,
+    ".csv": _table, ".json": _json, ".tex": _tex, ".md": _tex, ".html": _html, ".png": _image, ".jpg": _image,
     ".pdf": _drawing, ".npy": _array, ".safetensors": _tensors,
 }  # fmt: skip

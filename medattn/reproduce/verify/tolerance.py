@@ -1,7 +1,7 @@
 """When two results count as the same although their bytes differ: equivalent, not identical.
 
 A number is equivalent if |found − recorded| ≤ absolute + relative · |recorded| (in arrays: floor in place of absolute).
-Words, and which cells are empty, must be the same; so must whole numbers, except in bfloat16. A picture is equivalent if at
+Words, and which cells are empty, must be the same; so must whole numbers, except in bfloat16. An image is equivalent if at
 most `share` of its pixels differ by more than `levels` of 255 in a channel. The bounds belong to the run's arithmetic:
 
 float64   Everything is rounded before it is written: captures to 5 significant digits, grids and tables to 6. Another
@@ -32,7 +32,7 @@ class Tolerance:
     beyond: float  # share of a file's numbers that may deviate more
     whole: bool  # whether whole numbers must be the same
     levels: int  # of a pixel's channel, 0 to 255
-    share: float  # of a picture's pixels that may differ by more
+    share: float  # of an image's pixels that may differ by more
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)

@@ -37,7 +37,7 @@ class Tree(ABC):
 
     @abstractmethod
     def read(self, path: str) -> bytes | None:
-        """A file's content; None if there is no such file."""
+        """A file's content; None if there is not such a file."""
 
     @abstractmethod
     def entry(self, path: str) -> Entry | None:
@@ -45,7 +45,7 @@ class Tree(ABC):
 
     @abstractmethod
     def required(self, path: str) -> bytes:
-        """A file's content. Raises InputError if there is no such file."""
+        """A file's content. Raises InputError if there is not such a file."""
 
     @property
     @abstractmethod
@@ -172,7 +172,7 @@ def _object_name(content: bytes, length: int) -> str:
 
 
 def read_params(content: bytes, where: str) -> dict[str, Any]:
-    """params.yaml as it was recorded, which may be another version's. Raises InputError if it is no such file."""
+    """params.yaml as it was recorded, which may be another version's. Raises InputError if it is not such a file."""
     try:
         value = yaml.safe_load(content)
     except yaml.YAMLError as error:

@@ -60,7 +60,7 @@ def test_a_link_in_an_archive_is_a_problem(tmp_path):
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         new.addfile(link)
     path.write_bytes(buffer.getvalue())
-    assert read_archive(path).problems == ("reports/link: is no ordinary file",)
+    assert read_archive(path).problems == ("reports/link: is not an ordinary file",)
 
 
 @pytest.mark.parametrize(

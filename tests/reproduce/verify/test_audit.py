@@ -145,8 +145,8 @@ def a_hash_of_the_crate(tree):
 
 def a_pixel_of_a_figure(tree):
     path = tree / "reports/figures/sinks.png"
-    with Image.open(path) as picture:
-        pixels = np.array(picture.convert("RGBA"))
+    with Image.open(path) as image:
+        pixels = np.array(image.convert("RGBA"))
     pixels[7, 9, 0] ^= 4
     Image.fromarray(pixels).save(path)
     return "outputs", path, "pixel 9, 7: 4 of 255 levels"

@@ -38,7 +38,7 @@ def array(values: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def picture(pixels: np.ndarray, kind: str = "PNG", **more) -> bytes:
+def image(pixels: np.ndarray, kind: str = "PNG", **more) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **more)
     return buffer.getvalue()
@@ -175,7 +175,7 @@ def test_a_page_is_compared_with_the_pictures_and_grids_inside_it(compared):
     grid = np.arange(256, dtype=np.uint8)
 
     def page(pixels: np.ndarray, grid: np.ndarray, text: str = "0.25") -> str:
-        inside = base64.b64encode(picture(pixels)).decode()
+        inside = base64.b64encode(image(pixels)).decode()
         return f'<p>{text}</p><img src="data:image/png;base64,{inside}"><script>["{base64.b64encode(grid).decode()}"]</script>'
 
     one, shifted = pixels.copy(), grid.copy()
@@ -183,12 +183,10 @@ def test_a_page_is_compared_with_the_pictures_and_grids_inside_it(compared):
     shifted[5] += 1
     comparison = compared("i.html", page(pixels, grid), page(one, shifted))
     assert comparison.verdict is Verdict.EQUIVALENT
-    assert comparison.pixels.value == 10 and comparison.pixels.place.startswith(
-        "picture or grid 1: pixel 7, 3: 10 of 255 levels"
-    )
+    assert comparison.pixels.value == 10 and comparison.pixels.place.startswith("image or grid 1: pixel 7, 3: 10 of 255 levels")
     one[:] = 255
     comparison = compared("i.html", page(pixels, grid), page(one, grid))
-    assert comparison.verdict is Verdict.DIFFERENT and "picture or grid 1" in comparison.why[0]
+    assert comparison.verdict is Verdict.DIFFERENT and "image or grid 1" in comparison.why[0]
     assert compared("i.html", page(pixels, grid), page(pixels, 255 - grid)).verdict is Verdict.DIFFERENT
     assert compared("i.html", page(pixels, grid), page(pixels, grid, "0.35")).verdict is Verdict.DIFFERENT
     assert compared("i.html", page(pixels, grid), page(pixels, grid, "word")).verdict is Verdict.DIFFERENT
@@ -274,20 +272,20 @@ def test_tensors_are_compared_one_by_one_and_grids_are_called_by_their_sample(tm
     assert compare_files("grids.safetensors", then, now, FLOAT64).why == ("metadata.x: 0.7, recorded 0.5",)
 
 
-# --- pictures ---------------------------------------------------------------------------------------------------------
+# --- images ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_picture_is_compared_by_pixels_not_by_bytes(compared):
     pixels = np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)
-    comparison = compared("p.png", picture(pixels), picture(pixels, compress_level=0))
+    comparison = compared("p.png", image(pixels), image(pixels, compress_level=0))
     assert comparison.verdict is Verdict.EQUIVALENT and comparison.pixels.value == 0
     few, many = pixels.copy(), pixels.copy()
     few[0, 0] = 255 - few[0, 0] // 2  # one pixel of 2,000 may differ
     many[:20] = 255 - many[:20]
-    assert compared("p.png", picture(pixels), picture(few)).verdict is Verdict.EQUIVALENT
-    comparison = compared("p.png", picture(pixels), picture(many))
+    assert compared("p.png", image(pixels), image(few)).verdict is Verdict.EQUIVALENT
+    comparison = compared("p.png", image(pixels), image(many))
     assert comparison.verdict is Verdict.DIFFERENT and "of the pixels differ by more than 32" in comparison.why[0]
-    assert compared("p.png", picture(pixels), picture(pixels[:-1])).why == ("50 x 39 pixels, recorded 50 x 40",)
+    assert compared("p.png", image(pixels), image(pixels[:-1])).why == ("50 x 39 pixels, recorded 50 x 40",)
 
 
 def test_the_worst_file_decides_for_a_directory():
