@@ -1,14 +1,14 @@
 """Print what a run found, in one screen, and where to look."""
 
-import json
 from pathlib import Path
 
 import click
 
 from medattn.base import paths
 from medattn.base.errors import InputError
-from medattn.base.tables import read_table
+from medattn.base.tables import read_numbers, read_table
 
+NUMBERS = ("n_samples", "n_failed", "accuracy_no_image", "region_enrichment", "js_other_finding", "js_other_variant")
 COLUMNS = ("strategy", "n", "accuracy", "95 % interval", "flips", "95 % interval", "JS to baseline")
 
 
@@ -50,7 +50,7 @@ def lines(root: Path = Path(".")) -> list[str]:
         for row in read_table(maps, None, may_be_empty=True)
         if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"
     ]
-    found = json.loads(numbers.read_text(encoding="utf-8"))
+    found = read_numbers(numbers, NUMBERS)
     return [*made, "", *_sentences(found, beside), *_failures(found)]
 
 
@@ -76,7 +76,7 @@ def _sentences(numbers: dict, maps: list[dict]) -> list[str]:
             (row for row in maps if row["region_enrichment"]), key=lambda row: float(row["region_enrichment"]), default=None
         )
         beside = (
-            f"; a map that knows less, {best['map'].replace('_', ' ')}, gets {float(best['region_enrichment']):.2f}"
+            f"; the best baseline map, {best['map'].replace('_', ' ')}, gets {float(best['region_enrichment']):.2f}"
             if best
             else ""
         )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,3 +161,14 @@ def new_directory(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def read_numbers(path: Path, needed: Iterable[str]) -> dict[str, Any]:
+    """The named numbers of metrics.json. Raises InputError if it is not there, or lacks one: results of an earlier version."""
+    try:
+        numbers = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: run `dvc repro` first") from None
+    if absent := sorted(set(needed) - set(numbers)):
+        raise InputError(f"{path} has no {absent[0]}: these results are of another version of medattn: run `dvc repro`")
+    return numbers

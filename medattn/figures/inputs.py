@@ -12,9 +12,11 @@ from safetensors import safe_open
 
 from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.tables import read_numbers
 from medattn.figures.columns import PROFILE
 from medattn.figures.declarations import GRIDS, LEAST, SAMPLES, Source, table
 from medattn.figures.outline import CHARTS
+from medattn.report.sections import HEADLINE
 from medattn.report.tables import LAYOUTS
 
 # The tables that some chart is drawn from, and those of the page, as they stand in reports/tables and results/groups.
@@ -59,13 +61,6 @@ def _frame(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} not found: run `dvc repro metrics` first") from None
 
 
-def _headline(path: Path) -> dict[str, float | int | None]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: run `dvc repro metrics` first") from None
-
-
 def read_results(root: Path, least_patients: int = 1) -> Results:
     """Everything but the radiographs. Raises InputError that says which stage makes what is missing."""
     store = root / paths.GRIDS_STORE
@@ -78,7 +73,7 @@ def read_results(root: Path, least_patients: int = 1) -> Results:
     return Results(
         evaluation=_frame(root / paths.EVALUATION).sort_values("sample_id", ignore_index=True),
         frames={source: _frame(root / path) for source, path in READ.items()},
-        headline=_headline(root / paths.METRICS),
+        headline=read_numbers(root / paths.METRICS, HEADLINE),
         least_patients=least_patients,
         image_side=about["image_side"],
         grids=dict(zip(about["samples"], grids, strict=True)),

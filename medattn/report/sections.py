@@ -34,7 +34,7 @@ HEADLINE = {
 
 
 def headline(numbers: Mapping[str, float | None], localisation: pd.DataFrame) -> list[Number]:
-    """The numbers at the top of the page, attention to the region beside the best map that knows less; empty ones left out."""
+    """The numbers at the top of the page, attention to the region beside the best baseline map; empty ones left out."""
     maps = [row for row in rows_of(localisation) if (row["finding"], row["sinks"]) == ("all", "keep") and row["map"] != "model"]
     best = max((row for row in maps if row["region_enrichment"]), key=lambda row: float(row["region_enrichment"]), default=None)
     beside = (
