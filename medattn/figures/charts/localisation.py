@@ -12,8 +12,8 @@ MAPS = {
     "model": ("the model", "o", style.VERMILLION),
     "other_finding": ("same image, other finding", "D", style.BLUE),
     "other_patients": ("other patients, same finding", "s", style.GREEN),
-    "body": ("body", "^", style.ORANGE),
-    "centre": ("Gaussian about the centre", "v", style.GREY),
+    "body": ("body prior", "^", style.ORANGE),
+    "centre": ("centre prior", "v", style.GREY),
     "uniform": ("uniform", "|", style.BLACK),
 }
 PANELS = (("zone_enrichment", "in the finding's zone ÷ its area"), ("region_enrichment", "in the true region ÷ its area"))
