@@ -35,7 +35,7 @@ from medattn.study.schema import read_study
 class Aggregate(Section):
     """What is published of a study."""
 
-    format: Literal[1]
+    format: Literal[2]
     name: str
     licence: Literal["open", "credentialed"]
     digest: Digest

@@ -12,7 +12,7 @@ from medattn.base.errors import InputError
 from medattn.base.params.reading import Section
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, Study
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 FEWEST = 5  # patients that a digest or a count covers
 ABOUT = 20  # patients in a group
 TableName = Literal["variants", "controls", "images", "regions"]
