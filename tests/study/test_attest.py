@@ -317,8 +317,8 @@ def test_what_was_published_is_read_back(study, tmp_path):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda found: found.update(format=2), "format is 2, this version reads 1: take the version that wrote it"),
-        (lambda found: found.pop("format"), "format is None, this version reads 1: take the version that wrote it"),
+        (lambda found: found.update(format=1), "format is 1, this version reads 2: take the version that wrote it"),
+        (lambda found: found.pop("format"), "format is None, this version reads 2: take the version that wrote it"),
         (lambda found: found.pop("digest"), "digest: Field required: restore it"),
         (lambda found: found.update(extra=1), "extra: Extra inputs are not permitted: restore it"),
         (lambda found: found["tables"].pop("images"), "tables.images: its groups are not complete: restore it"),
