@@ -19,7 +19,7 @@ from medattn.study.schema import read_study
 SOME_FAILED = 4  # exit code
 SHOWN = 10  # reasons
 AGAIN = "run `dvc repro -f extract`"
-REMEDY = f"Mend what is named, then {AGAIN} and `dvc repro`: units that are finished are reused."
+REMEDY = f"Fix what is named, then {AGAIN} and `dvc repro`: units that are finished are reused."
 
 
 @dataclass(frozen=True)

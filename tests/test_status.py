@@ -57,7 +57,7 @@ def test_a_run_with_failed_samples_exits_with_4_and_says_why_and_what_to_do(tmp_
     assert said.splitlines() == [
         "tiny: 48 samples", "       26 answered, with a grid", "       12 answered without an image",
         "       10 failed, listed in results/failures.csv:", f"       10 × {REASON}",
-        "Mend what is named, then run `dvc repro -f extract` and `dvc repro`: units that are finished are reused.",
+        "Fix what is named, then run `dvc repro -f extract` and `dvc repro`: units that are finished are reused.",
     ]  # fmt: skip
 
 
@@ -85,6 +85,6 @@ def test_reasons_are_counted_the_most_frequent_first_and_ten_of_them_are_shown()
     lines = Status("one", Counter(failed=reasons.total(), ok=1234), reasons).lines()
     assert lines[0] == "one: 1,325 samples" and lines[1] == "    1,234 answered, with a grid"
     assert lines[4:14] == [f"{number:>9} × image 'i{number:02}' is absent" for number in range(13, 3, -1)]
-    assert lines[14] == "          … and 3 more reasons" and lines[15].startswith("Mend") and len(lines) == 16
+    assert lines[14] == "          … and 3 more reasons" and lines[15].startswith("Fix") and len(lines) == 16
     reasons = Counter({str(number): 1 for number in range(SHOWN + 1)})
     assert "          … and 1 more reason" in Status("one", Counter(failed=SHOWN + 1), reasons).lines()
