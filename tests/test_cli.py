@@ -1,5 +1,6 @@
 """The command line: every command answers, and a user's mistake is one message and exit code 2."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,23 @@ def test_a_missing_section_is_named(tmp_path):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(InputError, match=r"metrics: Field required"):
         params.load(tmp_path / "params.yaml")
+
+
+def test_a_key_given_twice_or_a_directory_in_place_of_params_yaml_is_one_line_and_exit_code_2(tmp_path):
+    text = (ROOT / "params.yaml").read_text() + "allow_unpinned: true\n"
+    (tmp_path / "params.yaml").write_text(text)
+    done = medattn("params", "check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"medattn: params\.yaml, line \d+: key 'allow_unpinned' is on line \d+, too: remove one of them\n", done.stderr
+    )
+    (tmp_path / "params.yaml").unlink()
+    (tmp_path / "params.yaml").mkdir()
+    done = medattn("params", "check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "medattn: params.yaml cannot be read (Is a directory): fix it, or undo it with `git checkout params.yaml`\n"
+    )
 
 
 def test_a_mistake_is_one_message_and_exit_code_2(tmp_path):

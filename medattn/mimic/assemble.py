@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-import yaml
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
 from medattn.base.hashes import sha256_of
 from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
+from medattn.base.yaml_files import dumped
 from medattn.language.question_forms import ParsedQuestion
 from medattn.language.strategy_labels import unknown_labels
 from medattn.language.variants import BASELINE, reword
@@ -314,7 +314,7 @@ def study_yaml(options: Options, summary: Summary, questions: int) -> str:
         "defaults": {"model": options.model, "prompt": options.prompt},
     }
     head = "# Derived from MIMIC-CXR under its data use agreement: not to be shared.\n"
-    return head + yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=120)
+    return head + dumped(about)
 
 
 def _named(path: Path) -> list[str]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import ValidationError
 
 from medattn.base.errors import InputError
@@ -22,6 +21,7 @@ from medattn.base.params.reading import Section
 from medattn.base.rows import QuestionRow
 from medattn.base.tables import read_table
 from medattn.base.validation import problems
+from medattn.base.yaml_files import read
 from medattn.study.model_files import CONFIG, check_config, local_directory, snapshot
 
 QUESTION_COLUMNS = (
@@ -207,15 +207,9 @@ class Study:
 def read_study(directory: Path) -> Study:
     """Read study.yaml. Raises InputError naming file, key, value and what was expected."""
     path = directory / "study.yaml"
+    absent = f"{directory} is not a study directory; set `study` in params.yaml to one (embedded study: `dvc pull data.dvc`)"
     try:
-        return Study(directory, About.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))))
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(
-            f"{path} not found: {directory} is not a study directory; set `study` in params.yaml to one (embedded study:"
-            " `dvc pull data.dvc`)"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; fix it") from None
+        return Study(directory, About.model_validate(read(path, absent, "fix it")))
     except ValidationError as error:
         raise InputError("\n".join(problems(path, error, "fix it"))) from None
 
