@@ -51,6 +51,7 @@ class About(Section):
     image_root: str
     source: str
     defaults: Defaults
+    drawn: bool | None = None  # true: its images were drawn to try the commands on, not taken of patients
     # How often a trained phantom saw each strategy; unknown for any other model.
     strategy_exposure: dict[str, float] | None = None
 
