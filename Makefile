@@ -57,6 +57,8 @@ paper: setup ## the real study: make paper MIMIC=<root> QUESTIONS=<file> (docs/m
 	  $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(ASSEMBLE)
 	$(BIN)/python -m medattn study pin $(STUDY)
 	$(BIN)/dvc config --local core.site_cache_dir "$(CURDIR)/.dvc/tmp/site" # DVC keeps file names there, so identifiers
+	@earlier="$(NAME)-until-$$(date +%Y%m%d-%H%M%S)"; ! $(BIN)/dvc exp list --name-only | grep -qx "$(NAME)" || { \
+	  $(BIN)/dvc exp rename --quiet "$(NAME)" "$$earlier" && echo "the earlier experiment $(NAME) is now called $$earlier"; }
 	$(BIN)/dvc exp run -n $(NAME) -S study=$(STUDY)
 	@$(BIN)/python -m medattn headline
 

@@ -79,7 +79,7 @@ def read(path: Path, absent: str, remedy: str) -> Any:
 
 
 def content_of(path: Path, absent: str, remedy: str) -> bytes:
-    """The bytes of a file of settings, as `read` takes them; one that is too large is cut, and `parse` says so."""
+    """The bytes of a file of settings; one that is too large is cut, and `parse` says so. Raises InputError as `read`."""
     try:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)

@@ -29,6 +29,9 @@ from medattn.mimic.layout import DRAWN, LABELS
 from medattn.study.pins import pin_model
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, About, read_study
 
+# The first line of study.yaml.
+FROM_PATIENTS = "# Derived from MIMIC-CXR under its data use agreement: not to be shared.\n"
+FROM_DRAWINGS = "# Derived from a drawn tree, no patient's: to try the commands, with everything that protects patients.\n"
 UNLABELLED = "unlabelled"  # strategy of a variant that its file does not label
 
 
@@ -317,7 +320,7 @@ def _regions(
 
 def study_yaml(options: Options, summary: Summary, questions: int) -> str:
     """study.yaml. The root's place is the only thing in it that depends on the machine."""
-    head = "# Derived from MIMIC-CXR under its data use agreement: not to be shared.\n"
+    head = FROM_DRAWINGS if _is_drawn(options) else FROM_PATIENTS
     return head + dumped(about(options, summary, questions))
 
 
@@ -337,15 +340,21 @@ def about(options: Options, summary: Summary, questions: int) -> dict[str, objec
     if options.questions is not None:
         made += [f"--questions {name}" for name in _named(options.questions)]
     made += [f"--regions {kind}" for kind, _ in options.regions]
+    place = "Drawn in MIMIC-CXR's layout" if _is_drawn(options) else "MIMIC-CXR"
     return {
         "name": summary.directory.name,
-        "title": f"MIMIC-CXR: {questions} questions from {origin}",
+        "title": f"{place}: {questions} questions from {origin}",
         "licence": "credentialed",
         "image_root": options.root.resolve().as_posix(),
         "source": " ".join(made),
-        **({"drawn": True} if (options.root / DRAWN).is_file() else {}),
+        **({"drawn": True} if _is_drawn(options) else {}),
         "defaults": {"model": options.model, "prompt": options.prompt},
     }
+
+
+def _is_drawn(options: Options) -> bool:
+    """Whether the root was made by `medattn study fake-mimic`."""
+    return (options.root / DRAWN).is_file()
 
 
 def _named(path: Path) -> list[str]:
