@@ -165,3 +165,24 @@ def test_a_stage_refuses_to_run_code_that_is_not_under_the_working_directory(tmp
 def test_outside_a_checkout_a_stage_says_so(tmp_path):
     done = medattn("prepare", cwd=tmp_path)
     assert done.returncode == 2 and "has no dvc.yaml: run this from the repository's root" in done.stderr
+
+
+def test_who_stands_in_a_repository_is_warned_that_the_code_of_another_runs(tmp_path):
+    other = tmp_path / "other"
+    (other / "medattn").mkdir(parents=True)
+    (other / "medattn/cli.py").touch()
+    (other / "dvc.yaml").touch()
+    (other / "docs").mkdir()
+    said = f"medattn: warning: this runs {ROOT / 'medattn'}, not {other}'s: `python -m medattn …` from {other} runs that\n"
+    script = [
+        sys.executable,
+        "-P",
+        "-c",
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from medattn.cli import main; main()",
+    ]
+    for place in (other, other / "docs"):
+        done = subprocess.run([*script, "--help"], cwd=place, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stderr == said
+    for place in (ROOT, ROOT / "docs", tmp_path):
+        done = subprocess.run([*script, "--help"], cwd=place, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stderr == ""
