@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from medattn.base import json_files
 from medattn.base.errors import InputError
 from medattn.base.hashes import files_below, hashes_of, sha256_of, sha256_of_lines
 from medattn.base.params.model import Model, Prompt, StudyParams
@@ -148,8 +149,9 @@ class Study:
         path, default = self.directory / "model.json", self.about.defaults.model
         if not path.exists() or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
             return None
+        content = json_files.parse(path.read_bytes(), str(path), f"make it again (`medattn study pin {self.directory}`)")
         try:
-            return ModelPins.model_validate_json(path.read_bytes())
+            return ModelPins.model_validate(content)
         except ValidationError as error:
             raise InputError("\n".join(problems(path, error, "fix it"))) from None
 
