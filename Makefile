@@ -53,10 +53,12 @@ STUDY ?= studies/mimic-cxr
 NAME ?= paper
 paper: setup ## the real study: make paper MIMIC=<root> QUESTIONS=<file> (docs/mimic-cxr.md)
 	@test -n "$(MIMIC)" || { echo "make paper needs MIMIC=<root of MIMIC-CXR-JPG>, and QUESTIONS=<file> unless the labels are to ask"; exit 2; }
-	test -e $(STUDY)/study.yaml || $(BIN)/python -m medattn study mimic-cxr --root "$(MIMIC)" --out $(STUDY) \
+	$(BIN)/python -m medattn study mimic-cxr --root "$(MIMIC)" --out $(STUDY) \
 	  $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(ASSEMBLE)
 	$(BIN)/python -m medattn study pin $(STUDY)
 	$(BIN)/dvc config --local core.site_cache_dir "$(CURDIR)/.dvc/tmp/site" # DVC keeps file names there, so identifiers
+	@earlier="$(NAME)-until-$$(date +%Y%m%d-%H%M%S)"; ! $(BIN)/dvc exp list --name-only | grep -qx "$(NAME)" || { \
+	  $(BIN)/dvc exp rename --quiet "$(NAME)" "$$earlier" && echo "the earlier experiment $(NAME) is now called $$earlier"; }
 	$(BIN)/dvc exp run -n $(NAME) -S study=$(STUDY)
 	@$(BIN)/python -m medattn headline
 

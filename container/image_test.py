@@ -3,8 +3,9 @@
 No daemon and no registry: the base is made with debootstrap, the image is built by Buildah from the Dockerfile, and runs
 under runc, which Docker uses too, with a read-only root, no network, a tmpfs on /tmp, and a user without a passwd entry:
     own clone   `dvc exp run -S limit=4` without any mount
-    mounted     a clone of HEAD of another owner: `dvc repro -f` without any cache, `make test`, `dvc exp run`, and the
-                real study's commands on a drawn tree of MIMIC-CXR's layout, mounted read-only
+    mounted     a clone of HEAD of another owner: `dvc repro -f` without any cache, `make test`, `dvc exp run`
+    documented  every line of README.md and docs/container.md that runs the image, word for word, in fresh clones; /mimic is
+                a drawn tree of MIMIC-CXR's layout
 Needs root, and Debian's packages buildah, debootstrap and runc (installed if apt-get is there). The base and Buildah's
 storage lie below MEDATTN_IMAGE_STORE (default ~/.cache/medattn-image). Exit 0: every output has the recorded bytes.
 """
@@ -21,12 +22,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import documented
+
 ROOT = Path(__file__).resolve().parent.parent
 STORE = Path(os.environ.get("MEDATTN_IMAGE_STORE", Path.home() / ".cache/medattn-image"))
 BASE, IMAGE = "localhost/medattn-base", "localhost/medattn"
 PACKAGES = ("buildah", "debootstrap", "runc")
 SUITE = "bookworm"  # the release the Dockerfile's own base is made of
 NOTHING: Mapping = MappingProxyType({})
+DRAWN_STUDY = "--questions /mimic/questions/hard_positives.csv --limit 12 --model data/model --dtype float64 --device cpu"
 USER, OWNER = 12345, 54321  # neither has a passwd entry
 
 
@@ -104,8 +108,9 @@ def build(clone: Path) -> None:
 class Container:
     """The image's root file system, read-only, and what runs in it."""
 
-    def __init__(self) -> None:
-        self.name = output(*buildah("from", IMAGE))
+    def __init__(self, name: str | None = None) -> None:
+        """A new one, or the one that is called `name`."""
+        self.name = name or output(*buildah("from", IMAGE))
         self.root = Path(output(*buildah("mount", self.name)))
         self.config = json.loads(output(*buildah("inspect", "--type", "image", IMAGE)))["OCIv1"]["config"]
 
@@ -116,7 +121,7 @@ class Container:
     def run(self, *command: str, mounts: Mapping[str, Path] = NOTHING, environment: Mapping[str, str] = NOTHING) -> str:
         """What a command prints: as `docker run --read-only --tmpfs /tmp --network none --user 12345:12345 …` runs it.
 
-        mounts: place in the container -> directory, /mimic read-only. Ends the program if the command fails.
+        mounts: place in the container -> directory, /mimic and /models read-only. Ends the program if the command fails.
         """
         with tempfile.TemporaryDirectory() as directory:
             bundle = Path(directory)
@@ -128,12 +133,12 @@ class Container:
                 "user": {"uid": USER, "gid": USER},
                 "cwd": self.config["WorkingDir"],
                 "env": [*self.config["Env"], *(f"{name}={value}" for name, value in environment.items())],
-                "args": [*self.config["Entrypoint"], *command],
+                "args": [*self.config["Entrypoint"], *(command or self.config["Cmd"])],
             }
             spec["process"].pop("rlimits", None)
             spec["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]})
             for place, source in mounts.items():
-                options = ["rbind", "ro" if place == "/mimic" else "rw"]
+                options = ["rbind", "ro" if place in ("/mimic", "/models") else "rw"]
                 spec["mounts"].append({"destination": place, "type": "bind", "source": str(source), "options": options})
             (bundle / "config.json").write_text(json.dumps(spec))
             log = bundle / "log"
@@ -191,22 +196,41 @@ def give_away(directory: Path) -> None:
     run("chown", "-R", f"{OWNER}:{OWNER}", directory)
 
 
-def real_study(container: Container, mounted: Mapping[str, Path], drawn: Path) -> None:
-    """docs/container.md's commands, with a drawn tree at /mimic and the embedded model instead of MedGemma."""
-    start = time.monotonic()
-    drawn.mkdir()
-    give_away(drawn)
-    container.run("medattn", "study", "fake-mimic", "--out", "/drawn/tree", mounts={**mounted, "/drawn": drawn})
-    mounts = {**mounted, "/mimic": drawn / "tree"}
-    for command in (
-        "medattn study mimic-cxr --root /mimic --questions /mimic/questions/hard_positives.csv --out studies/mimic-cxr"
-        " --limit 12 --model data/model --dtype float64 --device cpu",
-        "medattn study pin studies/mimic-cxr",
-        "medattn study use studies/mimic-cxr",
-        "dvc repro",
-    ):
-        container.run(*command.split(), mounts=mounts)
-    step("assemble, pin, use, dvc repro: a drawn tree of MIMIC-CXR's layout, mounted read-only", start)
+def stand_in(name: str, *arguments: str) -> None:
+    """What a line's `docker run` does here: the same command in the container `name`, as the strictest of the lines asks.
+
+    /mimic holds a drawn tree, so the study is assembled small and of the embedded model instead of MedGemma.
+    """
+    asked = documented.parse(arguments)
+    more = DRAWN_STUDY.split() if asked.command[:3] == ("medattn", "study", "mimic-cxr") else []
+    for directory in asked.mounts.values():
+        give_away(directory)
+    print(Container(name).run(*asked.command, *more, mounts=asked.mounts, environment=asked.environment))
+
+
+def documented_lines(container: Container, clone: Path) -> None:
+    """Every line of the pages that runs the image, word for word by a shell, in a fresh clone per page."""
+    for page in documented.PAGES:
+        place = clone.with_name(page.replace("/", "-"))
+        run("git", "clone", "--quiet", ROOT, place / "clone")
+        (place / "models").mkdir()
+        (place / "bin").mkdir()
+        docker = place / "bin/docker"
+        docker.write_text(f'#!/bin/sh\nshift\nexec "{sys.executable}" "{__file__}" stand-in {container.name} "$@"\n')
+        docker.chmod(0o755)
+        (place / "drawn").mkdir()
+        give_away(place)
+        drawing = {"/workspace": place / "clone", "/drawn": place / "drawn"}
+        container.run("medattn", "study", "fake-mimic", "--out", "/drawn/tree", mounts=drawing)
+        known = {
+            "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
+            "MIMIC": str(place / "drawn/tree"),
+            "HF": str(place / "models"),
+        }
+        for line in documented.lines((ROOT / page).read_text(encoding="utf-8")):
+            start = time.monotonic()
+            run("bash", "-c", line, cwd=place / "clone", env=os.environ | known, capture_output=True)
+            step(f"{page}: {line.splitlines()[-1]}", start)
 
 
 def try_out(container: Container, clone: Path) -> int:
@@ -219,7 +243,6 @@ def try_out(container: Container, clone: Path) -> int:
     give_away(clone)
     mounted = {"/workspace": clone}
     before, start = recorded(clone / "dvc.lock"), time.monotonic()
-    container.run("dvc", "pull", "data.dvc", mounts=mounted)
     container.run("dvc", "repro", "--force", mounts=mounted, environment={"MEDATTN_CACHE": "off"})
     step("mounted clone of another owner: dvc repro --force, without any cache", start)
     after = recorded(clone / "dvc.lock")
@@ -233,10 +256,10 @@ def try_out(container: Container, clone: Path) -> int:
     said = container.run("dvc", "exp", "run", "-S", "aggregate.profiles.decision.layers=[0]", mounts=mounted)
     assert "Running stage 'aggregate'" in said and "Running stage 'extract'" not in said, said
     step("dvc exp run on other layers, without extracting again", start)
-    real_study(container, mounted, clone.with_name("drawn"))
+    documented_lines(container, clone)
     print("every output has the bytes that dvc.lock records" if before and not differing else "dvc.lock records other bytes")
     return 1 if differing or not before else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stand_in(*sys.argv[2:]) if sys.argv[1:2] == ["stand-in"] else main())

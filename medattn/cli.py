@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from copy import copy
 from functools import wraps
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -55,6 +56,7 @@ STORE_COMMANDS = {
     "staged": ("medattn.release.staged", "command", "Look at what is about to be committed."),
 }
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+CODE = Path(__file__).resolve().parent  # the package that was imported
 STAGES = ("prepare", "extract", "aggregate", "metrics", "figures", "describe")
 
 
@@ -113,8 +115,18 @@ def group() -> None:
     """Where a vision-language model looks when it answers questions about chest X-rays."""
 
 
+def other_repository(here: Path) -> Path | None:
+    """The repository of medattn that `here` is in, if its code is not the code that runs; else None."""
+    for place in (here, *here.parents):
+        if (place / "dvc.yaml").is_file() and (place / "medattn/cli.py").is_file():
+            return None if (place / "medattn").resolve() == CODE else place
+    return None
+
+
 def main() -> None:
     """Run the command line; an InputError becomes one message on stderr and exit code 2, Ctrl-C exit code 130."""
+    if (other := other_repository(Path.cwd())) is not None:
+        click.echo(f"medattn: warning: this runs {CODE}, not {other}'s: `python -m medattn …` from {other} runs that", err=True)
     try:
         code = group.main(standalone_mode=False)
     except InputError as error:

@@ -6,7 +6,11 @@ import click
 
 from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.params.figures import FiguresParams
+from medattn.base.params.reading import load_sections
 from medattn.base.tables import read_numbers, read_table
+from medattn.study.caveats import caveat
+from medattn.study.schema import read_study
 
 NUMBERS = ("n_samples", "n_failed", "accuracy_no_image", "region_enrichment", "js_other_finding", "js_other_variant")
 COLUMNS = ("strategy", "n", "accuracy", "95 % interval", "flips", "95 % interval", "JS to baseline")
@@ -95,6 +99,9 @@ def _sentences(numbers: dict, maps: list[dict]) -> list[str]:
 def command() -> None:
     """Print the headline table of the last run."""
     paths.check_root()
+    params = load_sections(FiguresParams)
+    if said := caveat(read_study(Path(params.study)), params.limit):
+        click.echo(f"{said[0].upper()}{said[1:]}.\n")
     click.echo("\n".join(lines()))
     click.echo(f"\nFigures: {paths.FIGURES}/   tables: {paths.TABLES}/   every sample: {paths.EVALUATION}")
     click.echo(f"Overlays: {paths.OVERLAYS}/   all variants of a question: {paths.VISUALIZATIONS}/")

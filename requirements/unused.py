@@ -19,3 +19,5 @@ _.PatientID, _.PatientName, _.StudyID, _.StudyDate, _.StudyTime, _.Modality, _.V
 _.BitsAllocated, _.BitsStored, _.HighBit, _.PixelRepresentation, _.WindowCenter, _.WindowWidth
 # fields of a named tuple that is unpacked where it is used
 _.lows
+# PyYAML, when it reads and writes
+_.yaml_implicit_resolvers, _.ignore_aliases

@@ -1,5 +1,6 @@
 """The command line: every command answers, and a user's mistake is one message and exit code 2."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,23 @@ def test_a_missing_section_is_named(tmp_path):
         params.load(tmp_path / "params.yaml")
 
 
+def test_a_key_given_twice_or_a_directory_in_place_of_params_yaml_is_one_line_and_exit_code_2(tmp_path):
+    text = (ROOT / "params.yaml").read_text() + "allow_unpinned: true\n"
+    (tmp_path / "params.yaml").write_text(text)
+    done = medattn("params", "check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"medattn: params\.yaml, line \d+: key 'allow_unpinned' is on line \d+, too: remove one of them\n", done.stderr
+    )
+    (tmp_path / "params.yaml").unlink()
+    (tmp_path / "params.yaml").mkdir()
+    done = medattn("params", "check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "medattn: params.yaml cannot be read (Is a directory): fix it, or undo it with `git checkout params.yaml`\n"
+    )
+
+
 def test_a_mistake_is_one_message_and_exit_code_2(tmp_path):
     changed(tmp_path, nonsense=1)
     done = medattn("params", "check", cwd=tmp_path)
@@ -147,3 +165,24 @@ def test_a_stage_refuses_to_run_code_that_is_not_under_the_working_directory(tmp
 def test_outside_a_checkout_a_stage_says_so(tmp_path):
     done = medattn("prepare", cwd=tmp_path)
     assert done.returncode == 2 and "has no dvc.yaml: run this from the repository's root" in done.stderr
+
+
+def test_who_stands_in_a_repository_is_warned_that_the_code_of_another_runs(tmp_path):
+    other = tmp_path / "other"
+    (other / "medattn").mkdir(parents=True)
+    (other / "medattn/cli.py").touch()
+    (other / "dvc.yaml").touch()
+    (other / "docs").mkdir()
+    said = f"medattn: warning: this runs {ROOT / 'medattn'}, not {other}'s: `python -m medattn …` from {other} runs that\n"
+    script = [
+        sys.executable,
+        "-P",
+        "-c",
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from medattn.cli import main; main()",
+    ]
+    for place in (other, other / "docs"):
+        done = subprocess.run([*script, "--help"], cwd=place, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stderr == said
+    for place in (ROOT, ROOT / "docs", tmp_path):
+        done = subprocess.run([*script, "--help"], cwd=place, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stderr == ""

@@ -124,7 +124,7 @@ def test_extract_reads_no_parameter_that_aggregate_decides():
 
 def test_every_parameter_but_those_of_prepare_is_read_by_a_later_stage():
     later = {name for stage in STUDY[1:] for name in STAGES[stage]["params"]}
-    assert set(PARAMETERS) - later == NOT_RESULTS | {"study_digests", "allow_unpinned", "limit", "conditions"}
+    assert set(PARAMETERS) - later == NOT_RESULTS | {"study_digests", "allow_unpinned", "conditions"}
 
 
 def test_the_unit_caches_key_holds_the_source_of_every_module_that_extract_imports():

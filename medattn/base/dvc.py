@@ -9,17 +9,16 @@ from hashlib import md5
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-import yaml
-
 from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.yaml_files import parse
 
 LOCK, PIPELINE = paths.LOCK.as_posix(), paths.PIPELINE.as_posix()  # as git and DVC name them
 DIRECTORY = ".dir"  # how the hash of a directory ends
 ALWAYS_IGNORED = (".git", ".hg", ".dvc")  # whatever .dvcignore says
 Fill = Callable[[str], str]
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
-_NO_FILE_OF_DVC = (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError)
+_NO_FILE_OF_DVC = (TypeError, KeyError, AttributeError, ValueError)
 
 
 class Entry(NamedTuple):
@@ -63,26 +62,28 @@ class DeclaredStage:
 
 def read_lock(content: bytes, where: str = LOCK) -> dict[str, RecordedStage]:
     """The stages of dvc.lock, in its order. Raises InputError if it is not such a file."""
+    remedy = "restore it, or run `dvc repro`"
     try:
-        return {name: _recorded(name, stage) for name, stage in yaml.safe_load(content)["stages"].items()}
+        return {name: _recorded(name, stage) for name, stage in parse(content, where, remedy)["stages"].items()}
     except _NO_FILE_OF_DVC as error:
-        raise InputError(f"{where} is not DVC's ({error}): restore it, or run `dvc repro`") from None
+        raise InputError(f"{where} is not DVC's ({error}): {remedy}") from None
 
 
 def read_run(content: bytes, name: str, where: str) -> RecordedStage:
     """An earlier run of stage `name`, from an entry of DVC's run cache. Raises InputError if it is not such a file."""
     try:
-        return _recorded(name, yaml.safe_load(content))
+        return _recorded(name, parse(content, where, "remove it"))
     except _NO_FILE_OF_DVC as error:
         raise InputError(f"{where} is not DVC's ({error}): remove it") from None
 
 
 def read_pointer(content: bytes, where: str) -> dict[str, Entry]:
     """The outputs that a .dvc file tracks. Raises InputError if it is not such a file."""
+    remedy = f"restore it (`git checkout {where}`)"
     try:
-        return _entries(yaml.safe_load(content)["outs"])
+        return _entries(parse(content, where, remedy)["outs"])
     except _NO_FILE_OF_DVC as error:
-        raise InputError(f"{where} is not DVC's ({error}): restore it (`git checkout {where}`)") from None
+        raise InputError(f"{where} is not DVC's ({error}): {remedy}") from None
 
 
 def read_listing(content: bytes, hash: str) -> dict[str, str] | None:
@@ -127,10 +128,12 @@ def read_pipeline(content: bytes, params: Mapping[str, Any]) -> dict[str, Declar
     def path(text: str) -> str:
         return PurePosixPath(filled(text)).as_posix()  # DVC records "data/" as "data"
 
+    remedy = f"restore it (`git checkout {PIPELINE}`)"
     try:
-        return {name: _declared(name, stage, filled, path) for name, stage in yaml.safe_load(content)["stages"].items()}
+        stages = parse(content, PIPELINE, remedy)["stages"]
+        return {name: _declared(name, stage, filled, path) for name, stage in stages.items()}
     except _NO_FILE_OF_DVC as error:
-        raise InputError(f"{PIPELINE} is not DVC's ({error}): restore it (`git checkout {PIPELINE}`)") from None
+        raise InputError(f"{PIPELINE} is not DVC's ({error}): {remedy}") from None
 
 
 def _declared(name: str, stage: Mapping[str, Any], filled: Fill, path: Fill) -> DeclaredStage:

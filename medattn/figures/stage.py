@@ -3,6 +3,7 @@
 It draws what the tables hold and computes nothing that anyone would quote.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from medattn.figures.outline import CHARTS, OUTLINE, charts
 from medattn.radiographs.reader import RadiographReader
 from medattn.report import gallery_page, latex, page, sections
 from medattn.report.tables import LATEX
+from medattn.study.caveats import caveat, noted
 from medattn.study.schema import read_study, settings
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
@@ -40,6 +42,8 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
     study = read_study(root / params.study)
     protect(study, root)
     results, reader = read_results(root, least_patients(study.licence)), RadiographReader(study)
+    said = caveat(study, params.limit)
+    title = noted(study.about.title, said)
     chosen, notes = examples.choose(results.clean(), params.figures.examples)
     with (
         fresh_directory(root / paths.FIGURES) as figures,
@@ -55,25 +59,26 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
             if fig is None:
                 notes.append(f"{chart.name}: no sample has a grid")
                 continue
+            style.annotate(fig, said)
             public = chart.name in publishable
             kept = _kept(fig, chart, figures if public else visualizations, params.figures.dpi, results.least_patients)
             if public:
-                shown[chart.name] = kept
-        _examples(results, reader, chosen, overlays, visualizations)
+                shown[chart.name] = replace(kept, title=noted(kept.title, said))
+        _examples(results, reader, chosen, said, overlays, visualizations)
         frames = {name: sections.rows_of(frame) for name, frame in results.tables.items()}
         for name, layout in LATEX.items():
-            write_bytes(tex / f"{name}.tex", latex.table(frames[name], layout).encode())
-        write_bytes(tex / "values.tex", latex.values(frames, results.headline).encode())
+            write_bytes(tex / f"{name}.tex", latex.table(frames[name], layout, said).encode())
+        write_bytes(tex / "values.tex", latex.values(frames, results.headline, said).encode())
         model, _ = settings(study, params)
         parts = [(heading, [shown[one.name] for one in some if one.name in shown]) for heading, some in OUTLINE]
         report = page.html(
-            study.about.title,
+            title,
             sections.about(study.about, results.headline, model.id),
             sections.headline(results.headline, results.tables["localisation"]),
-            sections.sections(parts, results.tables),
+            sections.sections(parts, results.tables, said),
         )
         images = gallery_data.images(results, reader)
-        browsed = gallery_page.html(study.about.title, GALLERY_NOTE, images, gallery_data.samples(results))
+        browsed = gallery_page.html(title, GALLERY_NOTE, images, gallery_data.samples(results))
     write_bytes(root / paths.REPORT, report.encode())
     write_bytes(root / paths.GALLERY, browsed.encode())
     return notes
@@ -87,19 +92,24 @@ def _kept(fig: Figure, chart: Chart, directory: Path, dpi: int, least: int) -> p
     return page.Figure(chart.name, chart.title, *chart.words(least), png, files, DENSITY)
 
 
-def _examples(results: Results, shown: RadiographReader, chosen: pd.DataFrame, overlays: Path, visualizations: Path) -> None:
+def _examples(
+    results: Results, shown: RadiographReader, chosen: pd.DataFrame, said: str, overlays: Path, visualizations: Path
+) -> None:
+    """One overlay per chosen sample, and every variant of its question side by side, each with the run's note."""
     questions = sorted(set(chosen.question_id))
     clean = results.clean()
     with tqdm(total=len(chosen) + len(questions), desc="figures", unit="figure") as progress:
         for _, row in chosen.iterrows():
             finding = row.finding if row.ground_truth == "yes" else None
             fig = panels.overlay(panels.caption(row), shown(row.image_id), results.grids[row.sample_id], finding)
+            style.annotate(fig, said)
             _save(fig, overlays / f"{row.sample_id}.png", progress)
         for question_id in questions:
             rows = clean[clean.question_id == question_id]
             rows = rows.iloc[rows.variant_index.astype(int).argsort(kind="stable")]
             grids = [results.grids[sample_id] for sample_id in rows.sample_id]
             fig = panels.variants(rows, shown(rows.iloc[0].image_id), grids)
+            style.annotate(fig, said)
             _save(fig, visualizations / f"{question_id}.png", progress)
 
 

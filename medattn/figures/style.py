@@ -71,6 +71,12 @@ def save(fig: Figure, path: Path, dpi: int) -> None:
     fig.savefig(path, dpi=dpi, metadata=metadata)
 
 
+def annotate(fig: Figure, note: str) -> None:
+    """The run's note below the figure, so that it stays with a copy; nothing is changed without one."""
+    if note:
+        fig.supxlabel(note, fontsize=6, color=GREY, x=0.99, ha="right")
+
+
 def small_png(fig: Figure, dpi: int) -> bytes:
     """The figure as a PNG of SMALL_COLOURS colours, a third of the size of one with all."""
     content, small = io.BytesIO(), io.BytesIO()

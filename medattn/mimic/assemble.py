@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-import yaml
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
 from medattn.base.hashes import sha256_of
 from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
+from medattn.base.yaml_files import dumped
 from medattn.language.question_forms import ParsedQuestion
 from medattn.language.strategy_labels import unknown_labels
 from medattn.language.variants import BASELINE, reword
@@ -25,9 +25,13 @@ from medattn.mimic import question_sets, regions
 from medattn.mimic.archive import Archive, Image, PinnedImage
 from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.mimic.labels import near, read_labels
-from medattn.mimic.layout import LABELS
-from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study
+from medattn.mimic.layout import DRAWN, LABELS
+from medattn.study.pins import pin_model
+from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, About, read_study
 
+# The first line of study.yaml.
+FROM_PATIENTS = "# Derived from MIMIC-CXR under its data use agreement: not to be shared.\n"
+FROM_DRAWINGS = "# Derived from a drawn tree, no patient's: to try the commands, with everything that protects patients.\n"
 UNLABELLED = "unlabelled"  # strategy of a variant that its file does not label
 
 
@@ -67,6 +71,7 @@ class Summary:
     regions: Counter = field(default_factory=Counter)  # used, and reason -> regions that are not
     labels: dict[str, int] = field(default_factory=dict)  # strategy labels that are not known -> variants
     resized: int = 0  # images whose file has another size than the metadata say
+    unpinned: str = ""  # why the model's files could not be pinned
     digest: str = ""
 
     def text(self) -> str:
@@ -94,7 +99,12 @@ class Summary:
         if self.labels:
             listed = ", ".join(f"{label!r} ({count})" for label, count in self.labels.items())
             lines.append(f"strategy labels not known, kept as they are: {listed}")
-        return "\n".join([*lines, f"digest: {self.digest}"])
+        return "\n".join([*lines, self._last_line()])
+
+    def _last_line(self) -> str:
+        if self.unpinned:
+            return f"digest: `medattn study pin {self.directory}` gives it once the model's files are here ({self.unpinned})"
+        return f"digest: {self.digest}"
 
 
 def assemble(out: Path, options: Options) -> Summary:
@@ -117,8 +127,27 @@ def assemble(out: Path, options: Options) -> Summary:
     with new_directory(out) as part:
         part.chmod(0o700)
         _write(part, chosen, archive, labels, options, summary)
+        try:
+            pin_model(part)
+        except InputError as error:
+            summary.unpinned = str(error).partition("\n")[0]
         summary.digest = read_study(part).digest()
     return summary
+
+
+def assembled_before(out: Path, options: Options) -> bool:
+    """Whether `out` holds a study that was assembled as `options` ask. Raises InputError if it was assembled otherwise."""
+    if not (out / "study.yaml").is_file():
+        return False
+    found = read_study(out).about.model_dump()
+    wanted = About.model_validate(about(options, Summary(out), 0)).model_dump()
+    for key in ("source", "image_root", "drawn", "defaults"):
+        if found[key] != wanted[key]:
+            raise InputError(
+                f"{out} is there already, assembled otherwise: {key} of its study.yaml is {found[key]!r}, now it would be"
+                f" {wanted[key]!r}: remove {out}, or choose another directory"
+            )
+    return True
 
 
 def _counted(rows: Iterable, summary: Summary) -> Iterator:
@@ -291,6 +320,12 @@ def _regions(
 
 def study_yaml(options: Options, summary: Summary, questions: int) -> str:
     """study.yaml. The root's place is the only thing in it that depends on the machine."""
+    head = FROM_DRAWINGS if _is_drawn(options) else FROM_PATIENTS
+    return head + dumped(about(options, summary, questions))
+
+
+def about(options: Options, summary: Summary, questions: int) -> dict[str, object]:
+    """What study.yaml says."""
     origin = "the CheXpert labels" if options.questions is None else question_sets.format_of(options.questions)
     made = [
         "medattn study mimic-cxr",
@@ -305,16 +340,21 @@ def study_yaml(options: Options, summary: Summary, questions: int) -> str:
     if options.questions is not None:
         made += [f"--questions {name}" for name in _named(options.questions)]
     made += [f"--regions {kind}" for kind, _ in options.regions]
-    about = {
+    place = "Drawn in MIMIC-CXR's layout" if _is_drawn(options) else "MIMIC-CXR"
+    return {
         "name": summary.directory.name,
-        "title": f"MIMIC-CXR: {questions} questions from {origin}",
+        "title": f"{place}: {questions} questions from {origin}",
         "licence": "credentialed",
         "image_root": options.root.resolve().as_posix(),
         "source": " ".join(made),
+        **({"drawn": True} if _is_drawn(options) else {}),
         "defaults": {"model": options.model, "prompt": options.prompt},
     }
-    head = "# Derived from MIMIC-CXR under its data use agreement: not to be shared.\n"
-    return head + yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _is_drawn(options: Options) -> bool:
+    """Whether the root was made by `medattn study fake-mimic`."""
+    return (options.root / DRAWN).is_file()
 
 
 def _named(path: Path) -> list[str]:

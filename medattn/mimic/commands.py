@@ -64,7 +64,7 @@ def mimic_cxr(
 ) -> None:
     """Assemble a study from MIMIC-CXR; print what was used, what was not and why, and the digest to pin."""
     from medattn.mimic import question_sets
-    from medattn.mimic.assemble import Options, assemble
+    from medattn.mimic.assemble import Options, assemble, assembled_before
     from medattn.mimic.regions import parse_option
 
     if variants is None:
@@ -80,6 +80,9 @@ def mimic_cxr(
         regions=tuple(parse_option(text) for text in regions),
         **more,
     )
+    if assembled_before(out, options):
+        click.echo(f"{out} is there already, assembled from the same: kept as it is; remove it to assemble it anew")
+        return
     click.echo(assemble(out, options).text())
 
 

@@ -10,6 +10,7 @@ SPLIT = "mimic-cxr-2.0.0-split.csv.gz"
 CHEXPERT = "mimic-cxr-2.0.0-chexpert.csv.gz"
 NEGBIO = "mimic-cxr-2.0.0-negbio.csv.gz"
 IMAGE_FILENAMES = "IMAGE_FILENAMES"  # one relative path a line
+DRAWN = "fake-defects.json"  # only a tree of `medattn study fake-mimic` has it
 SHA256SUMS = "SHA256SUMS.txt"  # "<64 hex>  <path>", one or two spaces
 
 # Column of the label tables -> the finding as this study names it. "No Finding" is not one.

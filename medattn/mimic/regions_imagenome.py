@@ -11,7 +11,6 @@ So a region is a whole place, a lung zone or the cardiac silhouette, that the re
 a box drawn around the finding itself. A report's finding in a zone is repeated for the lung around it; the zone is kept.
 """
 
-import json
 import os
 import zipfile
 import zlib
@@ -24,6 +23,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.json_files import parse
 from medattn.mimic.region_geometry import OTHER_IMAGE, Region, Sizes, fit, numbers, unknown
 
 SUFFIX = "_SceneGraph.json"
@@ -103,7 +103,7 @@ def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], co
     boxes: dict[str, tuple[float, ...] | None] = {}
     statements: dict[tuple[str, str], set[str]] = defaultdict(set)  # (place, category) -> yes, no or both
     try:
-        graph = json.loads(content)
+        graph = parse(content, name, "download it again")
         if (image := str(graph.get("image_id", dicom_id)).removesuffix(".dcm")) != dicom_id:
             raise InputError(f"{name}: image_id is {image!r}, expected the file's: download it again")
         for place in graph["objects"]:

@@ -9,13 +9,13 @@ Either of its two files, which say the same:
 No column says the side.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
+from medattn.base.json_files import parse
 from medattn.mimic.csv_files import rows_of
 from medattn.mimic.region_geometry import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, numbers, unknown
 
@@ -82,7 +82,7 @@ def _csv(path: Path) -> Iterator[_Box]:
 
 def _coco(path: Path) -> Iterator[_Box]:
     try:
-        content = json.loads(path.read_bytes())
+        content = parse(path.read_bytes(), str(path), "download it again")
         categories = {entry["id"]: entry["name"].strip() for entry in content["categories"]}
         images = {
             entry["id"]: (PurePosixPath(entry["file_name"]).stem, numbers((entry["width"], entry["height"])))

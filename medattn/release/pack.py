@@ -20,13 +20,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 import click
-import yaml
 
 from medattn.base import paths
 from medattn.base.dvc import LOCK
 from medattn.base.errors import InputError
 from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
+from medattn.base.yaml_files import parse
 from medattn.disclosure import suppression
 from medattn.release import members, scan
 from medattn.release.file_kinds import line_of, look
@@ -93,7 +93,7 @@ def problems_of(name: str, content: bytes, licence: str, restricted: RestrictedC
     if name == paths.METRICS.as_posix():
         yield from members.number_problems(content, least)
     if name in members.SETTINGS or name == CRATE.as_posix():
-        yield from _absolute(yaml.safe_load(content))
+        yield from _absolute(parse(content, name, "run `dvc repro`"))
     lines = not name.endswith((".png", ".pdf"))
     said = set()
     for text in looked.texts:

@@ -49,8 +49,8 @@ def _cell(row: Mapping[str, str], column: Column) -> str:
     return f"${text}$"
 
 
-def table(rows: Rows, layout: Layout) -> str:
-    """A booktabs tabular with its caption, to be \\input; needs the package booktabs."""
+def table(rows: Rows, layout: Layout, note: str) -> str:
+    """A booktabs tabular with its caption, to be \\input; needs the package booktabs. note: of the run."""
     rows, numeric = kept(rows, layout), {"count", "share", "number", "p"}
     alignment = "".join(
         "r" if column.kind in numeric else "p{5cm}" if column.name == "claim" else "l" for column in layout.columns
@@ -61,7 +61,7 @@ def table(rows: Rows, layout: Layout) -> str:
         r"\begin{table*}",
         r"\centering",
         r"\small",
-        rf"\caption{{{escaped(caption(layout, rows))}}}",
+        rf"\caption{{{escaped(caption(layout, rows, note))}}}",
         rf"\begin{{tabular}}{{@{{}}{alignment}@{{}}}}",
         r"\toprule",
         " & ".join(titles) + r" \\",
@@ -85,12 +85,14 @@ def macro_name(*parts: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z]+", text))
 
 
-def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None]) -> str:
+def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None], note: str) -> str:
     r"""values.tex: \newcommand for each number of the tables in LATEX (bounds included) and of metrics.json.
 
     Shares are in per cent without the sign. What has no value is not defined, so quoting it is an error.
     """
     lines = [r"% Numbers of the study, one command each; shares in per cent. Made with the figures, never edited."]
+    if note:
+        lines.append(f"% {note}")
     taken: dict[str, str] = {}
 
     def define(name: str, text: str) -> None:

@@ -78,21 +78,21 @@ def rows_of(frame: pd.DataFrame) -> Rows:
     return frame.to_dict("records")
 
 
-def table(name: str, frames: Frames) -> Table:
-    """One of the LAYOUTS as the page shows it; the file is the whole CSV."""
+def table(name: str, frames: Frames, note: str) -> Table:
+    """One of the LAYOUTS as the page shows it, with the run's note; the file is the whole CSV."""
     layout = LAYOUTS[name]
     rows = kept(rows_of(frames[name]), layout)
     return Table(
         name=name,
         title=layout.title or name.replace("_", " ").capitalize(),
-        caption=caption(layout, rows),
+        caption=caption(layout, rows, note),
         columns=tuple(column.title + (" (%)" if column.kind == "share" else "") for column in layout.columns),
         rows=tuple(tuple(_cell(row, column) + mark(row, column, layout) for column in layout.columns) for row in rows),
         file=f"tables/{name}.csv",
     )
 
 
-def sections(parts: Sequence[tuple[Heading, Sequence[Figure]]], frames: Frames) -> list[Section]:
+def sections(parts: Sequence[tuple[Heading, Sequence[Figure]]], frames: Frames, note: str) -> list[Section]:
     """Each heading with its figures, and the tables whose layouts name it. A heading without either is left out.
 
     Raises ValueError for a table below a heading that is none of these.
@@ -109,7 +109,7 @@ def sections(parts: Sequence[tuple[Heading, Sequence[Figure]]], frames: Frames) 
         if figures or names:
             sentences = [sentence for name in names if name in REMARKS for sentence in REMARKS[name](frames[name])]
             text = (heading.text, *sentences) if heading.text else tuple(sentences)
-            made.append(Section(heading.title, text, tuple(figures), tuple(table(name, frames) for name in names)))
+            made.append(Section(heading.title, text, tuple(figures), tuple(table(name, frames, note) for name in names)))
     return made
 
 

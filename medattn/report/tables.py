@@ -193,12 +193,12 @@ LAYOUTS = {name: layout for name, layout in TABLES.items() if layout}  # on the 
 LATEX = {name: layout for name, layout in LAYOUTS.items() if layout.in_latex}
 
 
-def caption(layout: Layout, rows: Rows) -> str:
-    """The layout's caption, with what brackets and marks mean in these rows."""
+def caption(layout: Layout, rows: Rows, note: str) -> str:
+    """The layout's caption, with what brackets and marks mean in these rows, and the run's note."""
     brackets = " In brackets: 95 % intervals by patient." if any(column.low for column in layout.columns) else ""
     few = f" {FEW} fewer than 20 patients." if any(row.get("few_patients") == "true" for row in rows) else ""
     kept_back = f" {SUPPRESSED_NOTE}" if any(suppresses(row) for row in rows) else ""
-    return layout.caption + brackets + few + kept_back
+    return layout.caption + brackets + few + kept_back + (f" {note[0].upper()}{note[1:]}." if note else "")
 
 
 def suppresses(row: Mapping[str, str]) -> bool:

@@ -18,6 +18,7 @@ import click
 from medattn.base.dvc import Entry, hash_file, outputs, read_lock
 from medattn.base.errors import InputError
 from medattn.base.paths import LOCK, check_root
+from medattn.base.yaml_files import content_of
 from medattn.extract.unit_cache import SWITCH
 from medattn.reproduce.machine import SLOWEST
 
@@ -26,9 +27,8 @@ PASSES = {"as is": {}, "slowest code paths, one thread": SLOWEST}
 
 def recorded(lock: Path = LOCK) -> dict[str, Entry]:
     """path -> output of every stage. Raises InputError if the pipeline has never run here."""
-    if not lock.exists():
-        raise InputError(f"{lock} not found: run `dvc repro` first, there is nothing to compare with")
-    return {path: entry for path, (_, entry) in outputs(read_lock(lock.read_bytes(), str(lock))).items()}
+    content = content_of(lock, "run `dvc repro` first, there is nothing to compare with", "restore it")
+    return {path: entry for path, (_, entry) in outputs(read_lock(content, str(lock))).items()}
 
 
 def file_hashes(made: Mapping[str, Entry]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple
 from pydantic import ValidationError
 
 from medattn.base.errors import InputError
+from medattn.base.json_files import parse
 from medattn.base.params.reading import Section
 from medattn.base.validation import problems
 from medattn.study import attest_groups
@@ -103,11 +104,9 @@ def describe(found: Mapping) -> str:
 def read_reference(path: Path) -> dict:
     """A published aggregate. Raises InputError if it is not there, of another format, or not what it seems."""
     try:
-        content = json.loads(path.read_bytes())
+        content = parse(path.read_bytes(), str(path), "restore it")
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{path} not found: give --against the file that was published with the study") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}: restore it") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         given = content.get("format") if isinstance(content, dict) else None
         raise InputError(f"{path}: format is {given!r}, this version reads {FORMAT}: take the version that wrote it")

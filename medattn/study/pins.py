@@ -15,6 +15,7 @@ from medattn.base.errors import InputError
 from medattn.base.hashes import files_below
 from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
+from medattn.base.yaml_files import dumped
 from medattn.study.model_files import local_directory
 from medattn.study.schema import ModelPins, read_study
 
@@ -129,6 +130,6 @@ def _with_digest(text: str, name: str, digest: str) -> str:
 
 def _scalar(value: str) -> str:
     """`value` as YAML reads it back as the same text: plain where that is safe, else in double quotes."""
-    if re.fullmatch(r"[\w./][\w./-]*", value, re.ASCII) and yaml.safe_load(value) == value:
+    if re.fullmatch(r"[\w./][\w./-]*", value, re.ASCII) and dumped(value).splitlines()[0] == value:
         return value
     return json.dumps(value, ensure_ascii=False)

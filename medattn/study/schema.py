@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import ValidationError
 
+from medattn.base import json_files
 from medattn.base.errors import InputError
 from medattn.base.hashes import files_below, hashes_of, sha256_of, sha256_of_lines
 from medattn.base.params.model import Model, Prompt, StudyParams
@@ -22,6 +22,7 @@ from medattn.base.params.reading import Section
 from medattn.base.rows import QuestionRow
 from medattn.base.tables import read_table
 from medattn.base.validation import problems
+from medattn.base.yaml_files import read
 from medattn.study.model_files import CONFIG, check_config, local_directory, snapshot
 
 QUESTION_COLUMNS = (
@@ -51,6 +52,7 @@ class About(Section):
     image_root: str
     source: str
     defaults: Defaults
+    drawn: bool | None = None  # true: its images were drawn to try the commands on, not taken of patients
     # How often a trained phantom saw each strategy; unknown for any other model.
     strategy_exposure: dict[str, float] | None = None
 
@@ -147,8 +149,9 @@ class Study:
         path, default = self.directory / "model.json", self.about.defaults.model
         if not path.exists() or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
             return None
+        content = json_files.parse(path.read_bytes(), str(path), f"make it again (`medattn study pin {self.directory}`)")
         try:
-            return ModelPins.model_validate_json(path.read_bytes())
+            return ModelPins.model_validate(content)
         except ValidationError as error:
             raise InputError("\n".join(problems(path, error, "fix it"))) from None
 
@@ -207,15 +210,9 @@ class Study:
 def read_study(directory: Path) -> Study:
     """Read study.yaml. Raises InputError naming file, key, value and what was expected."""
     path = directory / "study.yaml"
+    absent = f"{directory} is not a study directory; set `study` in params.yaml to one (embedded study: `dvc pull data.dvc`)"
     try:
-        return Study(directory, About.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))))
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(
-            f"{path} not found: {directory} is not a study directory; set `study` in params.yaml to one (embedded study:"
-            " `dvc pull data.dvc`)"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; fix it") from None
+        return Study(directory, About.model_validate(read(path, absent, "fix it")))
     except ValidationError as error:
         raise InputError("\n".join(problems(path, error, "fix it"))) from None
 

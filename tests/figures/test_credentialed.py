@@ -191,17 +191,17 @@ def test_reports_hold_no_example_and_say_what_is_suppressed(drawn):
 
 def test_suppressed_cells_are_a_word_or_a_dash_in_tables_and_no_command_in_values(drawn):
     results = read_results(drawn, LEAST)
-    shown = sections.table("by_finding", results.tables)
+    shown = sections.table("by_finding", results.tables, "")
     (row,) = [row for row in shown.rows if row[0].startswith("pneumothorax")]
     assert row[1:] == (SUPPRESSED, "—", "—", "—")
     frames = {name: sections.rows_of(frame) for name, frame in results.tables.items()}
     (line,) = [
         line
-        for line in latex.table(frames["by_finding"], LAYOUTS["by_finding"]).splitlines()
+        for line in latex.table(frames["by_finding"], LAYOUTS["by_finding"], "").splitlines()
         if line.startswith("pneumothorax")
     ]
     assert line == rf"pneumothorax & {SUPPRESSED} & --- & --- & --- \\"
-    values = latex.values(frames, results.headline)
+    values = latex.values(frames, results.headline, "")
     assert SUPPRESSED not in values and "ByFindingPneumothorax" not in values and "ByFindingAll" in values
 
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from medattn.base import paths
 from medattn.base.params.figures import Examples
+from medattn.base.tables import write_csv
 from medattn.figures import examples, gallery_data, panels, stage, style
 from medattn.figures.columns import numbers
 from medattn.figures.inputs import read_results
@@ -19,7 +21,7 @@ from medattn.metrics.stage import run as run_metrics
 from medattn.radiographs.reader import Radiograph, RadiographReader
 from medattn.report import sections
 from medattn.report.tables import LATEX, LAYOUTS, TABLES
-from medattn.study.schema import read_study
+from medattn.study.schema import QUESTION_COLUMNS, read_study
 from tests.metrics.conftest import make_params, make_root
 
 NAMES = tuple(chart.name for chart in CHARTS)
@@ -177,7 +179,7 @@ def test_every_published_table_is_declared_and_every_table_of_the_page_is_on_it(
 def test_a_table_of_an_unknown_section_is_an_error(drawn, monkeypatch):
     monkeypatch.setitem(LAYOUTS, "flips", replace(LAYOUTS["flips"], section="nowhere"))
     with pytest.raises(ValueError, match="table flips: no section of the page is called 'nowhere'"):
-        sections.sections([(heading, []) for heading, _ in OUTLINE], read_results(drawn[0]).tables)
+        sections.sections([(heading, []) for heading, _ in OUTLINE], read_results(drawn[0]).tables, "")
 
 
 def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
@@ -201,3 +203,40 @@ def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():
     assert points.max(axis=0) == pytest.approx([0.5, 0.4], abs=0.006)
     turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery_data.outlines(radiograph, 180.0, 1.0)["nodule"]), dtype=float)
     assert turned.min(axis=0) == pytest.approx([0.5, 0.6], abs=0.006)
+
+
+def with_questions(root: Path, place: Path, count: int) -> Path:
+    """A copy of `root` whose study has so many questions, each in two variants."""
+    empty = dict.fromkeys(QUESTION_COLUMNS, "")
+    rows = [empty | {"question_id": f"q{n}", "role": "study", "variant_index": v} for n in range(count) for v in range(2)]
+    write_csv(shutil.copytree(root, place) / "data/questions.csv", QUESTION_COLUMNS, rows)
+    return place
+
+
+def test_a_drawn_and_limited_run_says_so_on_every_page_title_figure_and_table(drawn, tmp_path):
+    root = with_questions(drawn[0], tmp_path / "copy", 3)
+    about = root / "data/study.yaml"
+    about.write_text(yaml.safe_dump(yaml.safe_load(about.read_text()) | {"drawn": True}))
+    before = files(root)
+    stage.run(settings().model_copy(update={"limit": 2}), root)
+    said = "drawn, not patients; first 2 questions"
+    page, gallery = (root / paths.REPORT).read_text(), (root / paths.GALLERY).read_text()
+    for text in (page, gallery):
+        assert re.search(rf"<title>[^<]* \({said}\)</title>", text) and re.search(rf"<h1>[^<]* \({said}\)</h1>", text)
+    titles = re.findall(r"<figcaption><strong>([^<]*)</strong>", page)
+    assert titles and all(title.endswith(f" ({said})") for title in titles)
+    captions = re.findall(r'<p class="caption">([^<]*)<a', page)
+    assert captions and all(caption.strip().endswith(f" {said.capitalize()}.") for caption in captions)
+    for name in LATEX:
+        assert f"{said.capitalize()}.}}\n" in (root / paths.LATEX / f"{name}.tex").read_text()
+    assert f"\n% {said}\n" in (root / paths.LATEX / "values.tex").read_text()
+    after = files(root)
+    same = [name for name in after if name.endswith((".png", ".pdf")) and after[name] == before[name]]
+    assert not same  # every figure carries it, wherever it is copied to
+
+
+def test_a_limit_that_leaves_nothing_out_is_not_spoken_of(drawn, tmp_path):
+    root = with_questions(drawn[0], tmp_path / "copy", 3)
+    before = files(root)
+    stage.run(settings().model_copy(update={"limit": 3}), root)
+    assert files(root) == before

@@ -4,16 +4,20 @@ import csv
 import hashlib
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from medattn.base.errors import InputError
 from medattn.checks.study_check import check
-from medattn.mimic.assemble import Options, assemble
+from medattn.mimic.assemble import Options, assemble, assembled_before
 from medattn.mimic.candidates import slug
 from medattn.mimic.labels import related
-from medattn.mimic.layout import LABELS
+from medattn.mimic.layout import DRAWN, LABELS
+from medattn.study import pins
+from medattn.study.caveats import caveat
+from medattn.study.schema import read_study
 
 from .conftest import AP, LATERAL, OTHER, PA, SECOND, path_of, write_table
 
@@ -271,3 +275,52 @@ def test_masks_and_boxes_of_regions_pass_the_check_and_a_denied_finding_has_none
     assert [row["finding"] for row in read(tmp_path / "study/regions.csv")] == ["cardiomegaly"]
     assert summary.regions["labels say absent"] == 1 and summary.regions["used"] == 1
     check(tmp_path / "study")
+
+
+def test_the_digest_that_is_printed_is_the_one_that_pin_prints_or_none_is_printed(root, tmp_path):
+    questions = asked(root, [(PA, "is there cardiomegaly?", "yes")])
+    absent = assemble(tmp_path / "absent", options(root, questions)).text().splitlines()[-1]
+    assert absent.startswith(
+        f"digest: `medattn study pin {tmp_path / 'absent'}` gives it once the model's files are here (model "
+    )
+    assert not (tmp_path / "absent/model.json").exists()
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("config.json", "tokenizer.json", "processor_config.json"):
+        (model / name).write_text("{}")
+    (model / "model.safetensors").write_bytes(b"weights")
+    here = {"id": "../model", "revision": None, "dtype": "float32", "device": "cpu"}
+    printed = assemble(tmp_path / "study", replace(options(root, questions), model=here)).text().splitlines()[-1]
+    pins.pin_model(tmp_path / "study")
+    assert printed == f"digest: {read_study(tmp_path / 'study').digest()}"
+
+
+def test_a_study_that_is_there_is_known_by_what_it_was_assembled_from(root, tmp_path):
+    out, questions = tmp_path / "study", asked(root, [(PA, "is there cardiomegaly?", "yes")])
+    given = options(root, questions)
+    assert not assembled_before(out, given)
+    assemble(out, given)
+    assert assembled_before(out, given)
+    for other, key in (
+        (replace(given, questions=None), "source"),
+        (replace(given, seed=1), "source"),
+        (replace(given, model=MODEL | {"dtype": "float32"}), "defaults"),
+        (replace(given, root=tmp_path), "image_root"),
+    ):
+        with pytest.raises(InputError, match=rf"is there already, assembled otherwise: {key} of its study.yaml is .*: remove "):
+            assembled_before(out, other)
+    asked(root, [(PA, "is there cardiomegaly?", "no")])  # another content of the file of the same name
+    with pytest.raises(InputError, match="assembled otherwise: source"):
+        assembled_before(out, given)
+
+
+def test_a_study_of_a_drawn_tree_says_so_and_one_of_patients_does_not(root, tmp_path):
+    questions = asked(root, [(PA, "is there cardiomegaly?", "yes")])
+    assemble(tmp_path / "real", options(root, questions))
+    real = read_study(tmp_path / "real")
+    assert real.about.drawn is None and caveat(real, None) == "" and real.about.title.startswith("MIMIC-CXR: 1 questions")
+    (root / DRAWN).write_text("{}")
+    assemble(tmp_path / "drawn", options(root, questions))
+    drawn = read_study(tmp_path / "drawn")
+    assert caveat(drawn, None) == "drawn, not patients" and drawn.licence == "credentialed"
+    assert drawn.about.title.startswith("Drawn in MIMIC-CXR's layout: ") and real.digest() != drawn.digest()

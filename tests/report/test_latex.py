@@ -26,7 +26,7 @@ ROWS = [
 
 
 def test_a_table_has_booktabs_rules_intervals_and_escaped_text():
-    made = latex.table(ROWS, LAYOUT)
+    made = latex.table(ROWS, LAYOUT, "")
     assert [line for line in made.splitlines() if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\bottomrule"]
     assert r"Costs 5 \% \& more." in made
     assert r"no image & 10 & $95.0\ [90.0, 100.0]$ & $<0.001$ \\" in made
@@ -56,7 +56,7 @@ def test_numbers_are_written_as_a_manuscript_does(text, kind, shown):
 
 def test_each_number_has_one_command_and_what_is_empty_has_none(monkeypatch):
     monkeypatch.setattr(latex, "LATEX", {"by_strategy": LAYOUT})
-    made = latex.values({"by_strategy": ROWS}, {"accuracy_all": 0.8, "n_samples": 12, "consistency": None})
+    made = latex.values({"by_strategy": ROWS}, {"accuracy_all": 0.8, "n_samples": 12, "consistency": None}, "")
     names = re.findall(r"\\newcommand\{\\(\w+)\}", made)
     assert len(names) == len(set(names)) and all(name.isalpha() for name in names)
     assert r"\newcommand{\MedattnAccuracyAll}{\ensuremath{80.0}}" in made
@@ -66,7 +66,7 @@ def test_each_number_has_one_command_and_what_is_empty_has_none(monkeypatch):
 def test_two_numbers_of_one_name_are_an_error(monkeypatch):
     monkeypatch.setattr(latex, "LATEX", {"by_strategy": LAYOUT})
     with pytest.raises(ValueError, match="would both be called"):
-        latex.values({"by_strategy": [ROWS[0], ROWS[0] | {"strategy": "no image"}]}, {})
+        latex.values({"by_strategy": [ROWS[0], ROWS[0] | {"strategy": "no image"}]}, {}, "")
 
 
 def test_every_layout_names_columns_that_the_tables_have():

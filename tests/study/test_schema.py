@@ -105,3 +105,16 @@ def test_hashes_are_those_of_the_files(study):
 
 def test_images_hold_the_documented_columns(study):
     assert tuple(read_study(study).images()[0]) == IMAGE_COLUMNS
+
+
+def test_a_second_licence_does_not_switch_the_first_one_off(study):
+    path = study / "study.yaml"
+    path.write_text(path.read_text().replace("licence: open", "licence: credentialed") + "licence: open\n")
+    with pytest.raises(InputError, match=r"study\.yaml, line \d+: key 'licence' is on line \d+, too: remove one of them$"):
+        read_study(study)
+
+
+def test_a_name_that_older_yaml_takes_for_no_is_a_name(study):
+    path = study / "study.yaml"
+    path.write_text("".join("title: no\n" if line.startswith("title:") else line for line in path.open()))
+    assert read_study(study).about.title == "no"

@@ -23,3 +23,4 @@ class Figures(Section):
 
 class FiguresParams(StudyParams):
     figures: Figures
+    limit: Positive | None  # prepare's: a limited run says so on every page

@@ -6,12 +6,12 @@ They are apart because a stage depends on the modules that it imports: on its ow
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medattn.base.errors import InputError
 from medattn.base.paths import PARAMS
 from medattn.base.validation import problems
+from medattn.base.yaml_files import read
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -27,20 +27,15 @@ Kind = TypeVar("Kind", bound=Section)
 
 def load_sections(kind: type[Kind], path: Path = PARAMS) -> Kind:
     """The sections of params.yaml that are fields of `kind`; the others may hold anything. Raises InputError as `validated`."""
-    raw = read(path)
+    raw = read_params(path)
     if isinstance(raw, dict):
         raw = {name: raw[name] for name in kind.model_fields if name in raw}
     return validated(kind, raw, path)
 
 
-def read(path: Path) -> object:
-    """What the YAML file `path` holds, not validated. Raises InputError without the file, or if it is none."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: run this from the repository's root") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from None
+def read_params(path: Path) -> object:
+    """What params.yaml holds, not validated. Raises InputError without the file, or if it is none."""
+    return read(path, "run this from the repository's root", f"fix it, or undo it with `git checkout {path}`")
 
 
 def validated(kind: type[Kind], raw: object, path: Path) -> Kind:

@@ -9,7 +9,7 @@ from medattn.base.params.conditions import Conditions
 from medattn.base.params.extract import ExtractParams
 from medattn.base.params.figures import FiguresParams
 from medattn.base.params.metrics import MetricsParams
-from medattn.base.params.reading import Positive, read, validated
+from medattn.base.params.reading import read_params, validated
 from medattn.base.params.terms import terms_of
 from medattn.base.paths import PARAMS
 
@@ -19,7 +19,6 @@ class Params(ExtractParams, MetricsParams, FiguresParams):
 
     study_digests: dict[str, str]
     allow_unpinned: bool
-    limit: Positive | None
     conditions: Conditions
 
     @model_validator(mode="after")
@@ -35,7 +34,7 @@ class Params(ExtractParams, MetricsParams, FiguresParams):
 
 def load(path: Path = PARAMS) -> Params:
     """Read and validate `path`. Raises InputError naming file, key, value and what was expected."""
-    return validated(Params, read(path), path)
+    return validated(Params, read_params(path), path)
 
 
 @click.group(name="params")

@@ -27,7 +27,7 @@ from medattn.mimic.fake.regions import write_regions
 
 LEAST = 8  # patients, so that every defect has an image of its own
 QUALITY = 95  # of the JPEG files
-DEFECTS_FILE = "fake-defects.json"
+DEFECTS_FILE = layout.DRAWN
 # What is planted -> what it is; fake-defects.json names the images, unless another kind of id is named here.
 DEFECTS = {
     "image_missing_on_disk": "in all tables and lists, but the file is not there",

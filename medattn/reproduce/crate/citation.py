@@ -4,11 +4,11 @@ import re
 from datetime import date
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medattn.base.errors import InputError
 from medattn.base.validation import problems
+from medattn.base.yaml_files import read
 
 CITATION = Path("CITATION.cff")
 
@@ -54,10 +54,6 @@ def read_citation(root: Path) -> Citation:
     """Read CITATION.cff. Raises InputError naming key and value."""
     path = root / CITATION
     try:
-        return Citation.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: restore it (`git checkout {CITATION}`)") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML in UTF-8: {error}; fix it") from None
+        return Citation.model_validate(read(path, f"restore it (`git checkout {CITATION}`)", "fix it"))
     except ValidationError as error:
         raise InputError("\n".join(problems(path, error, "fix it", values=False))) from None

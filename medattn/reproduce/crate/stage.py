@@ -15,6 +15,7 @@ from medattn.base.errors import InputError
 from medattn.base.params.model import StudyParams
 from medattn.base.params.reading import load_sections
 from medattn.base.tables import write_bytes
+from medattn.base.yaml_files import content_of
 from medattn.reproduce.crate.citation import read_citation
 from medattn.reproduce.crate.metadata import make_crate
 from medattn.study.schema import read_study
@@ -34,10 +35,11 @@ def run(root: Path = Path(".")) -> str:
 
 def declared_stages(root: Path, params: StudyParams) -> list[DeclaredStage]:
     """The stages of dvc.yaml. Raises InputError for one that does not say what it does: the crate repeats that."""
-    stages = list(read_pipeline((root / PIPELINE).read_bytes(), params.model_dump()).values())
+    restore = f"restore it (`git checkout {PIPELINE}`)"
+    stages = list(read_pipeline(content_of(root / PIPELINE, restore, restore), params.model_dump()).values())
     for stage in stages:
         if not stage.says:
-            raise InputError(f"{root / PIPELINE}: stage {stage.name} has no desc: restore it (`git checkout {PIPELINE}`)")
+            raise InputError(f"{root / PIPELINE}: stage {stage.name} has no desc: {restore}")
     return stages
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import yaml
 
+from medattn.base.errors import InputError
+from medattn.base.yaml_files import parse
+
 ABSENT = object()
 SHOWN = 60  # characters of a value
 
@@ -15,9 +18,9 @@ def changed_keys(recorded: bytes, found: bytes) -> list[str]:
     Falls back to one line when either is not valid YAML, or when only comments and layout differ.
     """
     try:
-        before, after = yaml.safe_load(recorded), yaml.safe_load(found)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        return [f"is not valid YAML: {' '.join(str(error).split())}"]
+        before, after = parse(recorded, "as recorded", "restore it"), parse(found, "as found", "restore it")
+    except InputError as error:
+        return [str(error)]
     return list(changes(before, after)) or ["only comments or layout differ"]
 
 

@@ -6,8 +6,6 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from medattn.base import paths
 from medattn.base.dvc import (
     LOCK,
@@ -25,6 +23,7 @@ from medattn.base.dvc import (
 )  # fmt: skip
 from medattn.base.errors import InputError
 from medattn.base.git import LINK, Tracked, commit_files, commit_name, contents
+from medattn.base.yaml_files import parse
 
 PARAMS, IGNORE, RESULTS = paths.PARAMS.as_posix(), ".dvcignore", "results/"
 
@@ -173,10 +172,7 @@ def _object_name(content: bytes, length: int) -> str:
 
 def read_params(content: bytes, where: str) -> dict[str, Any]:
     """params.yaml as it was recorded, which may be another version's. Raises InputError if it is not such a file."""
-    try:
-        value = yaml.safe_load(content)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where} is not valid YAML: {error}") from None
+    value = parse(content, where, "restore it")
     if not isinstance(value, dict):
         raise InputError(f"{where} holds no keys: restore it")
     return value

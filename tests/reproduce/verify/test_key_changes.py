@@ -26,4 +26,4 @@ def test_every_key_that_differs_is_named(then, now, lines):
 
 
 def test_a_file_that_is_no_yaml_is_said_to_be_none():
-    assert changed_keys(b"a: 1\n", b"a: [\n")[0].startswith("is not valid YAML")
+    assert changed_keys(b"a: 1\n", b"a: [\n")[0].startswith("as found is not valid YAML, line 2")
