@@ -13,7 +13,8 @@ WORKING_SIDE = 256  # longer images are reduced to it by area means before the b
 LEAST_CUT, CUT = 4, 64  # pixels at each border that are not looked at (frames, scanning lines), at least; and one in so many
 SMOOTHING = 5  # side of the box filter, working pixels
 THIN = 5  # working pixels: brighter lines thinner than this (ribs, wires) are no chest wall
-LEVELS = 64  # of rank: 0 for the darkest pixels
+RANKS = 4096  # of grey values, in an equalised image
+LEVELS = 64  # of rank, once noise is averaged out: 0 for the darkest pixels
 LEAST_CONTRAST = 16  # grey levels between the 1st and 99th percentile, below which an image shows nothing
 LEAST_SHARE = 0.05  # of the image: a smaller component is a marker, not a body
 LEAST_WALL = 5  # levels from the air's floor up to the lowest pass over the chest wall
@@ -44,7 +45,10 @@ def body_mask(image: np.ndarray) -> np.ndarray:
     grey = _reduced(inner)
     _check_contrast(_smoothed(grey))
     bands = _bands(grey)
-    mask = _working_mask(_smoothed(grey), bands)
+    band = np.logical_or.reduce(bands)
+    shown = ~ndimage.binary_dilation(band, iterations=3) if band.any() else ~band  # a blurred edge belongs to neither
+    equalised = _equalised(inner, _enlarged(shown, inner.shape))
+    mask = _working_mask(_smoothed(_reduced(equalised)) * LEVELS // (RANKS * SCALE), shown, bands)
     if mask.sum() < LEAST_SHARE * mask.size:
         raise ValueError(
             f"the largest component covers {mask.mean():.3f} of the image, expected a body of at least {LEAST_SHARE}"
@@ -87,7 +91,7 @@ def _weights(pixels: int, cells: int) -> sparse.csr_matrix:
 
 
 def _reduced(image: np.ndarray) -> np.ndarray:
-    """Area means of uint8 [H, W], rounded down to sixteenths: int64, at most WORKING_SIDE on the longer side."""
+    """Area means of whole numbers [H, W], rounded down to sixteenths: int64, at most WORKING_SIDE on the longer side."""
     longest = max(image.shape)
     if longest <= WORKING_SIDE:
         return image.astype(np.int64) * SCALE
@@ -114,13 +118,11 @@ def _smoothed(image: np.ndarray) -> np.ndarray:
     return (sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]) // side**2
 
 
-def _ranks(values: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """int [H, W], 0 … LEVELS − 1: the share of the shown pixels that are darker; equal values share the middle."""
-    _, place = np.unique(values, return_inverse=True)
-    place = place.reshape(values.shape)
-    counts = np.bincount(place[shown], minlength=int(place.max()) + 1)
+def _equalised(image: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """int16 [H, W], 0 … RANKS − 1: the share of the shown pixels (bool [H, W]) that are darker; equal ones share the middle."""
+    counts = np.bincount(image[shown], minlength=256)
     middle = 2 * counts.cumsum() - counts
-    return (middle * LEVELS // (2 * counts.sum() + 1))[place]
+    return (middle * RANKS // (2 * counts.sum() + 1)).astype(np.int16)[image]
 
 
 # --- collimation ------------------------------------------------------------------------------------------------------
@@ -167,22 +169,19 @@ def _straight(depth: np.ndarray) -> bool:
 # --- air and body -----------------------------------------------------------------------------------------------------
 
 
-def _working_mask(values: np.ndarray, bands: list[np.ndarray]) -> np.ndarray:
-    """The body in the smoothed working image, bool [H, W].
+def _working_mask(ranks: np.ndarray, shown: np.ndarray, bands: list[np.ndarray]) -> np.ndarray:
+    """The body in the working image int [H, W], 0 … LEVELS − 1: bool [H, W]. `shown`: what is no band.
 
     Twice: what the first pass takes for the body says where the chest is, and what lies there is no air.
     """
-    band = np.logical_or.reduce(bands)
-    shown = ~ndimage.binary_dilation(band, iterations=3) if band.any() else ~band  # a blurred edge belongs to neither
-    ranks = _ranks(values, shown)
     upper, meets = _borders(bands)
-    chest = chest_ellipse(*values.shape, CHEST) & shown
+    chest = chest_ellipse(*ranks.shape, CHEST) & shown
     mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets))
     if mask.any():
         rows, columns = (slice(at[0], at[-1] + 1) for at in map(np.flatnonzero, (mask.any(axis=1), mask.any(axis=0))))
         chest[rows, columns] |= chest_ellipse(*mask[rows, columns].shape) & shown[rows, columns]
         mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets)) & shown
-    return mask | (ndimage.binary_dilation(mask, SQUARE, iterations=3) & ~shown & ~band)
+    return mask | (ndimage.binary_dilation(mask, SQUARE, iterations=3) & ~shown & ~np.logical_or.reduce(bands))
 
 
 def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -232,26 +231,16 @@ def _air(ranks: np.ndarray, chest: np.ndarray, shown: np.ndarray, upper: np.ndar
             continue
         levels = ranks[box][region]
         floor = int(np.sort(levels)[levels.size // 20])
-        if passes[box][region].max() - floor < LEAST_WALL:
+        wall = int(passes[box][region].max())
+        if wall - floor < LEAST_WALL:
             continue
         if (region & upper[box]).any():
             is_air = floor <= AIR
         else:
             is_air = floor <= SIDE_AIR and region.shape[1] * SIDE_REACH <= ranks.shape[1]
         if is_air:
-            air[box] |= _connected(region & (ranks[box] <= _darker_class(levels)), meets[box])
+            air[box] |= _connected(region & (2 * ranks[box] <= floor + wall), meets[box])
     return air
-
-
-def _darker_class(levels: np.ndarray) -> int:
-    """Highest level of the darker of two classes of least variance within (Otsu 1979); the lowest such one if tied."""
-    counts = np.bincount(levels, minlength=LEVELS)
-    below, total_below = counts.cumsum(), (counts * np.arange(LEVELS)).cumsum()
-    above, total_above = below[-1] - below, total_below[-1] - total_below
-    apart = np.where(
-        (below > 0) & (above > 0), total_below**2 / np.maximum(below, 1) + total_above**2 / np.maximum(above, 1), 0.0
-    )
-    return int(np.argmax(np.round(apart, 6)))
 
 
 def _tidied(mask: np.ndarray) -> np.ndarray:
