@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from medattn.base.errors import InputError
-from medattn.measures.body import body_mask
+from medattn.measures.silhouette import body_mask
 from medattn.radiographs.image_files import ImageFileError, open_image
 from medattn.study.schema import Study
 

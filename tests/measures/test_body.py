@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from medattn.measures.body import body_mask, bounding_box, cell_coverage
+from medattn.measures.body import bounding_box, cell_coverage
+from medattn.measures.silhouette import body_mask
 from medattn.phantom.anatomy import FINDINGS, LOOKALIKES, draw
 
 

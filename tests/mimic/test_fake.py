@@ -18,7 +18,7 @@ from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.language.strategy_labels import labels as labels_of
-from medattn.measures.body import body_mask
+from medattn.measures.silhouette import body_mask
 from medattn.mimic.fake import question_sets
 from medattn.mimic.fake import regions as fake_regions
 from medattn.mimic.fake.patients import DRAWN, design

@@ -1,0 +1,263 @@
+"""The patient's body in a radiograph: everything but the air around the patient and the borders of the exposed field.
+
+Air is dark, but after histogram equalisation a lung is as dark. What tells them apart is that the chest wall lies between
+them: to leave the lungs, a path must climb over it. So the image is reduced to ranks (which no tone curve changes), and air
+is what is dark, reaches the image's border, and is parted from the chest by brighter pixels. Integers and exactly rounded
+sums only, each step symmetric: the same mask on every processor, and the flipped mask for a flipped image.
+"""
+
+import numpy as np
+from scipy import ndimage, sparse
+
+WORKING_SIDE = 256  # longer images are reduced to it by area means before the body is looked for
+LEAST_CUT, CUT = 4, 64  # pixels at each border that are not looked at (frames, scanning lines), at least; and one in so many
+SMOOTHING = 5  # side of the box filter, working pixels
+THIN = 5  # working pixels: brighter lines thinner than this (ribs, wires) are no chest wall
+RANKS = 4096  # of grey values, in an equalised image
+LEVELS = 64  # of rank, once noise is averaged out: 0 for the darkest pixels
+LEAST_CONTRAST = 16  # grey levels between the 1st and 99th percentile, below which an image shows nothing
+LEAST_SHARE = 0.05  # of the image: a smaller component is a marker, not a body
+LEAST_WALL = 5  # levels from the air's floor up to the lowest pass over the chest wall
+AIR, SIDE_AIR = 22, 9  # levels: a region whose floor is brighter is no air; stricter where it meets only a side (a cut lung)
+SIDE_REACH = 8  # air that meets only a side reaches at most one in so many of the width into the image
+CHEST = (0.30, 0.22)  # half-axes of the ellipse, in widths and heights, that is inside every chest
+CHEST_IN_BODY = (0.38, 0.33)  # the same in the body's box: where lungs usually lie
+CENTRE = (0.50, 0.45)  # of both ellipses, from the left and from the top
+DEEPEST_BAND = 3  # a band along a side takes at most one in so many of the image
+SCALE = 16  # grey values are kept in sixteenths
+
+CROSS = ndimage.generate_binary_structure(2, 1)
+SQUARE = np.ones((3, 3), dtype=bool)
+
+
+def body_mask(image: np.ndarray) -> np.ndarray:
+    """Body of a radiograph uint8 [H, W] (bone bright, air dark) → bool [H, W].
+
+    Lungs, dark as air, belong to it; a bright marker in a corner, a frame of a few pixels and flat straight bands along the
+    sides (collimation) do not change what is found inside. Raises ValueError if the image is not uint8 [H, W], shows nothing
+    but background, or if the largest component covers less than 5 % of it.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 2 or image.size == 0:
+        raise ValueError(f"image is {image.dtype} {list(image.shape)}, expected uint8 [height, width]")
+    cut = max(LEAST_CUT, max(image.shape) // CUT) if min(image.shape) > 8 * LEAST_CUT else 0
+    inner = image[cut : image.shape[0] - cut, cut : image.shape[1] - cut]
+    grey = _reduced(inner)
+    _check_contrast(_smoothed(grey))
+    bands = _bands(grey)
+    band = np.logical_or.reduce(bands)
+    shown = ~ndimage.binary_dilation(band, iterations=3) if band.any() else ~band  # a blurred edge belongs to neither
+    equalised = _equalised(inner, _enlarged(shown, inner.shape))
+    mask = _working_mask(_smoothed(_reduced(equalised)) * LEVELS // (RANKS * SCALE), shown, bands)
+    if mask.sum() < LEAST_SHARE * mask.size:
+        raise ValueError(
+            f"the largest component covers {mask.mean():.3f} of the image, expected a body of at least {LEAST_SHARE}"
+        )
+    return np.pad(_enlarged(mask, inner.shape), cut, mode="edge")
+
+
+def chest_ellipse(height: int, width: int, half_axes: tuple[float, float] = CHEST_IN_BODY) -> np.ndarray:
+    """bool [height, width]: pixels in the ellipse where lungs usually lie in a box of that size."""
+    y, x = (2 * np.arange(height) + 1)[:, None] / (2 * height), (2 * np.arange(width) + 1)[None, :] / (2 * width)
+    return ((x - CENTRE[0]) / half_axes[0]) ** 2 + ((y - CENTRE[1]) / half_axes[1]) ** 2 <= 1
+
+
+def _check_contrast(values: np.ndarray) -> None:
+    low, high = _extent(values)
+    if high - low < LEAST_CONTRAST * SCALE:
+        raise ValueError(
+            f"image shows only background: grey values {low // SCALE} to {high // SCALE} without the outer 1 %, expected "
+            f"a range of at least {LEAST_CONTRAST}"
+        )
+
+
+def _extent(values: np.ndarray) -> tuple[int, int]:
+    """1st and 99th percentile."""
+    low, high = np.sort(values.ravel())[[values.size // 100, -1 - values.size // 100]]
+    return int(low), int(high)
+
+
+# --- the working image ------------------------------------------------------------------------------------------------
+
+
+def _weights(pixels: int, cells: int) -> sparse.csr_matrix:
+    """Overlap of each cell with each pixel, in units of 1/cells pixel: whole numbers, float [cells, pixels]."""
+    pixel = np.arange(pixels)
+    first, last = pixel * cells // pixels, ((pixel + 1) * cells - 1) // pixels
+    in_first = np.where(first == last, cells, (first + 1) * pixels - pixel * cells)
+    values = np.concatenate([in_first, cells - in_first]).astype(np.float64)
+    place = (np.concatenate([first, last]), np.concatenate([pixel, pixel]))
+    return sparse.csr_matrix((values, place), shape=(cells, pixels))
+
+
+def _reduced(image: np.ndarray) -> np.ndarray:
+    """Area means of whole numbers [H, W], rounded down to sixteenths: int64, at most WORKING_SIDE on the longer side."""
+    longest = max(image.shape)
+    if longest <= WORKING_SIDE:
+        return image.astype(np.int64) * SCALE
+    height, width = (max(1, (2 * side * WORKING_SIDE + longest) // (2 * longest)) for side in image.shape)
+    rows = _weights(image.shape[0], height) @ image.astype(np.float64)
+    sums = (_weights(image.shape[1], width) @ rows.T).T  # whole numbers below 2^53: exact in any order
+    return sums.astype(np.int64) * SCALE // image.size
+
+
+def _enlarged(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The working mask bool at full size: a pixel whose centre lies on the line between two cells counts with either."""
+    for axis in (0, 1):
+        cells, pixels = mask.shape[axis], shape[axis]
+        centre = (2 * np.arange(pixels) + 1) * cells
+        before, after = np.maximum(-(-centre // (2 * pixels)) - 1, 0), np.minimum(centre // (2 * pixels), cells - 1)
+        mask = mask.take(before, axis) | mask.take(after, axis)
+    return mask
+
+
+def _smoothed(image: np.ndarray) -> np.ndarray:
+    """Box means, rounded down, of int [H, W]; the edge is repeated."""
+    side = SMOOTHING
+    sums = np.pad(np.pad(image, side // 2, mode="edge").cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    return (sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]) // side**2
+
+
+def _equalised(image: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """int16 [H, W], 0 … RANKS − 1: the share of the shown pixels (bool [H, W]) that are darker; equal ones share the middle."""
+    counts = np.bincount(image[shown], minlength=256)
+    middle = 2 * counts.cumsum() - counts
+    return (middle * RANKS // (2 * counts.sum() + 1)).astype(np.int16)[image]
+
+
+# --- collimation ------------------------------------------------------------------------------------------------------
+
+
+def _bands(grey: np.ndarray) -> list[np.ndarray]:
+    """Flat bands with a straight inner edge, for the top, right, bottom and left side: bool [H, W] each, often empty."""
+    low, high = _extent(grey)
+    tolerance = max(2 * SCALE, (high - low) // 40)
+    bands = []
+    for turn in range(4):
+        turned = np.rot90(grey, turn)
+        mirrored = _band_from_corner(turned[:, ::-1], tolerance)[:, ::-1]
+        bands.append(np.rot90(_band_from_corner(turned, tolerance) | mirrored, -turn))
+    return bands
+
+
+def _band_from_corner(grey: np.ndarray, tolerance: int) -> np.ndarray:
+    """The band along the top whose grey is that of the upper left corner, bool [H, W]."""
+    height, width = grey.shape
+    band = np.zeros(grey.shape, dtype=bool)
+    flat = np.abs(grey - np.sort(grey[:3, :3].ravel())[grey[:3, :3].size // 2]) <= tolerance
+    depth = np.where(flat.all(axis=0), height, np.argmin(flat, axis=0))
+    shallow = np.flatnonzero(depth <= height // DEEPEST_BAND)
+    if not shallow.size or shallow[0] > width // 4:
+        return band
+    start = int(shallow[0])
+    ends = np.flatnonzero((depth[start:] == 0) | (depth[start:] > height // DEEPEST_BAND))
+    depth = depth[start : start + int(ends[0])] if ends.size else depth[start:]
+    if depth.size < 16 or not _straight(depth):
+        return band
+    band[:, start : start + depth.size] = np.arange(height)[:, None] < depth
+    return band
+
+
+def _straight(depth: np.ndarray) -> bool:
+    """Whether depths int [n] lie within two pixels of the line through the medians of the first and the last quarter."""
+    quarter, last = depth.size // 4, depth.size - depth.size // 4
+    first, end = (int(np.sort(part)[quarter // 2]) for part in (depth[:quarter], depth[last:]))
+    off = (depth - first) * last - (end - first) * (np.arange(depth.size) - quarter // 2)
+    return bool(np.median(depth) >= 2 and np.count_nonzero(np.abs(off) <= 2 * last) * 20 >= 19 * depth.size)
+
+
+# --- air and body -----------------------------------------------------------------------------------------------------
+
+
+def _working_mask(ranks: np.ndarray, shown: np.ndarray, bands: list[np.ndarray]) -> np.ndarray:
+    """The body in the working image int [H, W], 0 … LEVELS − 1: bool [H, W]. `shown`: what is no band.
+
+    Twice: what the first pass takes for the body says where the chest is, and what lies there is no air.
+    """
+    upper, meets = _borders(bands)
+    chest = chest_ellipse(*ranks.shape, CHEST) & shown
+    mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets))
+    if mask.any():
+        rows, columns = (slice(at[0], at[-1] + 1) for at in map(np.flatnonzero, (mask.any(axis=1), mask.any(axis=0))))
+        chest[rows, columns] |= chest_ellipse(*mask[rows, columns].shape) & shown[rows, columns]
+        mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets)) & shown
+    return mask | (ndimage.binary_dilation(mask, SQUARE, iterations=3) & ~shown & ~np.logical_or.reduce(bands))
+
+
+def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels, bool [H, W] each, at the top or in a lower corner, where there is air rather than a lung; and at any side but
+    the bottom, where bowel gas is cut."""
+    at = []
+    for turn, band in enumerate(bands):
+        side = np.zeros_like(band)
+        np.rot90(side, turn)[0] = True
+        at.append(side | ndimage.binary_dilation(band, iterations=4) if band.any() else side)
+    upper = at[0].copy()
+    upper[-1, [0, -1]] = True
+    return upper, at[0] | at[1] | at[3]
+
+
+def _passes(ranks: np.ndarray, chest: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """int [H, W]: the brightest level that a path from the chest must cross, the darkest path taken; LEVELS where none is.
+
+    Grey-level reconstruction by erosion (Vincent 1993), level by level.
+    """
+    passes = np.full(ranks.shape, LEVELS, dtype=np.int64)
+    for level in range(LEVELS - 1, -1, -1):
+        reached = _connected((ranks <= level) & shown, chest)
+        if not reached.any():
+            break
+        passes[reached] = level
+    return passes
+
+
+def _connected(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The 4-connected components of a mask bool [H, W] that hold a seed."""
+    labels, count = ndimage.label(mask)
+    kept = np.zeros(count + 1, dtype=bool)
+    kept[labels[seeds]] = True
+    kept[0] = False
+    return kept[labels]
+
+
+def _air(ranks: np.ndarray, chest: np.ndarray, shown: np.ndarray, upper: np.ndarray, meets: np.ndarray) -> np.ndarray:
+    """Dark regions at the border, parted from the chest by something brighter: bool [H, W]."""
+    passes = _passes(ndimage.grey_opening(ranks, size=(THIN, THIN)), chest, shown)
+    labels, _ = ndimage.label(shown & (passes > ranks), SQUARE)
+    air = np.zeros(ranks.shape, dtype=bool)
+    for number, box in enumerate(ndimage.find_objects(labels), 1):
+        region = labels[box] == number
+        if not (region & meets[box]).any():
+            continue
+        levels = ranks[box][region]
+        floor = int(np.sort(levels)[levels.size // 20])
+        wall = int(passes[box][region].max())
+        if wall - floor < LEAST_WALL:
+            continue
+        if (region & upper[box]).any():
+            is_air = floor <= AIR
+        else:
+            is_air = floor <= SIDE_AIR and region.shape[1] * SIDE_REACH <= ranks.shape[1]
+        if is_air:
+            air[box] |= _connected(region & (2 * ranks[box] <= floor + wall), meets[box])
+    return air
+
+
+def _tidied(mask: np.ndarray) -> np.ndarray:
+    """The largest component, opened and closed: a marker at the edge does not hang on to it, a windpipe does not cut it.
+
+    Padded, so that the border of the image does not eat into it.
+    """
+    mask = _largest(ndimage.binary_opening(np.pad(mask, 4, mode="edge"), CROSS, iterations=2)[4:-4, 4:-4])
+    closed: np.ndarray = ndimage.binary_closing(np.pad(mask, 12, mode="edge"), CROSS, iterations=6)[12:-12, 12:-12]
+    return ndimage.binary_fill_holes(closed)
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    """Largest 4-connected component; all of them if several are equally large, so that a flipped image has no other."""
+    labels, count = ndimage.label(mask)
+    if not count:
+        return mask
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    return (sizes == sizes.max())[labels]
