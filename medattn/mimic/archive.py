@@ -1,19 +1,23 @@
 """The images of a MIMIC-CXR root: which there are, where each lies, and whether its file is the one that was published."""
 
+import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
-from medattn.base.hashes import sha256_of
 from medattn.mimic import layout
 from medattn.mimic.csv_files import rows_of
-from medattn.radiographs.image_files import ImageFileError, open_image
+from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_image, read_file
 
 SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
+SUFFIXES = (".jpg", ".dcm")
+NOT_LISTED = f"image file is not listed in {layout.SHA256SUMS}: take the one that came with the images"
+DIFFERS = f"image file differs from {layout.SHA256SUMS}: fetch it again"
+LINKED = f"image file is linked from outside of the root, and nothing pins it: put {layout.SHA256SUMS} into the root"
 VIEW_ORDER = ("PA", "AP", "LATERAL", "LL")  # which image of a study is asked about, where a question names the study only
 
 
@@ -57,6 +61,7 @@ class Archive:
         self.images = dict(self._metadata(splits))
         self._sums: dict[str, str] = {}  # path -> SHA-256, of the images that were asked for
         self._pinned: dict[str, PinnedImage | str] = {}
+        self._endings: dict[Path, dict[str, str]] = {}  # folder -> stem of a name -> how it ends
         self._by_study: dict[str, list[Image]] = {}
 
     def table(self, name: str, columns: Collection[str], desc: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -118,7 +123,7 @@ class Archive:
         published = layout.image_path(image.subject_id, image.study_id, image.dicom_id, self.suffix)
         known = self._sums.get(published)
         if self.trust_sums:
-            return PinnedImage(published, known, image.width, image.height) if known else f"not listed in {layout.SHA256SUMS}"
+            return PinnedImage(published, known, image.width, image.height) if known else NOT_LISTED
         flat = published.rpartition("/")[2]
         subject = f"p{image.subject_id}"
         places = (
@@ -128,19 +133,52 @@ class Archive:
             f"{subject[:3]}_{subject}_s{image.study_id}_{flat}",
             image.dicom_id,
         )
-        path = next((place for place in places if (self.root / place).is_file()), None)
+        path = next((place for place in places if os.path.isfile(self.root / place)), None)
         if path is None:
-            return "image file is not on disk"
-        found = sha256_of(self.root / path)
+            return self._absent(places)
         if self.has_sums and known is None:
-            return f"not listed in {layout.SHA256SUMS}"
-        if known not in (None, found):
-            return f"image file differs from {layout.SHA256SUMS}"
+            return NOT_LISTED
+        if known is None and not (self.root / path).resolve().is_relative_to(self.root.resolve()):
+            return LINKED
         try:
+            found = hashlib.sha256(read_file(self.root, path)).hexdigest()
+            if known not in (None, found):
+                return DIFFERS
             opened = open_image(self.root, path, found)
-        except ImageFileError:
-            return "image file cannot be decoded as 8-bit grey or RGB"
+        except ImageFileError as error:
+            return error.reason
         return PinnedImage(path, found, opened.width, opened.height)
+
+    def _absent(self, places: Sequence[str]) -> str:
+        """Why there is no image at any of `places`: a link to nothing, a file whose name ends otherwise, or no file."""
+        for place in map(self.root.joinpath, places):
+            try:
+                read_file(self.root, place.relative_to(self.root).as_posix())
+            except ImageFileError as error:
+                if error.reason != NOT_ON_DISK:
+                    return error.reason
+            if ending := self._ending_in(place.parent, place.stem):
+                return self._other_ending(ending)
+        return NOT_ON_DISK
+
+    def _ending_in(self, folder: Path, stem: str) -> str:
+        """How the name of the file `stem` in a folder ends; "" without one."""
+        if folder not in self._endings:
+            try:
+                self._endings[folder] = dict(os.path.splitext(name) for name in os.listdir(folder))
+            except OSError:  # no such folder: no such file
+                self._endings[folder] = {}
+        return self._endings[folder].get(stem, "")
+
+    def _other_ending(self, ending: str) -> str:
+        """Why a file whose name ends with `ending` is not the one looked for."""
+        said = f"image file ends with {ending}, expected {self.suffix}"
+        if ending.lower() == self.suffix:
+            return f"{said}: rename it"
+        if ending.lower() in SUFFIXES:
+            found = "says so" if (self.root / layout.IMAGE_FILENAMES).exists() else "is not in the root"
+            return f"{said}, as {layout.IMAGE_FILENAMES} {found}: put the one there that came with these files"
+        return f"{said}: a converted copy is not the published image, restore that"
 
     def _suffix(self) -> str:
         """.jpg or .dcm, as IMAGE_FILENAMES says; .jpg without one."""
@@ -151,6 +189,6 @@ class Archive:
             return ".jpg"
         with names.open(encoding="utf-8") as file:
             suffix = os.path.splitext(file.readline().strip())[1].lower()
-        if suffix not in (".jpg", ".dcm"):
+        if suffix not in SUFFIXES:
             raise InputError(f"{names}: its first path ends with {suffix!r}, expected .jpg or .dcm: download it again")
         return suffix

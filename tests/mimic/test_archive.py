@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,11 +51,84 @@ def test_an_image_that_is_missing_changed_unlisted_or_damaged_is_not_used_and_th
     kept.append(f"{hashlib.sha256(damaged.read_bytes()).hexdigest()}  {path_of(SECOND)}\n")
     (root / layout.SHA256SUMS).write_text("".join(kept))
     archive = opened(root)
-    assert archive.pin(PA) == "image file is not on disk"
-    assert archive.pin(AP) == "image file differs from SHA256SUMS.txt"
-    assert archive.pin(LATERAL) == "not listed in SHA256SUMS.txt"
+    assert archive.pin(PA) == "image file is not on disk: complete the copy"
+    assert archive.pin(AP) == "image file differs from SHA256SUMS.txt: fetch it again"
+    assert archive.pin(LATERAL) == "image file is not listed in SHA256SUMS.txt: take the one that came with the images"
     assert archive.pin(SECOND) == "image file cannot be decoded as 8-bit grey or RGB"
     assert isinstance(archive.pin(OTHER), PinnedImage)
+
+
+def elsewhere(root) -> None:
+    """The images on storage outside of the root, which links to it."""
+    (root / "files").rename(root.parent / "storage")
+    (root / "files").symlink_to(root.parent / "storage")
+
+
+def test_a_linked_image_is_used_where_its_published_hash_holds(root):
+    expected = opened(root).pin(PA)
+    elsewhere(root)
+    assert opened(root).pin(PA) == expected
+    (root.parent / "storage" / path_of(PA).removeprefix("files/")).write_bytes(b"other")
+    assert opened(root).pin(PA).startswith("image file differs from SHA256SUMS.txt")
+
+
+def test_a_linked_image_that_nothing_pins_is_used_only_inside_the_root(root):
+    (root / layout.SHA256SUMS).unlink()
+    (root / path_of(PA)).rename(root / "moved.jpg")
+    (root / path_of(PA)).symlink_to(root / "moved.jpg")
+    assert isinstance(opened(root).pin(PA), PinnedImage)
+    elsewhere(root)
+    assert opened(root).pin(AP) == (
+        "image file is linked from outside of the root, and nothing pins it: put SHA256SUMS.txt into the root"
+    )
+
+
+def test_links_to_storage_that_is_not_mounted_say_so(root):
+    elsewhere(root)
+    (root.parent / "storage").rename(root.parent / "away")
+    assert opened(root).pin(PA) == (
+        "image file is behind a link to nothing: mount the storage that it leads to, or link it again"
+    )
+
+
+@pytest.mark.parametrize("place", [path_of(PA), f"{PA}.jpg"], ids=["published", "flat"])
+@pytest.mark.parametrize(
+    ("ending", "names", "reason"),
+    [
+        (".JPG", True, "image file ends with .JPG, expected .jpg: rename it"),
+        (".png", True, "image file ends with .png, expected .jpg: a converted copy is not the published image, restore that"),
+        (".dcm", False, "image file ends with .dcm, expected .jpg, as IMAGE_FILENAMES is not in the root: put the one there"
+         " that came with these files"),
+        (".dcm", True, "image file ends with .dcm, expected .jpg, as IMAGE_FILENAMES says so: put the one there that came with"
+         " these files"),
+    ],
+)  # fmt: skip
+def test_a_file_whose_name_ends_otherwise_says_so(root, place, ending, names, reason):
+    (root / path_of(PA)).rename((root / place).with_suffix(ending))
+    if not names:
+        (root / layout.IMAGE_FILENAMES).unlink()
+    assert opened(root).pin(PA) == reason
+
+
+def test_an_empty_or_unreadable_image_says_so(root, monkeypatch):
+    (root / layout.SHA256SUMS).unlink()
+    (root / path_of(PA)).write_bytes(b"")
+    assert opened(root).pin(PA) == "image file holds zero bytes: restore it"
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert opened(root).pin(AP) == "image file cannot be read (Permission denied): let this user read it, or restore it"
+
+
+def test_a_missing_package_ends_the_assembly_at_once(root, monkeypatch):
+    """It is wrong with the machine: no other image would be used either."""
+    (root / layout.SHA256SUMS).unlink()
+    (root / path_of(PA)).write_bytes(bytes(128) + b"DICM")
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(InputError, match="pydicom reads it: `pip install"):
+        opened(root).pin(PA)
 
 
 def test_without_sums_the_files_themselves_are_hashed(root):

@@ -123,7 +123,7 @@ def test_what_cannot_be_asked_is_counted_by_reason(root, tmp_path):
         "question text is empty, or holds what the model reads as a control token": 1,
         "view LATERAL was not asked for": 1,
         "view unknown was not asked for": 1,
-        "image file is not on disk": 1,
+        "image file is not on disk: complete the copy": 1,
         "image is not in the metadata table": 1,
         "study is not in the metadata table, or has no image in the views asked for": 1,
     }
