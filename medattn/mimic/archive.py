@@ -11,6 +11,7 @@ from typing import NamedTuple
 from medattn.base.errors import InputError
 from medattn.mimic import layout
 from medattn.mimic.csv_files import rows_of
+from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
 from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_image, read_file
 
 SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
@@ -48,7 +49,7 @@ class Archive:
     def __init__(self, root: Path, trust_sums: bool = False) -> None:
         """Reads the tables. trust_sums: take hashes from SHA256SUMS.txt and sizes from the metadata, open no image.
 
-        Raises InputError if a table is not there, or is not the one that SHA256SUMS.txt lists.
+        Raises InputError if a table is not there, or not what it seems.
         """
         self.root, self.trust_sums = root, trust_sums
         self.has_sums = (root / layout.SHA256SUMS).exists()
@@ -57,7 +58,10 @@ class Archive:
                 f"{root / layout.SHA256SUMS} not found: --trust-sums needs it; restore it, or leave the option out"
             )
         self.suffix = self._suffix()
-        splits = {row["dicom_id"]: row["split"] for _, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split")}
+        splits = {
+            dicom_id_in(row["dicom_id"]): row["split"].strip()
+            for _, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split")
+        }
         self.images = dict(self._metadata(splits))
         self._sums: dict[str, str] = {}  # path -> SHA-256, of the images that were asked for
         self._pinned: dict[str, PinnedImage | str] = {}
@@ -71,16 +75,17 @@ class Archive:
     def _metadata(self, splits: dict[str, str]) -> Iterator[tuple[str, Image]]:
         columns = ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")
         for number, row in self.table(layout.METADATA, columns, "metadata"):
-            dicom_id = row["dicom_id"]
-            try:
-                size = int(row["Columns"]), int(row["Rows"])
-            except ValueError:
-                raise InputError(
-                    f"{self.root / layout.METADATA}, row {number}: Rows x Columns is {row['Rows']!r} x {row['Columns']!r},"
-                    " expected whole numbers: download it again"
-                ) from None
+            where = f"{self.root / layout.METADATA}, row {number}"
+            width, height = whole_number(row["Columns"]), whole_number(row["Rows"])
+            if width is None or height is None or width < 1 or height < 1:
+                given = f"Rows x Columns is {row['Rows']!r} x {row['Columns']!r}"
+                raise InputError(f"{where}: {given}, expected whole numbers: download it again")
+            ids = dicom_id_in(row["dicom_id"]), identifier(row["subject_id"]), identifier(row["study_id"])
+            if "" in ids:
+                given = ", ".join(repr(row[name]) for name in columns[:3])
+                raise InputError(f"{where}: {', '.join(columns[:3])} are {given}, expected identifiers: download it again")
             view = row["ViewPosition"].strip().upper()
-            yield dicom_id, Image(dicom_id, row["subject_id"], row["study_id"], view, splits.get(dicom_id, ""), *size)
+            yield ids[0], Image(*ids, view, splits.get(ids[0], ""), width, height)
 
     def of_study(self, study_id: str, views: Collection[str]) -> Image | None:
         """The image that stands for a study: PA before AP before the others, then the lowest dicom_id; None without one.

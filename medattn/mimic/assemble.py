@@ -25,7 +25,7 @@ from medattn.mimic import question_sets, regions
 from medattn.mimic.archive import Archive, Image, PinnedImage
 from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.mimic.labels import near, read_labels
-from medattn.mimic.layout import LABELS
+from medattn.mimic.layout import CHEXPERT, LABELS
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, read_study
 
 UNLABELLED = "unlabelled"  # strategy of a variant that its file does not label
@@ -67,6 +67,7 @@ class Summary:
     regions: Counter = field(default_factory=Counter)  # used, and reason -> regions that are not
     labels: dict[str, int] = field(default_factory=dict)  # strategy labels that are not known -> variants
     resized: int = 0  # images whose file has another size than the metadata say
+    note: str = ""  # about the question set
     digest: str = ""
 
     def text(self) -> str:
@@ -78,6 +79,7 @@ class Summary:
             f" {self.patients} patients",
             f"rows used: {self.used:,} of {self.read:,}",
             *(f"  not used: {count:>9,}  {reason}" for reason, count in self.skipped.most_common()),
+            *filter(None, [self.note]),
             "finding: yes, no",
             *(f"  {finding}: {answers['yes']}, {answers['no']}" for finding, answers in sorted(self.answers.items())),
         ]
@@ -107,7 +109,12 @@ def assemble(out: Path, options: Options) -> Summary:
         candidates = collector.from_labels(labels)
         summary.read = sum(map(len, labels.values()))
     else:
+        summary.note = question_sets.note(options.questions)
         candidates = collector.collect(_counted(question_sets.read(options.questions), summary))
+    if not summary.read:
+        raise InputError(
+            f"{options.questions or options.root / CHEXPERT}: it holds no row: nothing can be asked; add at least one"
+        )
     archive.read_sums({question.image.dicom_id for question in candidates})
     chosen = draw(candidates, archive, options, summary)
     if not chosen:

@@ -10,13 +10,21 @@ from pathlib import Path
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.tables import check_header, missing_columns
 
 ROWS_PER_TICK = 4096
+AGAIN = "download it again, or save it as CSV in UTF-8"
 
 
 def header_of(path: Path) -> list[str]:
     """The column names of a .csv or .csv.gz file. Raises InputError if it is absent or no table."""
-    return next(_lines(path, None))[1]
+    return _header(path, _lines(path, None))
+
+
+def _header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> list[str]:
+    header = [name.strip() for name in next(lines)[1]]
+    check_header(header, path)
+    return header
 
 
 def rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[tuple[int, dict[str, str]]]:
@@ -25,13 +33,12 @@ def rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[
     Raises InputError for a file that is absent or no table in UTF-8, a missing column, or a row of another length.
     """
     lines = _lines(path, desc)
-    _, header = next(lines)
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header)}: is it the right file?")
+    header = _header(path, lines)
+    if said := missing_columns(header, columns):
+        raise InputError(f"{path}: {said}: is it the right file?")
     for number, line in lines:
         if len(line) != len(header):
-            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: download or save it again")
+            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: {AGAIN}")
         yield number, dict(zip(header, line, strict=True))
 
 
@@ -51,8 +58,8 @@ def _lines(path: Path, desc: str | None) -> Iterator[tuple[int, list[str]]]:
                 if number % ROWS_PER_TICK == 0:
                     bar.update(raw.tell() - bar.n)
             if not found:
-                raise InputError(f"{path} is empty: download it again")
+                raise InputError(f"{path} is empty: {AGAIN}")
     except FileNotFoundError:
         raise InputError(f"{path} not found: name the data as PhysioNet lays them out, or restore the file") from None
-    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError, zlib.error, IsADirectoryError) as error:
-        raise InputError(f"{path} cannot be read as CSV in UTF-8: {error}: download it again") from None
+    except (UnicodeDecodeError, csv.Error, EOFError, zlib.error, OSError) as error:  # gzip's own is an OSError
+        raise InputError(f"{path} cannot be read as CSV in UTF-8: {error}: {AGAIN}") from None

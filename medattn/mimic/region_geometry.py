@@ -5,9 +5,9 @@ pixel that it touches, as `medattn.radiographs.reader` reads a box; an ellipse e
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil, floor, isfinite
+from math import ceil, floor
 from typing import Literal
 
 import numpy as np
@@ -81,18 +81,3 @@ def _window(region: Region, window: tuple[int, int, int, int]) -> np.ndarray:
     across = (np.arange(left, right) + 0.5 - (region.x + region.w / 2)) / (region.w / 2)
     down = (np.arange(top, bottom) + 0.5 - (region.y + region.h / 2)) / (region.h / 2)
     return np.add.outer(down**2, across**2) <= 1
-
-
-def numbers(values: Iterable[object]) -> tuple[float, ...] | None:
-    """Finite numbers, from text or JSON; None if one of the values is not."""
-    found = tuple(map(number, values))
-    return None if None in found else tuple(value for value in found if value is not None)
-
-
-def number(value: object) -> float | None:
-    """A finite number, from text or JSON; None where `value` is not one."""
-    try:
-        found = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-    except ValueError:
-        return None
-    return found if found is not None and isfinite(found) else None

@@ -24,7 +24,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
-from medattn.mimic.region_geometry import OTHER_IMAGE, Region, Sizes, fit, numbers, unknown
+from medattn.mimic.numbers import numbers
+from medattn.mimic.region_geometry import OTHER_IMAGE, Region, Sizes, fit, unknown
 
 SUFFIX = "_SceneGraph.json"
 PLACES = tuple(

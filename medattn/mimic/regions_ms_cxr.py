@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from medattn.base.errors import InputError
 from medattn.mimic.csv_files import rows_of
-from medattn.mimic.region_geometry import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, numbers, unknown
+from medattn.mimic.numbers import numbers
+from medattn.mimic.region_geometry import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, unknown
 
 FILES = "MS_CXR_Local_Alignment_v*"
 NUMBERS = ("x", "y", "w", "h", "image_width", "image_height")

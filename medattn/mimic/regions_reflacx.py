@@ -14,7 +14,8 @@ from pathlib import Path
 
 from medattn.base.errors import InputError
 from medattn.mimic.csv_files import rows_of
-from medattn.mimic.region_geometry import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, number, numbers, unknown
+from medattn.mimic.numbers import number, numbers
+from medattn.mimic.region_geometry import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, unknown
 
 METADATA = "metadata_phase_*.csv"
 ELLIPSES = "anomaly_location_ellipses.csv"

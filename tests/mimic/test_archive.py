@@ -200,6 +200,47 @@ def test_a_missing_cut_or_foreign_table_is_named(root, name):
         Archive(root)
 
 
+def rewritten(root, name: str, *changes: tuple[str, str]) -> None:
+    text = gzip.decompress((root / name).read_bytes()).decode()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (root / name).write_bytes(gzip.compress(text.encode()))
+
+
+def test_tables_that_another_program_saved_say_the_same(root):
+    """pandas writes whole numbers with a gap among them as decimals; others quote, pad or prefix them."""
+    expected, labels = opened(root), read_labels(opened(root))
+    rewritten(
+        root, layout.METADATA, ("10000001", "p10000001"), ("50000001", "50000001.0"), ("50000002", " s50000002"),
+        ("48,64", "48.0,+64"), ("dicom_id,", " dicom_id,"), (LATERAL, LATERAL.upper()),
+    )  # fmt: skip
+    rewritten(root, layout.SPLIT, (PA, f"{PA} "), (AP, AP.upper()), ("test", " test"))
+    rewritten(root, layout.CHEXPERT, ("50000001", "50000001.0"), ("50000002", "s50000002"), ("-1.0", "-1"), (",1.0", ", 1"))
+    archive = opened(root)
+    assert archive.images == expected.images and archive.pin(PA) == expected.pin(PA)
+    assert read_labels(archive) == labels
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (layout.METADATA, (PA, "none"), "row 2: dicom_id, subject_id, study_id are 'none', '10000001', '50000001', expected"),
+        (layout.METADATA, ("10000003", ""), "row 6: dicom_id, subject_id, study_id are .* '', "),
+        (layout.METADATA, ("48,64", "-48,64"), "row 2: Rows x Columns is '-48' x '64'"),
+        (layout.METADATA, ("48,64", "48.5,64"), "row 2: Rows x Columns is '48.5' x '64'"),
+        (layout.METADATA, ("48,64", "nan,64"), "row 2: Rows x Columns is 'nan' x '64'"),
+        (layout.METADATA, ("Rows", "Columns"), "column 'Columns' is duplicated"),
+        (layout.CHEXPERT, ("-1.0", "2.0"), "row 2: Edema is '2.0', expected 1.0, 0.0, -1.0 or nothing"),
+        (layout.CHEXPERT, ("-1.0", "yes"), "row 2: Edema is 'yes', expected"),
+    ],
+)
+def test_a_cell_that_cannot_be_is_named(root, name, change, message):
+    rewritten(root, name, change)
+    with pytest.raises(InputError, match=f"{name}.*{message}"):
+        read_labels(Archive(root))
+
+
 def test_sizes_and_sums_that_are_none_are_named_by_row(root):
     table = gzip.decompress((root / layout.METADATA).read_bytes()).decode()
     (root / layout.METADATA).write_bytes(gzip.compress(table.replace("48,64", ",64", 1).encode()))
