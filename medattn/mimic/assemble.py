@@ -290,7 +290,8 @@ def _regions(
             truth.setdefault((question.image.dicom_id, finding), answer)
     truth |= {(question.image.dicom_id, question.finding): question.answer for question in chosen}
     answers = ({"image_id": image_id, "finding": finding, "answer": answer} for (image_id, finding), answer in truth.items())
-    found = (region for kind, path in options.regions for region in regions.read(kind, path, sizes, summary.regions))
+    published = {question.image.dicom_id: (question.image.width, question.image.height) for question in chosen}
+    found = (region for kind, path in options.regions for region in regions.read(kind, path, sizes, summary.regions, published))
     rows = regions.write_regions(part, regions.drop_absent(found, answers, summary.regions), sizes, summary.regions)
     summary.regions["used"] = len(rows)
     return rows

@@ -107,16 +107,10 @@ def prompt_for(name: str) -> dict[str, object]:
 @click.command()
 @click.argument("out", type=PATH, default="questions.csv")
 def template(out: Path) -> None:
-    """Write an empty csv for questions of your own to OUT (default: questions.csv); `mimic-cxr --questions` reads it.
+    """Write an empty csv for questions of your own to OUT (default: questions.csv); `mimic-cxr --questions` reads it."""
+    from medattn.mimic.question_sets import OWN_COLUMNS, write_template
 
-    Raises InputError if there is such a file already.
-    """
-    from medattn.base.tables import write_csv
-    from medattn.mimic.question_sets import OWN_COLUMNS
-
-    if out.exists():
-        raise InputError(f"{out} is there already: remove it, or choose another name")
-    write_csv(out, OWN_COLUMNS, ())
+    write_template(out)
     click.echo(f"{out}: {', '.join(OWN_COLUMNS)}; a row per question about an image, answer yes or no, finding may be empty")
 
 

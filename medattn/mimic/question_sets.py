@@ -21,6 +21,7 @@ import ijson
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.tables import write_csv
 from medattn.mimic.csv_files import header_of, rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
 
@@ -93,6 +94,13 @@ def files_of(path: Path) -> list[Path]:
         if found:
             return found
     raise InputError(f"{path}: no train.json, valid.json or test.json in it or in {path / 'dataset'}: name the file itself")
+
+
+def write_template(path: Path) -> None:
+    """An empty table for questions of one's own. Raises InputError if a file is there already."""
+    if path.exists():
+        raise InputError(f"{path} is there already: remove it, or choose another name")
+    write_csv(path, OWN_COLUMNS, ())
 
 
 def read(path: Path) -> Iterator[QuestionRow]:

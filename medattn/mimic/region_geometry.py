@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil, floor
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 # Why something that a source says became no region, or not the one that it says. Counted, never silent.
 OTHER_IMAGE = "image is not in the study"
-OTHER_SIZE = "image has another size than the source says"
+OTHER_SIZE = "image has another size than its regions were drawn on"
 OUTSIDE = "box is empty, or outside its image"
 NO_CENTRE = "ellipse holds no pixel's centre"
 CLIPPED = "kept, clipped to the image"
@@ -36,6 +36,13 @@ class Region:
     w: float
     h: float
     shape: Literal["box", "ellipse"] = "box"
+
+
+class Drawn(NamedTuple):
+    """A region as its source has it. size: (width, height) of the image it was drawn on; None where the source is silent."""
+
+    region: Region
+    size: tuple[float, ...] | None = None
 
 
 def unknown(category: str) -> str:

@@ -12,13 +12,13 @@ No column says the side.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
 from medattn.mimic.csv_files import rows_of
-from medattn.mimic.numbers import numbers
-from medattn.mimic.region_geometry import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, unknown
+from medattn.mimic.numbers import dicom_id_in, numbers
+from medattn.mimic.region_geometry import OTHER_IMAGE, Drawn, Region, Sizes, unknown
 
 FILES = "MS_CXR_Local_Alignment_v*"
 NUMBERS = ("x", "y", "w", "h", "image_width", "image_height")
@@ -43,7 +43,7 @@ class _Box(NamedTuple):
     size: tuple[float, ...]  # of the image: width, height
 
 
-def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
+def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Drawn]:
     """The regions of `images` in a file of MS-CXR, or in the folder that holds it; the rest is counted.
 
     Raises InputError naming file and row if it is not what it seems.
@@ -54,12 +54,9 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
             counts[OTHER_IMAGE] += 1
         elif found.category not in FINDINGS:
             counts[unknown(found.category)] += 1
-        elif found.size != tuple(map(float, images[found.dicom_id])):
-            counts[OTHER_SIZE] += 1
         else:
             x, y, w, h = found.box
-            if region := fit(Region(found.dicom_id, FINDINGS[found.category], "", x, y, w, h), images[found.dicom_id], counts):
-                yield region
+            yield Drawn(Region(found.dicom_id, FINDINGS[found.category], "", x, y, w, h), found.size)
 
 
 def _file(path: Path) -> Path:
@@ -78,7 +75,7 @@ def _csv(path: Path) -> Iterator[_Box]:
         if values is None:
             given = ", ".join(cells[name] for name in NUMBERS)
             raise InputError(f"{path}, row {row}: {', '.join(NUMBERS)} are {given}, expected numbers: download it again")
-        yield _Box(cells["dicom_id"].strip(), cells["category_name"].strip(), values[:4], values[4:])
+        yield _Box(dicom_id_in(cells["dicom_id"]), cells["category_name"].strip(), values[:4], values[4:])
 
 
 def _coco(path: Path) -> Iterator[_Box]:
@@ -86,11 +83,11 @@ def _coco(path: Path) -> Iterator[_Box]:
         content = json.loads(path.read_bytes())
         categories = {entry["id"]: entry["name"].strip() for entry in content["categories"]}
         images = {
-            entry["id"]: (PurePosixPath(entry["file_name"]).stem, numbers((entry["width"], entry["height"])))
+            entry["id"]: (dicom_id_in(entry["file_name"]), numbers((entry["width"], entry["height"])))
             for entry in content["images"]
         }
         annotations = list(content["annotations"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise InputError(f"{path} is not a COCO file ({error!r}): expected categories, images, annotations") from None
     for index, entry in enumerate(annotations):
         try:
