@@ -31,7 +31,7 @@ DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, 
 class ImageFileError(Exception):
     """A file that a study must not hold. The message says what is wrong and what to do; `reason` names no file."""
 
-    def __init__(self, message: str, reason: str = "image file cannot be decoded as 8-bit grey or RGB") -> None:
+    def __init__(self, message: str, reason: str = "image file cannot be decoded: fetch it again") -> None:
         super().__init__(message)
         self.reason = reason
 
