@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,11 @@ def csv_header(text: str, delimiter: str = ",") -> list[str]:
 
 
 def check_header(header: Sequence[str], where: object, remedy: str = "") -> None:
-    """Raise InputError for a column given twice, or a header that commas do not separate."""
+    """Raise InputError for a column given twice, or a header that is no text, or that commas do not separate."""
+    if any(unicodedata.category(letter) == "Cc" for name in header for letter in name.replace("\t", "")):
+        raise InputError(
+            f"{where}: its first line holds control characters: {remedy or 'save it as CSV with commas, in UTF-8'}"
+        )
     if len(header) == 1 and (found := next((name for mark, name in SEPARATORS.items() if mark in header[0]), None)):
         raise InputError(f"{where}: its columns are separated by {found}: save it as CSV with commas, in UTF-8")
     if twice := sorted({name for name in header if header.count(name) > 1}):

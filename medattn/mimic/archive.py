@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from medattn.base.errors import InputError
 from medattn.mimic import layout
-from medattn.mimic.csv_files import rows_of
+from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
 from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_image, read_file
 
-SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
+SUM = re.compile(r"([0-9A-Fa-f]{64}) [ *]?(.+)")
 SUFFIXES = (".jpg", ".dcm")
 NOT_LISTED = f"image file is not listed in {layout.SHA256SUMS}: take the one that came with the images"
 DIFFERS = f"image file differs from {layout.SHA256SUMS}: fetch it again"
@@ -58,19 +58,23 @@ class Archive:
                 f"{root / layout.SHA256SUMS} not found: --trust-sums needs it; restore it, or leave the option out"
             )
         self.suffix = self._suffix()
-        splits = {
-            dicom_id_in(row["dicom_id"]): row["split"].strip()
-            for _, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split")
-        }
-        self.images = dict(self._metadata(splits))
+        self.images = dict(self._metadata(dict(self._splits())))
         self._sums: dict[str, str] = {}  # path -> SHA-256, of the images that were asked for
         self._pinned: dict[str, PinnedImage | str] = {}
         self._endings: dict[Path, dict[str, str]] = {}  # folder -> stem of a name -> how it ends
         self._by_study: dict[str, list[Image]] = {}
 
     def table(self, name: str, columns: Collection[str], desc: str) -> Iterator[tuple[int, dict[str, str]]]:
-        """Rows of one of the root's tables."""
-        return rows_of(self.root / name, columns, desc)
+        """Rows of one of the root's tables. Raises InputError if there are none."""
+        return filled_rows_of(self.root / name, columns, desc)
+
+    def _splits(self) -> Iterator[tuple[str, str]]:
+        for number, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split"):
+            dicom_id = dicom_id_in(row["dicom_id"])
+            if not dicom_id:
+                where = f"{self.root / layout.SPLIT}, row {number}"
+                raise InputError(f"{where}: dicom_id is {row['dicom_id']!r}, expected an identifier: download it again")
+            yield dicom_id, row["split"].strip()
 
     def _metadata(self, splits: dict[str, str]) -> Iterator[tuple[str, Image]]:
         columns = ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")
@@ -110,13 +114,12 @@ class Archive:
             for image in (self.images[dicom_id] for dicom_id in wanted)
         }
         path = self.root / layout.SHA256SUMS
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                found = SUM.fullmatch(line.rstrip("\r\n"))
-                if found is None and line.strip():
-                    raise InputError(f"{path}, line {number}: expected 64 hexadecimal digits and a path: download it again")
-                if found and (name := found[2].removeprefix("./")) in paths:
-                    self._sums[name] = found[1]
+        for number, line in _lines(path):
+            found = SUM.fullmatch(line)
+            if found is None and line.strip():
+                raise InputError(f"{path}, line {number}: expected 64 hexadecimal digits and a path: download it again")
+            if found and (name := found[2].removeprefix("./")) in paths:
+                self._sums[name] = found[1].lower()
 
     def pin(self, dicom_id: str) -> PinnedImage | str:
         """The image as images.csv pins it, or why it cannot be used."""
@@ -192,8 +195,17 @@ class Archive:
             raise InputError(f"{self.root} is not a directory: give --root the folder that holds `files` and {layout.METADATA}")
         if not names.exists():
             return ".jpg"
-        with names.open(encoding="utf-8") as file:
-            suffix = os.path.splitext(file.readline().strip())[1].lower()
+        first = next((line for _, line in _lines(names)), "")
+        suffix = os.path.splitext(first.strip())[1].lower()
         if suffix not in SUFFIXES:
             raise InputError(f"{names}: its first path ends with {suffix!r}, expected .jpg or .dcm: download it again")
         return suffix
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text from 1. Raises InputError if it cannot be read as UTF-8."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from enumerate((line.rstrip("\r\n") for line in file), start=1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text in UTF-8: {error}: download it again") from None

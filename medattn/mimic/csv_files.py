@@ -4,7 +4,8 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,7 +19,8 @@ AGAIN = "download it again, or save it as CSV in UTF-8"
 
 def header_of(path: Path) -> list[str]:
     """The column names of a .csv or .csv.gz file. Raises InputError if it is absent or no table."""
-    return _header(path, _lines(path, None))
+    with closing(_lines(path, None)) as lines:
+        return _header(path, lines)
 
 
 def _header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> list[str]:
@@ -32,17 +34,28 @@ def rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[
 
     Raises InputError for a file that is absent or no table in UTF-8, a missing column, or a row of another length.
     """
-    lines = _lines(path, desc)
-    header = _header(path, lines)
-    if said := missing_columns(header, columns):
-        raise InputError(f"{path}: {said}: is it the right file?")
-    for number, line in lines:
-        if len(line) != len(header):
-            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: {AGAIN}")
-        yield number, dict(zip(header, line, strict=True))
+    with closing(_lines(path, desc)) as lines:  # its bar must be gone before an error is shown
+        header = _header(path, lines)
+        if said := missing_columns(header, columns):
+            raise InputError(f"{path}: {said}: is it the right file?")
+        for number, line in lines:
+            if len(line) != len(header):
+                raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: {AGAIN}")
+            if "\0" in "".join(line):
+                raise InputError(f"{path}, row {number}: holds a NUL character: {AGAIN}")
+            yield number, dict(zip(header, line, strict=True))
 
 
-def _lines(path: Path, desc: str | None) -> Iterator[tuple[int, list[str]]]:
+def filled_rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[tuple[int, dict[str, str]]]:
+    """rows_of a file that must hold some. Raises InputError for one that holds none, too."""
+    number = 0
+    for number, row in rows_of(path, columns, desc):
+        yield number, row
+    if not number:
+        raise InputError(f"{path} holds no row: {AGAIN}")
+
+
+def _lines(path: Path, desc: str | None) -> Generator[tuple[int, list[str]]]:
     """(row, cells), the header first; empty lines are left out. A bar is shown if `desc` names it."""
     try:
         with (

@@ -62,10 +62,16 @@ def near(question: str, known: str | None) -> set[str]:
 
 
 def read_labels(archive: Archive, wanted: Collection[str] | None = None) -> dict[str, dict[str, str]]:
-    """study_id -> finding -> yes or no, of all studies or those `wanted`; a finding that is not decided is left out."""
+    """study_id -> finding -> yes or no, of all studies or those `wanted`; a finding that is not decided is left out.
+
+    Raises InputError for a cell that is no identifier, or no label.
+    """
     labels = {}
     for number, row in archive.table(CHEXPERT, ("study_id", *LABELS), "labels"):
         study_id = identifier(row["study_id"])
+        if not study_id:
+            where = f"{archive.root / CHEXPERT}, row {number}"
+            raise InputError(f"{where}: study_id is {row['study_id']!r}, expected an identifier: download it again")
         if wanted is None or study_id in wanted:
             found = {
                 finding: _label(archive.root / CHEXPERT, number, column, row[column]) for column, finding in LABELS.items()

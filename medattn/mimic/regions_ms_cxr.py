@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
-from medattn.mimic.csv_files import rows_of
+from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, numbers
 from medattn.mimic.region_geometry import OTHER_IMAGE, Drawn, Region, Sizes, unknown
 
@@ -70,7 +70,7 @@ def _file(path: Path) -> Path:
 
 
 def _csv(path: Path) -> Iterator[_Box]:
-    for row, cells in rows_of(path, ("dicom_id", "category_name", *NUMBERS), "ms-cxr"):
+    for row, cells in filled_rows_of(path, ("dicom_id", "category_name", *NUMBERS), "ms-cxr"):
         values = numbers(cells[name] for name in NUMBERS)
         if values is None:
             given = ", ".join(cells[name] for name in NUMBERS)
@@ -89,6 +89,8 @@ def _coco(path: Path) -> Iterator[_Box]:
         annotations = list(content["annotations"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise InputError(f"{path} is not a COCO file ({error!r}): expected categories, images, annotations") from None
+    if not annotations:
+        raise InputError(f"{path} holds no annotation: download it again")
     for index, entry in enumerate(annotations):
         try:
             dicom_id, size = images[entry["image_id"]]

@@ -55,19 +55,22 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Drawn]:
     folder = next((folder for folder in (path / "main_data", path) if any(folder.glob(METADATA))), None)
     if folder is None:
         raise InputError(f"{path}: no {METADATA} in it or in {path / 'main_data'}: unpack main_data.zip, and name its folder")
+    row = 0
     for metadata in sorted(folder.glob(METADATA)):
         for row, cells in rows_of(metadata, ("id", "dicom_id", "image_size_x", "image_size_y"), metadata.stem):
             given = [cells[name] for name in ("image_size_x", "image_size_y")]
             size = numbers(given)
             if size is None and any(cell.strip() for cell in given):
                 raise InputError(f"{metadata}, row {row}: image_size_x, image_size_y are not numbers: download it again")
-            dicom_id, ellipses = dicom_id_in(cells["dicom_id"]), folder / cells["id"] / ELLIPSES
+            dicom_id, ellipses = dicom_id_in(cells["dicom_id"]), folder / cells["id"].strip() / ELLIPSES
             if dicom_id not in images:
                 counts[OTHER_IMAGE] += 1
             elif not ellipses.is_file():
                 counts[NO_ELLIPSES] += 1
             else:
                 yield from (Drawn(region, size) for region in _regions(ellipses, dicom_id, counts))
+    if not row:
+        raise InputError(f"{folder}: {METADATA} hold no row: download them again")
 
 
 def _regions(path: Path, dicom_id: str, counts: Counter[str]) -> Iterator[Region]:

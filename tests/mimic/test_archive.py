@@ -231,6 +231,10 @@ def test_tables_that_another_program_saved_say_the_same(root):
         (layout.METADATA, ("48,64", "48.5,64"), "row 2: Rows x Columns is '48.5' x '64'"),
         (layout.METADATA, ("48,64", "nan,64"), "row 2: Rows x Columns is 'nan' x '64'"),
         (layout.METADATA, ("Rows", "Columns"), "column 'Columns' is duplicated"),
+        (layout.SPLIT, (PA, "none"), "row 2: dicom_id is 'none', expected an identifier"),
+        (layout.CHEXPERT, ("50000001", ""), "row 2: study_id is '', expected an identifier"),
+        (layout.CHEXPERT, ("-1.0", "\0"), "row 2: holds a NUL character"),
+        (layout.CHEXPERT, ("subject_id", "\0subject_id"), "its first line holds control characters"),
         (layout.CHEXPERT, ("-1.0", "2.0"), "row 2: Edema is '2.0', expected 1.0, 0.0, -1.0 or nothing"),
         (layout.CHEXPERT, ("-1.0", "yes"), "row 2: Edema is 'yes', expected"),
     ],
@@ -251,6 +255,31 @@ def test_sizes_and_sums_that_are_none_are_named_by_row(root):
         file.write("zz\n")
     with pytest.raises(InputError, match=r"SHA256SUMS.txt, line 6: expected 64 hexadecimal digits"):
         opened(root)
+
+
+@pytest.mark.parametrize("name", [layout.METADATA, layout.SPLIT, layout.CHEXPERT])
+def test_a_table_without_a_row_is_named(root, name):
+    header = gzip.decompress((root / name).read_bytes()).splitlines(keepends=True)[0]
+    (root / name).write_bytes(gzip.compress(header))
+    with pytest.raises(InputError, match=f"{name} holds no row: download it again"):
+        read_labels(Archive(root))
+
+
+@pytest.mark.parametrize("name", [layout.SHA256SUMS, layout.IMAGE_FILENAMES])
+@pytest.mark.parametrize("content", [b"\xff\xfeutf-16", gzip.compress(b""), None], ids=["UTF-16", "gzip", "directory"])
+def test_a_list_that_is_no_text_is_named(root, name, content):
+    (root / name).unlink()
+    (root / name).mkdir() if content is None else (root / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name} cannot be read as text in UTF-8: .*: download it again"):
+        opened(root)
+
+
+def test_hashes_are_read_behind_a_mark_of_the_encoding_and_in_capitals(root):
+    expected = opened(root).pin(PA)
+    lines = (root / layout.SHA256SUMS).read_text().splitlines()
+    lines = [f"{line[:64].upper()}{line[64:]}\r\n" for line in lines]
+    (root / layout.SHA256SUMS).write_bytes(b"\xef\xbb\xbf" + "".join(lines).encode())
+    assert opened(root).pin(PA) == expected
 
 
 def test_a_root_that_is_none_is_named(root, tmp_path):

@@ -466,6 +466,16 @@ def test_reflacx_without_its_metadata_is_refused(tmp_path):
         read("reflacx", tmp_path)
 
 
+def test_sources_without_a_row_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"metadata_phase_\*\.csv hold no row"):
+        read("reflacx", reflacx(tmp_path / "data", {}))
+    with pytest.raises(InputError, match=r"boxes\.csv holds no row"):
+        read("ms-cxr", ms_cxr_csv(tmp_path / "boxes.csv", []))
+    (tmp_path / "boxes.json").write_text('{"categories": [], "images": [], "annotations": []}')
+    with pytest.raises(InputError, match=r"boxes\.json holds no annotation"):
+        read("ms-cxr", tmp_path / "boxes.json")
+
+
 # --- all sources ------------------------------------------------------------------------------------------------------
 
 
