@@ -126,6 +126,8 @@ def read_table(
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path} not found: {absent}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): {absent}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     header, rows = csv_rows(io.StringIO(text, newline=""), path)

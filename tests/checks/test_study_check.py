@@ -97,6 +97,30 @@ def link_a_folder_out_of_the_root(study: Path) -> None:
     set_cell("images.csv", 2, "path", f"more/{path.name}")(study)
 
 
+def folder(name: str):
+    def spoil(study: Path) -> None:
+        (study / name).unlink()
+        (study / name).mkdir()
+
+    return spoil
+
+
+def dead_link(name: str):
+    def spoil(study: Path) -> None:
+        (study / name).unlink()
+        (study / name).symlink_to("nowhere")
+
+    return spoil
+
+
+def text_of(name: str, change_text):
+    return lambda study: (study / name).write_text(change_text((study / name).read_text())) and None
+
+
+def encoding(name: str, codec: str):
+    return lambda study: (study / name).write_bytes((study / name).read_text().encode(codec)) and None
+
+
 def link_to_nothing(study: Path) -> None:
     link_out_of_the_root(study)
     (study.parent / "outside.png").unlink()
@@ -150,6 +174,15 @@ BAD = {
     "missing question column": (drop_column(QUESTIONS, "strategy"), [QUESTIONS, "column strategy is missing", "add it"]),
     "missing image column": (drop_column(IMAGES, "sha256"), [IMAGES, "column sha256 is missing"]),
     "missing region column": (drop_column(REGIONS, "mask"), [REGIONS, "column mask is missing"]),
+    "folder for a table": (folder(QUESTIONS), [QUESTIONS, "cannot be read (Is a directory)"]),
+    "folder for regions": (folder(REGIONS), [REGIONS, "is no file"]),
+    "folder for pins": (folder("model.json"), ["model.json", "is no file"]),
+    "regions linked to nothing": (dead_link(REGIONS), [REGIONS, "is a link to", "which is not there: mount it"]),
+    "pins linked to nothing": (dead_link("model.json"), ["model.json", "is a link to", "which is not there: mount it"]),
+    "semicolons": (text_of(QUESTIONS, lambda text: text.replace(",", ";")), [QUESTIONS, "separated by semicolons"]),
+    "UTF-16 without a mark": (encoding(QUESTIONS, "utf-16-le"), [QUESTIONS, "its first line holds control characters"]),
+    "blanks in the header": (text_of(IMAGES, lambda text: text.replace("sha256", " sha256", 1)),
+        [IMAGES, "column sha256 is missing", "' sha256'"]),
     "missing table": (lambda study: (study / QUESTIONS).unlink(), [QUESTIONS, "not found"]),
     "row with too few cells": (rewrite(IMAGES, ",PA,test\n", ",PA\n"), [f"{IMAGES}, row 2", "8 cells under 9 columns"]),
     "table that is not UTF-8": (lambda s: (s / QUESTIONS).write_bytes(b"\xff\xfe"), [QUESTIONS, "not UTF-8"]),
