@@ -13,9 +13,10 @@ Nothing else is decided here: what cannot be used is for the reader of the strea
 
 import ast
 import re
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import ijson
 from tqdm import tqdm
@@ -31,6 +32,7 @@ OWN_COLUMNS = ("dicom_id", "question", "answer", "finding")  # the last may be l
 MODELS_OR_TRUE = "answer"  # a model's where a column of TRUE_ANSWERS stands beside it
 TRUE_ANSWERS = ("correct_answer", "ground_truth")
 IMAGE_COLUMNS = ("dicom_id", "image_id", "image_path", "study_id")  # where an image's id may stand, the surest first
+DEEPEST = 16  # levels of a question set in JSON; the published have four
 VARIANT = re.compile(r"original|baseline|hard_positive(?:_strategy)?[-_ ]?(?P<number>\d{1,2})", re.IGNORECASE)
 DISAGREE = "\x00"  # an answer that no answer can equal: the row's own columns contradict each other
 
@@ -134,8 +136,10 @@ def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
             path.open("rb") as file,
             tqdm(total=path.stat().st_size, desc="questions", unit="B", unit_scale=True, leave=False) as bar,
         ):
+            start = _check_depth(file, path)
+            file.seek(start)
             number = 0
-            for number, entry in enumerate(ijson.items(file, "item"), start=1):
+            for number, entry in enumerate(ijson.items(file, "item", use_float=True), start=1):
                 yield _ext_row(entry, f"{path}, entry {number}")
                 if number % 1024 == 0:
                     bar.update(file.tell() - bar.n)
@@ -144,9 +148,30 @@ def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
     except FileNotFoundError:
         raise InputError(f"{path} not found: give --questions the dataset's folder or one of its json files") from None
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a list of questions in JSON: {error}: download it again") from None
+        said = " ".join(str(error).split())
+        raise InputError(f"{path} is not a list of questions in JSON: {said}: download it again") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): give --questions one of the dataset's files") from None
+
+
+def _check_depth(file: BinaryIO, path: Path) -> int:
+    """Where the JSON begins, behind a mark of its encoding. Raises InputError for one that is nested deeply.
+
+    ijson names every level by all above it, so a file of open brackets alone would take all memory.
+    """
+    start = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+    file.seek(start)
+    depth = 0
+    for event, _ in ijson.basic_parse(file, use_float=True):  # without, a number of 5,000 digits crashes the interpreter
+        if event in ("start_map", "start_array"):
+            depth += 1
+            if depth > DEEPEST:
+                raise InputError(
+                    f"{path} is nested more than {DEEPEST} levels deep, expected a list of questions: is it the right file?"
+                )
+        elif event in ("end_map", "end_array"):
+            depth -= 1
+    return start
 
 
 def _ext_row(entry: Any, where: str) -> QuestionRow:

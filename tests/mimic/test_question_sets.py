@@ -163,6 +163,9 @@ def test_a_study_is_named_by_its_digits_however_it_is_written(tmp_path, study):
         ("[]", "holds no question"),
         ('[{"question": "q", "answer": 3}]', "entry 1: answer is 3, expected a list of words or one text"),
         ('[{"question": 3, "answer": "no"}]', "entry 1: AttributeError"),
+        ('[{"study_id": ' + "9" * 5000 + "}]", "is not a list of questions in JSON"),
+        ("[" * 100_000, "is nested more than 16 levels deep"),
+        ('[{"question": ' + '{"a": ' * 50_000, "is nested more than 16 levels deep"),
         ("\xff\xfe[", "is not a list of questions in JSON"),
         ("", "is not a list of questions in JSON"),
     ],
@@ -171,6 +174,11 @@ def test_json_that_holds_no_questions_is_named(tmp_path, content, message):
     (tmp_path / "q.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError, match=rf"q\.json.*{message}"):
         list(read(tmp_path / "q.json"))
+
+
+def test_json_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    (tmp_path / "q.json").write_bytes(b'\xef\xbb\xbf[{"study_id": 50000001, "question": "q", "answer": "no"}]')
+    assert [row.answer for row in read(tmp_path / "q.json")] == ["no"]
 
 
 def test_a_directory_in_place_of_a_file_is_named(tmp_path):
