@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 import ijson
 from tqdm import tqdm
 
-from medattn.base.errors import InputError
+from medattn.base.errors import InputError, told
 from medattn.base.tables import write_csv
 from medattn.mimic.csv_files import header_of, rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
@@ -180,7 +180,7 @@ def _ext_row(entry: Any, where: str) -> QuestionRow:
         cells = {name: str(entry.get(name, "")) for name in IMAGE_COLUMNS if name != "study_id"}
         study = identifier(entry.get("study_id", ""))
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{where}: {error!r}: expected question, answer and study_id: download it again") from None
+        raise InputError(f"{where}: {told(error)}: expected question, answer and study_id: download it again") from None
     if isinstance(given, str):
         answer = answer_of(given)
     elif given is None or isinstance(given, list):

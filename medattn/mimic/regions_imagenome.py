@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from medattn.base.errors import InputError
+from medattn.base.errors import InputError, told
 from medattn.mimic.numbers import numbers
 from medattn.mimic.region_geometry import OTHER_IMAGE, Drawn, Region, Sizes, unknown
 
@@ -116,7 +116,7 @@ def _regions(name: str, dicom_id: str, content: bytes, counts: Counter[str]) -> 
                     statements[entry["bbox_name"], category].add(polarity)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
-            f"{name} is not a scene graph ({error!r}): expected objects and attributes; download it again"
+            f"{name} is not a scene graph ({told(error)}): expected objects and attributes; download it again"
         ) from None
     shown = {key for key, polarities in statements.items() if polarities == {"yes"} and boxes.get(key[0]) is not None}
     for (place, category), polarities in sorted(statements.items()):

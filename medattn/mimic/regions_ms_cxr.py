@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from medattn.base.errors import InputError
+from medattn.base.errors import InputError, told
 from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, numbers
 from medattn.mimic.region_geometry import OTHER_IMAGE, Drawn, Region, Sizes, unknown
@@ -88,7 +88,7 @@ def _coco(path: Path) -> Iterator[_Box]:
         }
         annotations = list(content["annotations"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
-        raise InputError(f"{path} is not a COCO file ({error!r}): expected categories, images, annotations") from None
+        raise InputError(f"{path} is not a COCO file ({told(error)}): expected categories, images, annotations") from None
     if not annotations:
         raise InputError(f"{path} holds no annotation: download it again")
     for index, entry in enumerate(annotations):
@@ -97,7 +97,7 @@ def _coco(path: Path) -> Iterator[_Box]:
             box = numbers(entry["bbox"])
             category = categories[entry["category_id"]]
         except (KeyError, TypeError) as error:
-            raise InputError(f"{path}, annotation {index}: {error!r}: expected image_id, category_id, bbox") from None
+            raise InputError(f"{path}, annotation {index}: {told(error)}: expected image_id, category_id, bbox") from None
         if box is None or len(box) != 4 or size is None:
             raise InputError(f"{path}, annotation {index}: bbox is {entry['bbox']!r}, expected 4 numbers; download it again")
         yield _Box(dicom_id, category, box, size)

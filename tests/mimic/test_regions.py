@@ -213,6 +213,14 @@ def test_a_row_of_ms_cxr_without_numbers_is_named(tmp_path):
     )
 
 
+def test_bytes_that_are_no_text_are_not_shown(tmp_path):
+    path = tmp_path / "boxes.json"
+    path.write_bytes(b"\x1f\x8b" + b"secret" * 100)
+    with pytest.raises(InputError, match=r"is not a COCO file \(UnicodeDecodeError: ") as error:
+        read("ms-cxr", path)
+    assert "secret" not in str(error.value)
+
+
 def test_ms_cxr_without_a_column_is_refused(tmp_path):
     path = ms_cxr_csv(tmp_path / "boxes.csv", columns=[name.replace("image_width", "width") for name in MS_CXR_COLUMNS])
     with pytest.raises(InputError, match=r"boxes\.csv: column image_width is missing"):
@@ -224,8 +232,9 @@ def test_ms_cxr_without_a_column_is_refused(tmp_path):
     [
         ("{", "boxes.json is not a COCO file"),
         ("[]", "boxes.json is not a COCO file"),
-        ('{"categories": [], "images": []}', "boxes.json is not a COCO file .KeyError.'annotations'"),
-        ('{"categories": [], "images": [], "annotations": [{"image_id": 3}]}', "boxes.json, annotation 0: KeyError.3."),
+        ("[" * 100_000, "boxes.json is not a COCO file .RecursionError"),
+        ('{"categories": [], "images": []}', "boxes.json is not a COCO file .KeyError: 'annotations'"),
+        ('{"categories": [], "images": [], "annotations": [{"image_id": 3}]}', "boxes.json, annotation 0: KeyError: 3"),
         (
             '{"categories": [{"id": 1, "name": "Edema"}], "images": [{"id": 3, "file_name": "a.jpg", "width": 1, "height": 1}],'
             ' "annotations": [{"image_id": 3, "category_id": 1, "bbox": [1, 2, 3]}]}',
@@ -350,7 +359,7 @@ def test_only_wanted_scene_graphs_are_read(tmp_path):
     ("graph", "message"),
     [
         ("{", "is not a scene graph .JSONDecodeError"),
-        ({"image_id": A, "objects": []}, "is not a scene graph .KeyError.'attributes'"),
+        ({"image_id": A, "objects": []}, "is not a scene graph .KeyError: 'attributes'"),
         (
             {"image_id": A, "objects": [], "attributes": [statement(A, "right lung", ["pneumonia"])]},
             "is not a scene graph .ValueError",
