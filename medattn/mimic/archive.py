@@ -13,6 +13,7 @@ from medattn.mimic import layout
 from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
 from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_image, read_file
+from medattn.study.schema import is_there
 
 SUM = re.compile(r"([0-9A-Fa-f]{64}) [ *]?(.+)")
 SUFFIXES = (".jpg", ".dcm")
@@ -52,7 +53,7 @@ class Archive:
         Raises InputError if a table is not there, or not what it seems.
         """
         self.root, self.trust_sums = root, trust_sums
-        self.has_sums = (root / layout.SHA256SUMS).exists()
+        self.has_sums = is_there(root / layout.SHA256SUMS)
         if trust_sums and not self.has_sums:
             raise InputError(
                 f"{root / layout.SHA256SUMS} not found: --trust-sums needs it; restore it, or leave the option out"
@@ -193,7 +194,7 @@ class Archive:
         names = self.root / layout.IMAGE_FILENAMES
         if not self.root.is_dir():
             raise InputError(f"{self.root} is not a directory: give --root the folder that holds `files` and {layout.METADATA}")
-        if not names.exists():
+        if not is_there(names):
             return ".jpg"
         first = next((line for _, line in _lines(names)), "")
         suffix = os.path.splitext(first.strip())[1].lower()

@@ -266,11 +266,23 @@ def test_a_table_without_a_row_is_named(root, name):
 
 
 @pytest.mark.parametrize("name", [layout.SHA256SUMS, layout.IMAGE_FILENAMES])
-@pytest.mark.parametrize("content", [b"\xff\xfeutf-16", gzip.compress(b""), None], ids=["UTF-16", "gzip", "directory"])
+@pytest.mark.parametrize("content", [b"\xff\xfeutf-16", gzip.compress(b"")], ids=["UTF-16", "gzip"])
 def test_a_list_that_is_no_text_is_named(root, name, content):
-    (root / name).unlink()
-    (root / name).mkdir() if content is None else (root / name).write_bytes(content)
+    (root / name).write_bytes(content)
     with pytest.raises(InputError, match=f"{name} cannot be read as text in UTF-8: .*: download it again"):
+        opened(root)
+
+
+@pytest.mark.parametrize("name", [layout.SHA256SUMS, layout.IMAGE_FILENAMES])
+def test_a_list_that_is_linked_to_nothing_is_not_taken_for_absent(root, name):
+    """Else no image would be checked against its published hash, without a word."""
+    (root / name).unlink()
+    (root / name).symlink_to("nowhere")
+    with pytest.raises(InputError, match=f"{name} is a link to nowhere, which is not there: mount it"):
+        opened(root)
+    (root / name).unlink()
+    (root / name).mkdir()
+    with pytest.raises(InputError, match=f"{name} is no file: remove it"):
         opened(root)
 
 
