@@ -42,6 +42,7 @@ STUDY_COMMANDS = {
     "digest": ("medattn.study.commands", "digest", "Print a study's digest and what it counts."),
     "attest": ("medattn.study.commands", "attest", "Compare a study with a published reference."),
     "mimic-cxr": ("medattn.mimic.commands", "mimic_cxr", "Assemble a study from MIMIC-CXR."),
+    "template": ("medattn.mimic.commands", "template", "Write an empty table for questions of your own."),
     "fake-mimic": (
         "medattn.mimic.commands",
         "fake_mimic",

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TextIO
 from medattn.base.errors import InputError
 from medattn.base.rounding import round_number
 
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # what other programs put for the comma
 Row = dict[str, Any]  # column -> cell: text, number or truth, as its column says; None where there is none
 
 
@@ -72,6 +74,25 @@ def csv_header(text: str, delimiter: str = ",") -> list[str]:
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
 
 
+def check_header(header: Sequence[str], where: object, remedy: str = "") -> None:
+    """Raise InputError for a column given twice, or a header that is no text, or that commas do not separate."""
+    if any(unicodedata.category(letter) == "Cc" for name in header for letter in name.replace("\t", "")):
+        raise InputError(
+            f"{where}: its first line holds control characters: {remedy or 'save it as CSV with commas, in UTF-8'}"
+        )
+    if len(header) == 1 and (found := next((name for mark, name in SEPARATORS.items() if mark in header[0]), None)):
+        raise InputError(f"{where}: its columns are separated by {found}: save it as CSV with commas, in UTF-8")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InputError(f"{where}: column {twice[0]!r} is duplicated: {remedy or 'remove one'}")
+
+
+def missing_columns(header: Sequence[str], wanted: Iterable[str]) -> str:
+    """ "column a, b is missing; it has …", or "" where none is. A name with white space around it is shown in quotes."""
+    missing = [name for name in wanted if name not in header]
+    has = ", ".join(name if name == name.strip() and name.isprintable() and name else repr(name) for name in header)
+    return f"column {', '.join(missing)} is missing; it has {has or 'none'}" if missing else ""
+
+
 def csv_rows(file: Iterable[str], where: object, remedy: str = "") -> tuple[list[str], Iterator[dict[str, str]]]:
     """The columns of a table ([] of an empty file), and its rows as they are read: column -> cell. Empty lines are skipped.
 
@@ -80,8 +101,7 @@ def csv_rows(file: Iterable[str], where: object, remedy: str = "") -> tuple[list
     """
     lines = csv_lines(file, where, remedy)
     header = next(lines, (1, list[str]()))[1]
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise InputError(f"{where}: column {twice[0]!r} is duplicated: {remedy or 'remove one'}")
+    check_header(header, where, remedy)
 
     def rows() -> Iterator[dict[str, str]]:
         for number, line in lines:
@@ -106,12 +126,14 @@ def read_table(
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path} not found: {absent}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): {absent}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     header, rows = csv_rows(io.StringIO(text, newline=""), path)
     wanted = header if columns is None else columns
-    if missing := [name for name in wanted if name not in header]:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header) or 'none'}: add it")
+    if said := missing_columns(header, wanted):
+        raise InputError(f"{path}: {said}: add it")
     found = [{name: row[name] for name in wanted} for row in rows]
     if not found and not may_be_empty:
         raise InputError(f"{path} holds no row: add at least one")

@@ -18,7 +18,7 @@ from medattn.base.params.run import OnError
 from medattn.base.rows import QuestionRow
 from medattn.checks.questions import Problem, check_ids, check_questions
 from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, open_image
-from medattn.study.schema import ModelChoice, Study, read_study
+from medattn.study.schema import ModelChoice, Study, is_there, read_study
 
 SHOWN = 20  # problems reported in full
 SIDES = ("", "left", "right", "bilateral")  # the patient's
@@ -69,7 +69,7 @@ def check(directory: Path, model: ModelChoice | None = None, on_error: OnError =
     if problems:
         more = len(problems) - SHOWN
         raise InputError("\n".join(problems[:SHOWN]) + (f"\n… and {more} more problems" if more > 0 else ""))
-    if model is not None or (directory / "model.json").exists():
+    if model is not None or is_there(directory / "model.json"):
         study.check_model(model)
     baselines = [row for row in questions if row.is_study and row.is_baseline]
     return StudySummary(

@@ -1,19 +1,25 @@
 """The images of a MIMIC-CXR root: which there are, where each lies, and whether its file is the one that was published."""
 
+import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError
-from medattn.base.hashes import sha256_of
 from medattn.mimic import layout
-from medattn.mimic.csv_files import rows_of
-from medattn.radiographs.image_files import ImageFileError, open_image
+from medattn.mimic.csv_files import filled_rows_of
+from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
+from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_image, read_file
+from medattn.study.schema import is_there
 
-SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
+SUM = re.compile(r"([0-9A-Fa-f]{64}) [ *]?(.+)")
+SUFFIXES = (".jpg", ".dcm")
+NOT_LISTED = f"image file is not listed in {layout.SHA256SUMS}: take the one that came with the images"
+DIFFERS = f"image file differs from {layout.SHA256SUMS}: fetch it again"
+LINKED = f"image file is linked from outside of the root, and nothing pins it: put {layout.SHA256SUMS} into the root"
 VIEW_ORDER = ("PA", "AP", "LATERAL", "LL")  # which image of a study is asked about, where a question names the study only
 
 
@@ -44,38 +50,47 @@ class Archive:
     def __init__(self, root: Path, trust_sums: bool = False) -> None:
         """Reads the tables. trust_sums: take hashes from SHA256SUMS.txt and sizes from the metadata, open no image.
 
-        Raises InputError if a table is not there, or is not the one that SHA256SUMS.txt lists.
+        Raises InputError if a table is not there, or not what it seems.
         """
         self.root, self.trust_sums = root, trust_sums
-        self.has_sums = (root / layout.SHA256SUMS).exists()
+        self.has_sums = is_there(root / layout.SHA256SUMS)
         if trust_sums and not self.has_sums:
             raise InputError(
                 f"{root / layout.SHA256SUMS} not found: --trust-sums needs it; restore it, or leave the option out"
             )
         self.suffix = self._suffix()
-        splits = {row["dicom_id"]: row["split"] for _, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split")}
-        self.images = dict(self._metadata(splits))
+        self.images = dict(self._metadata(dict(self._splits())))
         self._sums: dict[str, str] = {}  # path -> SHA-256, of the images that were asked for
         self._pinned: dict[str, PinnedImage | str] = {}
+        self._endings: dict[Path, dict[str, str]] = {}  # folder -> stem of a name -> how it ends
         self._by_study: dict[str, list[Image]] = {}
 
     def table(self, name: str, columns: Collection[str], desc: str) -> Iterator[tuple[int, dict[str, str]]]:
-        """Rows of one of the root's tables."""
-        return rows_of(self.root / name, columns, desc)
+        """Rows of one of the root's tables. Raises InputError if there are none."""
+        return filled_rows_of(self.root / name, columns, desc)
+
+    def _splits(self) -> Iterator[tuple[str, str]]:
+        for number, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split"):
+            dicom_id = dicom_id_in(row["dicom_id"])
+            if not dicom_id:
+                where = f"{self.root / layout.SPLIT}, row {number}"
+                raise InputError(f"{where}: dicom_id is {row['dicom_id']!r}, expected an identifier: download it again")
+            yield dicom_id, row["split"].strip()
 
     def _metadata(self, splits: dict[str, str]) -> Iterator[tuple[str, Image]]:
         columns = ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")
         for number, row in self.table(layout.METADATA, columns, "metadata"):
-            dicom_id = row["dicom_id"]
-            try:
-                size = int(row["Columns"]), int(row["Rows"])
-            except ValueError:
-                raise InputError(
-                    f"{self.root / layout.METADATA}, row {number}: Rows x Columns is {row['Rows']!r} x {row['Columns']!r},"
-                    " expected whole numbers: download it again"
-                ) from None
+            where = f"{self.root / layout.METADATA}, row {number}"
+            width, height = whole_number(row["Columns"]), whole_number(row["Rows"])
+            if width is None or height is None or width < 1 or height < 1:
+                given = f"Rows x Columns is {row['Rows']!r} x {row['Columns']!r}"
+                raise InputError(f"{where}: {given}, expected whole numbers: download it again")
+            ids = dicom_id_in(row["dicom_id"]), identifier(row["subject_id"]), identifier(row["study_id"])
+            if "" in ids:
+                given = ", ".join(repr(row[name]) for name in columns[:3])
+                raise InputError(f"{where}: {', '.join(columns[:3])} are {given}, expected identifiers: download it again")
             view = row["ViewPosition"].strip().upper()
-            yield dicom_id, Image(dicom_id, row["subject_id"], row["study_id"], view, splits.get(dicom_id, ""), *size)
+            yield ids[0], Image(*ids, view, splits.get(ids[0], ""), width, height)
 
     def of_study(self, study_id: str, views: Collection[str]) -> Image | None:
         """The image that stands for a study: PA before AP before the others, then the lowest dicom_id; None without one.
@@ -100,13 +115,12 @@ class Archive:
             for image in (self.images[dicom_id] for dicom_id in wanted)
         }
         path = self.root / layout.SHA256SUMS
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                found = SUM.fullmatch(line.rstrip("\r\n"))
-                if found is None and line.strip():
-                    raise InputError(f"{path}, line {number}: expected 64 hexadecimal digits and a path: download it again")
-                if found and (name := found[2].removeprefix("./")) in paths:
-                    self._sums[name] = found[1]
+        for number, line in _lines(path):
+            found = SUM.fullmatch(line)
+            if found is None and line.strip():
+                raise InputError(f"{path}, line {number}: expected 64 hexadecimal digits and a path: download it again")
+            if found and (name := found[2].removeprefix("./")) in paths:
+                self._sums[name] = found[1].lower()
 
     def pin(self, dicom_id: str) -> PinnedImage | str:
         """The image as images.csv pins it, or why it cannot be used."""
@@ -118,7 +132,7 @@ class Archive:
         published = layout.image_path(image.subject_id, image.study_id, image.dicom_id, self.suffix)
         known = self._sums.get(published)
         if self.trust_sums:
-            return PinnedImage(published, known, image.width, image.height) if known else f"not listed in {layout.SHA256SUMS}"
+            return PinnedImage(published, known, image.width, image.height) if known else NOT_LISTED
         flat = published.rpartition("/")[2]
         subject = f"p{image.subject_id}"
         places = (
@@ -128,29 +142,71 @@ class Archive:
             f"{subject[:3]}_{subject}_s{image.study_id}_{flat}",
             image.dicom_id,
         )
-        path = next((place for place in places if (self.root / place).is_file()), None)
+        path = next((place for place in places if os.path.isfile(self.root / place)), None)
         if path is None:
-            return "image file is not on disk"
-        found = sha256_of(self.root / path)
+            return self._absent(places)
         if self.has_sums and known is None:
-            return f"not listed in {layout.SHA256SUMS}"
-        if known not in (None, found):
-            return f"image file differs from {layout.SHA256SUMS}"
+            return NOT_LISTED
+        if known is None and not (self.root / path).resolve().is_relative_to(self.root.resolve()):
+            return LINKED
         try:
+            found = hashlib.sha256(read_file(self.root, path)).hexdigest()
+            if known not in (None, found):
+                return DIFFERS
             opened = open_image(self.root, path, found)
-        except ImageFileError:
-            return "image file cannot be decoded as 8-bit grey or RGB"
+        except ImageFileError as error:
+            return error.reason
         return PinnedImage(path, found, opened.width, opened.height)
+
+    def _absent(self, places: Sequence[str]) -> str:
+        """Why there is no image at any of `places`: a link to nothing, a file whose name ends otherwise, or no file."""
+        for place in map(self.root.joinpath, places):
+            try:
+                read_file(self.root, place.relative_to(self.root).as_posix())
+            except ImageFileError as error:
+                if error.reason != NOT_ON_DISK:
+                    return error.reason
+            if ending := self._ending_in(place.parent, place.stem):
+                return self._other_ending(ending)
+        return NOT_ON_DISK
+
+    def _ending_in(self, folder: Path, stem: str) -> str:
+        """How the name of the file `stem` in a folder ends; "" without one."""
+        if folder not in self._endings:
+            try:
+                self._endings[folder] = dict(os.path.splitext(name) for name in os.listdir(folder))
+            except OSError:  # no such folder: no such file
+                self._endings[folder] = {}
+        return self._endings[folder].get(stem, "")
+
+    def _other_ending(self, ending: str) -> str:
+        """Why a file whose name ends with `ending` is not the one looked for."""
+        said = f"image file ends with {ending}, expected {self.suffix}"
+        if ending.lower() == self.suffix:
+            return f"{said}: rename it"
+        if ending.lower() in SUFFIXES:
+            found = "says so" if (self.root / layout.IMAGE_FILENAMES).exists() else "is not in the root"
+            return f"{said}, as {layout.IMAGE_FILENAMES} {found}: put the one there that came with these files"
+        return f"{said}: a converted copy is not the published image, restore that"
 
     def _suffix(self) -> str:
         """.jpg or .dcm, as IMAGE_FILENAMES says; .jpg without one."""
         names = self.root / layout.IMAGE_FILENAMES
         if not self.root.is_dir():
             raise InputError(f"{self.root} is not a directory: give --root the folder that holds `files` and {layout.METADATA}")
-        if not names.exists():
+        if not is_there(names):
             return ".jpg"
-        with names.open(encoding="utf-8") as file:
-            suffix = os.path.splitext(file.readline().strip())[1].lower()
-        if suffix not in (".jpg", ".dcm"):
+        first = next((line for _, line in _lines(names)), "")
+        suffix = os.path.splitext(first.strip())[1].lower()
+        if suffix not in SUFFIXES:
             raise InputError(f"{names}: its first path ends with {suffix!r}, expected .jpg or .dcm: download it again")
         return suffix
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text from 1. Raises InputError if it cannot be read as UTF-8."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from enumerate((line.rstrip("\r\n") for line in file), start=1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text in UTF-8: {error}: download it again") from None

@@ -25,7 +25,7 @@ from medattn.mimic import question_sets, regions
 from medattn.mimic.archive import Archive, Image, PinnedImage
 from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.mimic.labels import near, read_labels
-from medattn.mimic.layout import DRAWN, LABELS
+from medattn.mimic.layout import CHEXPERT, DRAWN, LABELS
 from medattn.study.pins import pin_model
 from medattn.study.schema import IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS, About, read_study
 
@@ -72,6 +72,7 @@ class Summary:
     labels: dict[str, int] = field(default_factory=dict)  # strategy labels that are not known -> variants
     resized: int = 0  # images whose file has another size than the metadata say
     unpinned: str = ""  # why the model's files could not be pinned
+    note: str = ""  # about the question set
     digest: str = ""
 
     def text(self) -> str:
@@ -83,6 +84,7 @@ class Summary:
             f" {self.patients} patients",
             f"rows used: {self.used:,} of {self.read:,}",
             *(f"  not used: {count:>9,}  {reason}" for reason, count in self.skipped.most_common()),
+            *filter(None, [self.note]),
             "finding: yes, no",
             *(f"  {finding}: {answers['yes']}, {answers['no']}" for finding, answers in sorted(self.answers.items())),
         ]
@@ -117,7 +119,12 @@ def assemble(out: Path, options: Options) -> Summary:
         candidates = collector.from_labels(labels)
         summary.read = sum(map(len, labels.values()))
     else:
+        summary.note = question_sets.note(options.questions)
         candidates = collector.collect(_counted(question_sets.read(options.questions), summary))
+    if not summary.read:
+        raise InputError(
+            f"{options.questions or options.root / CHEXPERT}: it holds no row: nothing can be asked; add at least one"
+        )
     archive.read_sums({question.image.dicom_id for question in candidates})
     chosen = draw(candidates, archive, options, summary)
     if not chosen:
@@ -312,7 +319,8 @@ def _regions(
             truth.setdefault((question.image.dicom_id, finding), answer)
     truth |= {(question.image.dicom_id, question.finding): question.answer for question in chosen}
     answers = ({"image_id": image_id, "finding": finding, "answer": answer} for (image_id, finding), answer in truth.items())
-    found = (region for kind, path in options.regions for region in regions.read(kind, path, sizes, summary.regions))
+    published = {question.image.dicom_id: (question.image.width, question.image.height) for question in chosen}
+    found = (region for kind, path in options.regions for region in regions.read(kind, path, sizes, summary.regions, published))
     rows = regions.write_regions(part, regions.drop_absent(found, answers, summary.regions), sizes, summary.regions)
     summary.regions["used"] = len(rows)
     return rows

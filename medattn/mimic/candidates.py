@@ -10,6 +10,7 @@ from typing import cast
 
 from medattn.base.seeding import choose, digest_of
 from medattn.checks.questions import ANSWERS, check_text
+from medattn.language.findings import NAMES
 from medattn.language.question_forms import ParsedQuestion, asked_name, finding_in, parse
 from medattn.mimic.archive import Archive, Image
 from medattn.mimic.question_sets import DISAGREE, QuestionRow
@@ -81,13 +82,15 @@ class Collector:
             return "answer columns of the row disagree"
         if row.answer not in ANSWERS:
             return "answer is neither yes nor no"
-        for text in (row.baseline, row.question):
+        for text in (row.baseline, row.question, *filter(None, [row.finding])):
             if wrong_with(text):
                 return "question text is empty, or holds what the model reads as a control token"
         asked = _form(row.baseline)
-        name = asked_name(asked) if asked else finding_in(row.baseline) if self.variants == KEEP else None
+        name = self._finding(row, asked)
         if name is None:
             return "question form is not known to the rules"
+        if row.finding and asked and asked.known and NAMES.get(row.finding, (row.finding,))[0] not in (asked.finding, name):
+            return "finding is not the one that the question names"
         if self.variants == RULES and not (asked and asked.known):
             return "finding is not among those the rules can reword"
         key = (image.dicom_id, name)
@@ -106,15 +109,27 @@ class Collector:
             return _keep(question, row)
         return None
 
+    def _finding(self, row: QuestionRow, asked: ParsedQuestion | None) -> str | None:
+        """What the questions table calls the finding: as the question says or, where the rules cannot read it, the row."""
+        if asked and (asked.known or not row.finding):
+            return asked_name(asked)
+        if row.finding:
+            return NAMES.get(row.finding, (row.finding,))[0]
+        return finding_in(row.baseline) if self.variants == KEEP else None
+
     def image_of(self, row: QuestionRow) -> Image | str:
         """The image that a row is about, or why there is none."""
         image = self.archive.images.get(row.dicom_id)
         if image is None and row.dicom_id:
             return "image is not in the metadata table"
+        if image is None and not row.study_id:
+            return "row names neither an image nor a study: fill in dicom_id"
         if image is None:
             image = self.archive.of_study(row.study_id, self.views)
             if image is None:
                 return "study is not in the metadata table, or has no image in the views asked for"
+        if row.study_id not in ("", image.study_id):
+            return "image is of another study than the row names"
         if self.views and image.view not in self.views:
             return f"view {image.view or 'unknown'} was not asked for"
         if self.split and image.split != self.split:

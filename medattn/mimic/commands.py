@@ -107,6 +107,16 @@ def prompt_for(name: str) -> dict[str, object]:
     return {key: getattr(known, key) for key in ("system", "template", "order", "max_new_tokens")}
 
 
+@click.command()
+@click.argument("out", type=PATH, default="questions.csv")
+def template(out: Path) -> None:
+    """Write an empty csv for questions of your own to OUT (default: questions.csv); `mimic-cxr --questions` reads it."""
+    from medattn.mimic.question_sets import OWN_COLUMNS, write_template
+
+    write_template(out)
+    click.echo(f"{out}: {', '.join(OWN_COLUMNS)}; a row per question about an image, answer yes or no, finding may be empty")
+
+
 @click.command(name="fake-mimic")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New directory.")
 @click.option("--patients", type=click.IntRange(8, 999), default=24, show_default=True)

@@ -4,19 +4,29 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.tables import check_header, missing_columns
 
 ROWS_PER_TICK = 4096
+AGAIN = "download it again, or save it as CSV in UTF-8"
 
 
 def header_of(path: Path) -> list[str]:
     """The column names of a .csv or .csv.gz file. Raises InputError if it is absent or no table."""
-    return next(_lines(path, None))[1]
+    with closing(_lines(path, None)) as lines:
+        return _header(path, lines)
+
+
+def _header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> list[str]:
+    header = [name.strip() for name in next(lines)[1]]
+    check_header(header, path)
+    return header
 
 
 def rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[tuple[int, dict[str, str]]]:
@@ -24,18 +34,28 @@ def rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[
 
     Raises InputError for a file that is absent or no table in UTF-8, a missing column, or a row of another length.
     """
-    lines = _lines(path, desc)
-    _, header = next(lines)
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(header)}: is it the right file?")
-    for number, line in lines:
-        if len(line) != len(header):
-            raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: download or save it again")
-        yield number, dict(zip(header, line, strict=True))
+    with closing(_lines(path, desc)) as lines:  # its bar must be gone before an error is shown
+        header = _header(path, lines)
+        if said := missing_columns(header, columns):
+            raise InputError(f"{path}: {said}: is it the right file?")
+        for number, line in lines:
+            if len(line) != len(header):
+                raise InputError(f"{path}, row {number}: {len(line)} cells under {len(header)} columns: {AGAIN}")
+            if "\0" in "".join(line):
+                raise InputError(f"{path}, row {number}: holds a NUL character: {AGAIN}")
+            yield number, dict(zip(header, line, strict=True))
 
 
-def _lines(path: Path, desc: str | None) -> Iterator[tuple[int, list[str]]]:
+def filled_rows_of(path: Path, columns: Collection[str], desc: str | None) -> Iterator[tuple[int, dict[str, str]]]:
+    """rows_of a file that must hold some. Raises InputError for one that holds none, too."""
+    number = 0
+    for number, row in rows_of(path, columns, desc):
+        yield number, row
+    if not number:
+        raise InputError(f"{path} holds no row: {AGAIN}")
+
+
+def _lines(path: Path, desc: str | None) -> Generator[tuple[int, list[str]]]:
     """(row, cells), the header first; empty lines are left out. A bar is shown if `desc` names it."""
     try:
         with (
@@ -51,8 +71,8 @@ def _lines(path: Path, desc: str | None) -> Iterator[tuple[int, list[str]]]:
                 if number % ROWS_PER_TICK == 0:
                     bar.update(raw.tell() - bar.n)
             if not found:
-                raise InputError(f"{path} is empty: download it again")
+                raise InputError(f"{path} is empty: {AGAIN}")
     except FileNotFoundError:
         raise InputError(f"{path} not found: name the data as PhysioNet lays them out, or restore the file") from None
-    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError, zlib.error, IsADirectoryError) as error:
-        raise InputError(f"{path} cannot be read as CSV in UTF-8: {error}: download it again") from None
+    except (UnicodeDecodeError, csv.Error, EOFError, zlib.error, OSError) as error:  # gzip's own is an OSError
+        raise InputError(f"{path} cannot be read as CSV in UTF-8: {error}: {AGAIN}") from None

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 
+from medattn.base.errors import InputError
 from medattn.language.findings import named
 from medattn.mimic.archive import Archive
-from medattn.mimic.layout import ABSENT, CHEXPERT, LABELS, PRESENT
+from medattn.mimic.layout import CHEXPERT, LABELS
+from medattn.mimic.numbers import identifier, whole_number
 
-ANSWERS = {PRESENT: "yes", ABSENT: "no"}  # uncertain and not mentioned are not an answer
+ANSWERS = {1: "yes", 0: "no", -1: ""}  # uncertain, and not mentioned, are not an answer
 
 # Findings that include, or hardly differ from, each other, also to the eye: a control about one would not be about another
 # finding than its relative. Source of the first two families and of pleural other: CheXpert's hierarchy (Irvin et al. 2019,
@@ -59,17 +62,27 @@ def near(question: str, known: str | None) -> set[str]:
 
 
 def read_labels(archive: Archive, wanted: Collection[str] | None = None) -> dict[str, dict[str, str]]:
-    """study_id -> finding -> yes or no, of all studies or those `wanted`; a finding that is not decided is left out."""
+    """study_id -> finding -> yes or no, of all studies or those `wanted`; a finding that is not decided is left out.
+
+    Raises InputError for a cell that is no identifier, or no label.
+    """
     labels = {}
-    for _, row in archive.table(CHEXPERT, ("study_id", *LABELS), "labels"):
-        if wanted is None or row["study_id"] in wanted:
+    for number, row in archive.table(CHEXPERT, ("study_id", *LABELS), "labels"):
+        study_id = identifier(row["study_id"])
+        if not study_id:
+            where = f"{archive.root / CHEXPERT}, row {number}"
+            raise InputError(f"{where}: study_id is {row['study_id']!r}, expected an identifier: download it again")
+        if wanted is None or study_id in wanted:
             found = {
-                finding: ANSWERS[_number(row[column])] for column, finding in LABELS.items() if _number(row[column]) in ANSWERS
+                finding: _label(archive.root / CHEXPERT, number, column, row[column]) for column, finding in LABELS.items()
             }
-            labels[row["study_id"]] = found
+            labels[study_id] = {finding: answer for finding, answer in found.items() if answer}
     return labels
 
 
-def _number(cell: str) -> str:
-    """A label as the table writes it, 1.0, also where it was saved as 1."""
-    return f"{cell}.0" if cell in ("1", "0", "-1") else cell
+def _label(path: Path, row: int, column: str, cell: str) -> str:
+    """yes, no, or "" for uncertain and not mentioned. Raises InputError for a cell that is no label."""
+    label = whole_number(cell) if cell.strip() else None
+    if cell.strip() and label not in ANSWERS:
+        raise InputError(f"{path}, row {row}: {column} is {cell!r}, expected 1.0, 0.0, -1.0 or nothing: download it again")
+    return "" if label is None else ANSWERS[label]

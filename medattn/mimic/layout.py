@@ -3,8 +3,6 @@
 Source: https://physionet.org/content/mimic-cxr-jpg/2.1.0/ and https://physionet.org/content/mimic-cxr/2.1.0/.
 """
 
-import re
-
 METADATA = "mimic-cxr-2.0.0-metadata.csv.gz"
 SPLIT = "mimic-cxr-2.0.0-split.csv.gz"
 CHEXPERT = "mimic-cxr-2.0.0-chexpert.csv.gz"
@@ -31,8 +29,6 @@ LABELS: dict[str, str] = {
 }
 NO_FINDING = "No Finding"
 PRESENT, ABSENT, UNCERTAIN = "1.0", "0.0", "-1.0"  # anything else: not mentioned
-
-DICOM_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}")
 
 
 def image_path(subject_id: str, study_id: str, dicom_id: str, suffix: str = ".jpg") -> str:

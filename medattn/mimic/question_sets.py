@@ -4,27 +4,36 @@
 - MIMIC-Ext-MIMIC-CXR-VQA (https://physionet.org/content/mimic-ext-mimic-cxr-vqa/): dataset/{train,valid,test}.json.
 - Medical-Diff-VQA (https://physionet.org/content/medical-diff-vqa/): a CSV with ref_id; it names studies, not images.
 - Hard positives, as the original study wrote them: a CSV with baseline_question, variant_index and strategy.
+- Anyone's own: a CSV with an image (dicom_id), question, answer and, if need be, finding.
 
-Nothing is decided here: what cannot be used is for the reader of the stream to say.
+A CSV with `answer` and `ground_truth` (or `correct_answer`) is a table of results, as the original study's
+evaluation_results.csv: there `answer` is what a model said, and not read.
+Nothing else is decided here: what cannot be used is for the reader of the stream to say.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import ijson
 from tqdm import tqdm
 
-from medattn.base.errors import InputError
+from medattn.base.errors import InputError, told
+from medattn.base.tables import write_csv
 from medattn.mimic.csv_files import header_of, rows_of
-from medattn.mimic.layout import DICOM_ID
+from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
 
 CXR_VQA, EXT_VQA, DIFF_VQA, HARD_POSITIVES = "Medical-CXR-VQA", "MIMIC-Ext-MIMIC-CXR-VQA", "Medical-Diff-VQA", "hard positives"
-ANSWER_COLUMNS = ("answer", "correct_answer", "ground_truth")
+OWN = "questions of your own"
+OWN_COLUMNS = ("dicom_id", "question", "answer", "finding")  # the last may be left out
+MODELS_OR_TRUE = "answer"  # a model's where a column of TRUE_ANSWERS stands beside it
+TRUE_ANSWERS = ("correct_answer", "ground_truth")
 IMAGE_COLUMNS = ("dicom_id", "image_id", "image_path", "study_id")  # where an image's id may stand, the surest first
-VARIANT = re.compile(r"(?:original|baseline)|(?:hard_positive(?:_strategy)?[-_ ]?)?(\d{1,2})", re.IGNORECASE)
+DEEPEST = 16  # levels of a question set in JSON; the published have four
+VARIANT = re.compile(r"original|baseline|hard_positive(?:_strategy)?[-_ ]?(?P<number>\d{1,2})", re.IGNORECASE)
 DISAGREE = "\x00"  # an answer that no answer can equal: the row's own columns contradict each other
 
 
@@ -39,23 +48,40 @@ class QuestionRow(NamedTuple):
     baseline: str  # the question that a hard positive rewords; the question itself elsewhere
     variant: int | None  # 0: the baseline variant; None: the row does not say
     strategy: str  # as the file labels it; "" in formats without
+    finding: str = ""  # lower case, as the file names it; "" in formats without
 
 
 def format_of(path: Path) -> str:
-    """Which of the four formats `path` is in. Raises InputError naming what it was told by."""
+    """Which of the formats `path` is in. Raises InputError naming what it was told by."""
     if path.is_dir() or path.suffix == ".json":
         return EXT_VQA
     header = set(header_of(path))
-    if header & {"baseline_question", "question_variant", "variant_index"}:
-        return HARD_POSITIVES
-    if "ref_id" in header:
-        return DIFF_VQA
-    if {"question", "answer", "question_type"} <= header:
-        return CXR_VQA
+    if answer_columns(header) and "question" in header:
+        if header & {"baseline_question", "question_variant", "variant_index"}:
+            return HARD_POSITIVES
+        if {"ref_id", "study_id"} <= header:
+            return DIFF_VQA
+        if header & set(IMAGE_COLUMNS):
+            return CXR_VQA if "question_type" in header else OWN
     raise InputError(
-        f"{path}: columns {', '.join(sorted(header))} are not those of a known question set (Medical-CXR-VQA: question_type,"
-        " question, answer; Medical-Diff-VQA: ref_id; hard positives: baseline_question, variant_index)"
+        f"{path}: columns {', '.join(sorted(header))} are not those of a known question set: expected at least"
+        f" {', '.join(OWN_COLUMNS[:3])} (`medattn study template` writes an empty one; docs/mimic-cxr.md lists every format)"
     )
+
+
+def answer_columns(header: Collection[str]) -> list[str]:
+    """The columns with the true answer; [] where there is none."""
+    found = [name for name in TRUE_ANSWERS if name in header]
+    return found or [name for name in (MODELS_OR_TRUE,) if name in header]
+
+
+def note(path: Path) -> str:
+    """What to tell about a table of results; "" of anything else."""
+    header = [] if format_of(path) == EXT_VQA else header_of(path)
+    truth = answer_columns(header)
+    if MODELS_OR_TRUE not in header or truth == [MODELS_OR_TRUE]:
+        return ""
+    return f"answers: of column {' and '.join(truth)}; column {MODELS_OR_TRUE} is taken for a model's, and not used"
 
 
 def files_of(path: Path) -> list[Path]:
@@ -72,25 +98,36 @@ def files_of(path: Path) -> list[Path]:
     raise InputError(f"{path}: no train.json, valid.json or test.json in it or in {path / 'dataset'}: name the file itself")
 
 
+def write_template(path: Path) -> None:
+    """An empty table for questions of one's own. Raises InputError if a file is there already."""
+    if path.exists():
+        raise InputError(f"{path} is there already: remove it, or choose another name")
+    write_csv(path, OWN_COLUMNS, ())
+
+
 def read(path: Path) -> Iterator[QuestionRow]:
     """All rows of a question set, in the file's order. Raises InputError for a file that is not what it seems."""
-    reader = {EXT_VQA: _ext_vqa, DIFF_VQA: _diff_vqa, CXR_VQA: _cxr_vqa, HARD_POSITIVES: _hard_positives}[format_of(path)]
+    form = format_of(path)
     for file in files_of(path):
-        yield from reader(file)
+        yield from _ext_vqa(file) if form == EXT_VQA else _csv(file, form)
 
 
-def _cxr_vqa(path: Path) -> Iterator[QuestionRow]:
-    for _, row in rows_of(path, ("question", "answer"), "questions"):
+def _csv(path: Path, form: str) -> Iterator[QuestionRow]:
+    truth = answer_columns(header_of(path))
+    for number, row in rows_of(path, ("question", *truth), "questions"):
+        answers = {answer_of(row[name]) for name in truth if row[name].strip()}
         question = row["question"].strip()
         yield QuestionRow(
-            _image_in(row), row.get("study_id", ""), question, answer_of(row["answer"]), row.get("split", ""), question, 0, ""
+            "" if form == DIFF_VQA else _image_in(row),
+            identifier(row.get("study_id", "")),
+            question,
+            answers.pop() if len(answers) == 1 else DISAGREE if answers else "",
+            row.get("split", ""),
+            row.get("baseline_question", "").strip() or question,
+            _variant(path, number, row) if form == HARD_POSITIVES else 0,
+            row.get("strategy", "").strip(),
+            row.get("finding", "").strip().lower(),
         )
-
-
-def _diff_vqa(path: Path) -> Iterator[QuestionRow]:
-    for _, row in rows_of(path, ("study_id", "question", "answer"), "questions"):
-        question = row["question"].strip()
-        yield QuestionRow("", row["study_id"], question, answer_of(row["answer"]), row.get("split", ""), question, 0, "")
 
 
 def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
@@ -99,62 +136,82 @@ def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
             path.open("rb") as file,
             tqdm(total=path.stat().st_size, desc="questions", unit="B", unit_scale=True, leave=False) as bar,
         ):
-            for number, entry in enumerate(ijson.items(file, "item"), start=1):
-                try:
-                    question, answer, study = entry["question"].strip(), entry["answer"], str(entry["study_id"])
-                    image = _image_in(
-                        {"image_id": str(entry.get("image_id", "")), "image_path": str(entry.get("image_path", ""))}
-                    )
-                    answers = ", ".join(sorted(str(item).strip().lower() for item in answer))
-                except (KeyError, TypeError, AttributeError) as error:
-                    raise InputError(
-                        f"{path}, entry {number}: {error!r}: expected question, answer (a list) and study_id"
-                    ) from None
-                yield QuestionRow(image, study, question, answers, str(entry.get("split", "")), question, 0, "")
+            start = _check_depth(file, path)
+            file.seek(start)
+            number = 0
+            for number, entry in enumerate(ijson.items(file, "item", use_float=True), start=1):
+                yield _ext_row(entry, f"{path}, entry {number}")
                 if number % 1024 == 0:
                     bar.update(file.tell() - bar.n)
+            if not number:
+                raise InputError(f"{path} holds no question: expected a list of questions in JSON")
     except FileNotFoundError:
         raise InputError(f"{path} not found: give --questions the dataset's folder or one of its json files") from None
-    except ijson.JSONError as error:
-        raise InputError(f"{path} is not a list of questions in JSON: {error}: download it again") from None
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"{path} is not a list of questions in JSON: {said}: download it again") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give --questions one of the dataset's files") from None
 
 
-def _hard_positives(path: Path) -> Iterator[QuestionRow]:
-    for number, row in rows_of(path, ("question",), "questions"):
-        answers = {answer_of(row[name]) for name in ANSWER_COLUMNS if row.get(name, "").strip()}
-        if not any(name in row for name in ANSWER_COLUMNS):
-            raise InputError(
-                f"{path}: column answer is missing; it has {', '.join(row)}: name it answer, correct_answer or ground_truth"
-            )
-        answer = answers.pop() if len(answers) == 1 else DISAGREE if answers else ""
-        question = row["question"].strip()
-        baseline = row.get("baseline_question", "").strip() or question
-        study = row.get("study_id", "").strip().removeprefix("s")
-        yield QuestionRow(
-            _image_in(row), study if study.isdigit() else "", question, answer, row.get("split", ""), baseline,
-            _variant(path, number, row), row.get("strategy", "").strip(),
-        )  # fmt: skip
+def _check_depth(file: BinaryIO, path: Path) -> int:
+    """Where the JSON begins, behind a mark of its encoding. Raises InputError for one that is nested deeply.
+
+    ijson names every level by all above it, so a file of open brackets alone would take all memory.
+    """
+    start = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+    file.seek(start)
+    depth = 0
+    for event, _ in ijson.basic_parse(file, use_float=True):  # without, a number of 5,000 digits crashes the interpreter
+        if event in ("start_map", "start_array"):
+            depth += 1
+            if depth > DEEPEST:
+                raise InputError(
+                    f"{path} is nested more than {DEEPEST} levels deep, expected a list of questions: is it the right file?"
+                )
+        elif event in ("end_map", "end_array"):
+            depth -= 1
+    return start
+
+
+def _ext_row(entry: Any, where: str) -> QuestionRow:
+    try:
+        question, given = entry["question"].strip(), entry["answer"]
+        cells = {name: str(entry.get(name, "")) for name in IMAGE_COLUMNS if name != "study_id"}
+        study = identifier(entry.get("study_id", ""))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{where}: {told(error)}: expected question, answer and study_id: download it again") from None
+    if isinstance(given, str):
+        answer = answer_of(given)
+    elif given is None or isinstance(given, list):
+        answer = ", ".join(sorted(str(item).strip().lower() for item in given or ()))
+    else:
+        raise InputError(f"{where}: answer is {given!r}, expected a list of words or one text: download it again")
+    return QuestionRow(_image_in(cells), study, question, answer, str(entry.get("split", "")), question, 0, "")
 
 
 def _variant(path: Path, number: int, row: dict[str, str]) -> int | None:
     """Which variant a row is, from variant_index, else from question_variant; None if neither says."""
     for name in ("variant_index", "question_variant"):
         if label := row.get(name, "").strip():
-            found = VARIANT.fullmatch(label.removesuffix(".0"))
-            if found is None:
+            found = VARIANT.fullmatch(label)
+            index = whole_number(label) if found is None else int(found["number"] or 0)
+            if index is None or not 0 <= index <= 99:
                 raise InputError(
                     f"{path}, row {number}: {name} is {label!r}, expected original, or a number from 0 to 99: correct it"
                 )
-            return int(found[1] or 0)
+            return index
     return None
 
 
 def _image_in(row: dict[str, str]) -> str:
-    """The dicom_id that a row names, by itself, in a path, in a flat file name, or in the column of the study; "" if none."""
-    for name in IMAGE_COLUMNS:
-        if found := DICOM_ID.search(row.get(name, "").lower()):
-            return found[0]
-    return ""
+    """The dicom_id that a row names, by itself, in a path, in a flat file name, or in the column of the study.
+
+    Where there is none, what its columns of the image hold instead: that it names an image must not be lost; "" if nothing.
+    """
+    found = (dicom_id_in(row.get(name, "")) for name in IMAGE_COLUMNS)
+    instead = (row.get(name, "").strip() for name in IMAGE_COLUMNS if name != "study_id")
+    return next(filter(None, (*found, *instead)), "")
 
 
 def answer_of(text: str) -> str:

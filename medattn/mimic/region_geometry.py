@@ -5,16 +5,16 @@ pixel that it touches, as `medattn.radiographs.reader` reads a box; an ellipse e
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil, floor, isfinite
-from typing import Literal
+from math import ceil, floor
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 # Why something that a source says became no region, or not the one that it says. Counted, never silent.
 OTHER_IMAGE = "image is not in the study"
-OTHER_SIZE = "image has another size than the source says"
+OTHER_SIZE = "image has another size than its regions were drawn on"
 OUTSIDE = "box is empty, or outside its image"
 NO_CENTRE = "ellipse holds no pixel's centre"
 CLIPPED = "kept, clipped to the image"
@@ -36,6 +36,13 @@ class Region:
     w: float
     h: float
     shape: Literal["box", "ellipse"] = "box"
+
+
+class Drawn(NamedTuple):
+    """A region as its source has it. size: (width, height) of the image it was drawn on; None where the source is silent."""
+
+    region: Region
+    size: tuple[float, ...] | None = None
 
 
 def unknown(category: str) -> str:
@@ -81,18 +88,3 @@ def _window(region: Region, window: tuple[int, int, int, int]) -> np.ndarray:
     across = (np.arange(left, right) + 0.5 - (region.x + region.w / 2)) / (region.w / 2)
     down = (np.arange(top, bottom) + 0.5 - (region.y + region.h / 2)) / (region.h / 2)
     return np.add.outer(down**2, across**2) <= 1
-
-
-def numbers(values: Iterable[object]) -> tuple[float, ...] | None:
-    """Finite numbers, from text or JSON; None if one of the values is not."""
-    found = tuple(map(number, values))
-    return None if None in found else tuple(value for value in found if value is not None)
-
-
-def number(value: object) -> float | None:
-    """A finite number, from text or JSON; None where `value` is not one."""
-    try:
-        found = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-    except ValueError:
-        return None
-    return found if found is not None and isfinite(found) else None

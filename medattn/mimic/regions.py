@@ -16,7 +16,7 @@ from medattn.base.errors import InputError
 from medattn.base.tables import write_bytes
 from medattn.checks.study_check import box_of
 from medattn.mimic import regions_imagenome, regions_ms_cxr, regions_reflacx
-from medattn.mimic.region_geometry import ABSENT, DUPLICATED, Region, Sizes, mask_of
+from medattn.mimic.region_geometry import ABSENT, DUPLICATED, OTHER_SIZE, Region, Sizes, fit, mask_of
 from medattn.phantom.study import png
 
 __all__ = ["KINDS", "Region", "drop_absent", "mask_of", "parse_option", "read", "write_regions"]
@@ -33,15 +33,22 @@ def parse_option(text: str) -> tuple[str, Path]:
     return kind, Path(path)
 
 
-def read(kind: str, path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
-    """The regions of `images` (dicom_id -> width, height of the original) that a source of `kind` says, each inside its image.
+def read(kind: str, path: Path, images: Sizes, counts: Counter[str], published: Sizes | None = None) -> Iterator[Region]:
+    """The regions of `images` (dicom_id -> width, height of the file) that a source of `kind` says, each inside its image.
 
+    published: width, height of the original, as the metadata table has them; None: those of `images`. A region counts only
+    where image, original and source agree on the size: on a resized image it would lie elsewhere.
     What is left out, or clipped, is added to `counts` by reason. The same region may be duplicated.
     Raises InputError naming file and row if the source is not there or not what it seems.
     """
     if not path.exists():
         raise InputError(f"{path} not found: --regions {kind}:PATH names the data as PhysioNet lays them out")
-    yield from READERS[kind](path, images, counts)
+    for region, size in READERS[kind](path, images, counts):
+        found = images[region.image_id]
+        if found != (published or images)[region.image_id] or size not in (None, found):
+            counts[OTHER_SIZE] += 1
+        elif fitted := fit(region, found, counts):
+            yield fitted
 
 
 def drop_absent(regions: Iterable[Region], questions: Iterable[Mapping[str, object]], counts: Counter[str]) -> Iterator[Region]:

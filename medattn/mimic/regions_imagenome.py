@@ -22,9 +22,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from medattn.base.errors import InputError
+from medattn.base.errors import InputError, told
 from medattn.base.json_files import parse
-from medattn.mimic.region_geometry import OTHER_IMAGE, Region, Sizes, fit, numbers, unknown
+from medattn.mimic.numbers import numbers
+from medattn.mimic.region_geometry import OTHER_IMAGE, Drawn, Region, Sizes, unknown
 
 SUFFIX = "_SceneGraph.json"
 PLACES = tuple(
@@ -59,7 +60,7 @@ FINDINGS = {
 }
 
 
-def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
+def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Drawn]:
     """The regions of `images`, sorted by image; the rest is counted.
 
     path: scene_graph.zip, the folder it was unpacked to, or the dataset's own folder. Of the zip, only the wanted members
@@ -70,7 +71,7 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
         counts.update([OTHER_IMAGE] * (len(members) - len(wanted)) + [NO_GRAPH] * (len(images) - len(wanted)))
         for dicom_id in tqdm(wanted, desc="imagenome", unit="graph", leave=False):
             name, read_bytes = members[dicom_id]
-            yield from _regions(name, dicom_id, read_bytes(), images[dicom_id], counts)
+            yield from _regions(name, dicom_id, read_bytes(), counts)
 
 
 @contextmanager
@@ -95,11 +96,11 @@ def _members(path: Path) -> Iterator[dict[str, tuple[str, Callable[[], bytes]]]]
                 for name in archive.namelist()
                 if name.endswith(SUFFIX)
             }
-    except (zipfile.BadZipFile, zlib.error) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:  # NotImplementedError is one
         raise InputError(f"{path} is not a zip file, or is damaged: {error}: download it again") from None
 
 
-def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], counts: Counter[str]) -> Iterator[Region]:
+def _regions(name: str, dicom_id: str, content: bytes, counts: Counter[str]) -> Iterator[Drawn]:
     boxes: dict[str, tuple[float, ...] | None] = {}
     statements: dict[tuple[str, str], set[str]] = defaultdict(set)  # (place, category) -> yes, no or both
     try:
@@ -113,9 +114,9 @@ def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], co
                 kind, polarity, category = attribute.split("|", 2)
                 if kind not in HOW:
                     statements[entry["bbox_name"], category].add(polarity)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
-            f"{name} is not a scene graph ({error!r}): expected objects and attributes; download it again"
+            f"{name} is not a scene graph ({told(error)}): expected objects and attributes; download it again"
         ) from None
     shown = {key for key, polarities in statements.items() if polarities == {"yes"} and boxes.get(key[0]) is not None}
     for (place, category), polarities in sorted(statements.items()):
@@ -135,5 +136,4 @@ def _regions(name: str, dicom_id: str, content: bytes, size: tuple[int, int], co
             counts[WHOLE] += 1
         else:
             x1, y1, x2, y2 = box
-            if region := fit(Region(dicom_id, FINDINGS[category], side, x1, y1, x2 - x1, y2 - y1), size, counts):
-                yield region
+            yield Drawn(Region(dicom_id, FINDINGS[category], side, x1, y1, x2 - x1, y2 - y1))

@@ -11,13 +11,14 @@ No column says the side.
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
-from medattn.base.errors import InputError
+from medattn.base.errors import InputError, told
 from medattn.base.json_files import parse
-from medattn.mimic.csv_files import rows_of
-from medattn.mimic.region_geometry import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, numbers, unknown
+from medattn.mimic.csv_files import filled_rows_of
+from medattn.mimic.numbers import dicom_id_in, numbers
+from medattn.mimic.region_geometry import OTHER_IMAGE, Drawn, Region, Sizes, unknown
 
 FILES = "MS_CXR_Local_Alignment_v*"
 NUMBERS = ("x", "y", "w", "h", "image_width", "image_height")
@@ -42,7 +43,7 @@ class _Box(NamedTuple):
     size: tuple[float, ...]  # of the image: width, height
 
 
-def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
+def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Drawn]:
     """The regions of `images` in a file of MS-CXR, or in the folder that holds it; the rest is counted.
 
     Raises InputError naming file and row if it is not what it seems.
@@ -53,12 +54,9 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
             counts[OTHER_IMAGE] += 1
         elif found.category not in FINDINGS:
             counts[unknown(found.category)] += 1
-        elif found.size != tuple(map(float, images[found.dicom_id])):
-            counts[OTHER_SIZE] += 1
         else:
             x, y, w, h = found.box
-            if region := fit(Region(found.dicom_id, FINDINGS[found.category], "", x, y, w, h), images[found.dicom_id], counts):
-                yield region
+            yield Drawn(Region(found.dicom_id, FINDINGS[found.category], "", x, y, w, h), found.size)
 
 
 def _file(path: Path) -> Path:
@@ -72,12 +70,12 @@ def _file(path: Path) -> Path:
 
 
 def _csv(path: Path) -> Iterator[_Box]:
-    for row, cells in rows_of(path, ("dicom_id", "category_name", *NUMBERS), "ms-cxr"):
+    for row, cells in filled_rows_of(path, ("dicom_id", "category_name", *NUMBERS), "ms-cxr"):
         values = numbers(cells[name] for name in NUMBERS)
         if values is None:
             given = ", ".join(cells[name] for name in NUMBERS)
             raise InputError(f"{path}, row {row}: {', '.join(NUMBERS)} are {given}, expected numbers: download it again")
-        yield _Box(cells["dicom_id"].strip(), cells["category_name"].strip(), values[:4], values[4:])
+        yield _Box(dicom_id_in(cells["dicom_id"]), cells["category_name"].strip(), values[:4], values[4:])
 
 
 def _coco(path: Path) -> Iterator[_Box]:
@@ -85,19 +83,21 @@ def _coco(path: Path) -> Iterator[_Box]:
         content = parse(path.read_bytes(), str(path), "download it again")
         categories = {entry["id"]: entry["name"].strip() for entry in content["categories"]}
         images = {
-            entry["id"]: (PurePosixPath(entry["file_name"]).stem, numbers((entry["width"], entry["height"])))
+            entry["id"]: (dicom_id_in(entry["file_name"]), numbers((entry["width"], entry["height"])))
             for entry in content["images"]
         }
         annotations = list(content["annotations"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not a COCO file ({error!r}): expected categories, images, annotations") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise InputError(f"{path} is not a COCO file ({told(error)}): expected categories, images, annotations") from None
+    if not annotations:
+        raise InputError(f"{path} holds no annotation: download it again")
     for index, entry in enumerate(annotations):
         try:
             dicom_id, size = images[entry["image_id"]]
             box = numbers(entry["bbox"])
             category = categories[entry["category_id"]]
         except (KeyError, TypeError) as error:
-            raise InputError(f"{path}, annotation {index}: {error!r}: expected image_id, category_id, bbox") from None
+            raise InputError(f"{path}, annotation {index}: {told(error)}: expected image_id, category_id, bbox") from None
         if box is None or len(box) != 4 or size is None:
             raise InputError(f"{path}, annotation {index}: bbox is {entry['bbox']!r}, expected 4 numbers; download it again")
         yield _Box(dicom_id, category, box, size)

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from medattn.base.errors import InputError
 from medattn.mimic.csv_files import rows_of
-from medattn.mimic.region_geometry import OTHER_IMAGE, OTHER_SIZE, Region, Sizes, fit, number, numbers, unknown
+from medattn.mimic.numbers import dicom_id_in, number, numbers
+from medattn.mimic.region_geometry import OTHER_IMAGE, Drawn, Region, Sizes, unknown
 
 METADATA = "metadata_phase_*.csv"
 ELLIPSES = "anomaly_location_ellipses.csv"
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 PRESENT_FROM = 3  # "possibly": the threshold of the dataset's authors
 UNLIKELY = f"certainty is below {PRESENT_FROM}"
+UNKNOWN, BLANK = "certainty is blank", ("", "nan")
 NO_ELLIPSES = "reading has no file of ellipses"
 TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
 
@@ -45,7 +47,7 @@ FINDINGS = {
 }
 
 
-def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
+def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Drawn]:
     """The regions of `images`, reading by reading; the rest is counted. path: the dataset's folder, or main_data in it.
 
     Raises InputError naming file and row if it is not what it seems.
@@ -53,27 +55,33 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Region]:
     folder = next((folder for folder in (path / "main_data", path) if any(folder.glob(METADATA))), None)
     if folder is None:
         raise InputError(f"{path}: no {METADATA} in it or in {path / 'main_data'}: unpack main_data.zip, and name its folder")
+    row = 0
     for metadata in sorted(folder.glob(METADATA)):
         for row, cells in rows_of(metadata, ("id", "dicom_id", "image_size_x", "image_size_y"), metadata.stem):
-            size = numbers(cells[name] for name in ("image_size_x", "image_size_y"))
-            if size is None:
+            given = [cells[name] for name in ("image_size_x", "image_size_y")]
+            size = numbers(given)
+            if size is None and any(cell.strip() for cell in given):
                 raise InputError(f"{metadata}, row {row}: image_size_x, image_size_y are not numbers: download it again")
-            ellipses = folder / cells["id"] / ELLIPSES
-            if cells["dicom_id"] not in images:
+            dicom_id, ellipses = dicom_id_in(cells["dicom_id"]), folder / cells["id"].strip() / ELLIPSES
+            if dicom_id not in images:
                 counts[OTHER_IMAGE] += 1
-            elif size != tuple(map(float, images[cells["dicom_id"]])):
-                counts[OTHER_SIZE] += 1
             elif not ellipses.is_file():
                 counts[NO_ELLIPSES] += 1
             else:
-                yield from _regions(ellipses, cells["dicom_id"], images[cells["dicom_id"]], counts)
+                yield from (Drawn(region, size) for region in _regions(ellipses, dicom_id, counts))
+    if not row:
+        raise InputError(f"{folder}: {METADATA} hold no row: download them again")
 
 
-def _regions(path: Path, dicom_id: str, size: tuple[int, int], counts: Counter[str]) -> Iterator[Region]:
+def _regions(path: Path, dicom_id: str, counts: Counter[str]) -> Iterator[Region]:
     for row, cells in rows_of(path, (*EDGES, "certainty"), None):
-        edges, certainty = numbers(cells.pop(name) for name in EDGES), number(cells.pop("certainty"))
-        if edges is None or certainty is None:
+        edges, given = numbers(cells.pop(name) for name in EDGES), cells.pop("certainty").strip()
+        certainty = number(given)
+        if edges is None or (certainty is None and given.lower() not in BLANK):
             raise InputError(f"{path}, row {row}: {', '.join(EDGES)}, certainty are not numbers: download it again")
+        if certainty is None:
+            counts[UNKNOWN] += 1
+            continue
         if certainty < PRESENT_FROM:
             counts[UNLIKELY] += 1
             continue
@@ -85,6 +93,4 @@ def _regions(path: Path, dicom_id: str, size: tuple[int, int], counts: Counter[s
             elif value not in TRUTH:
                 raise InputError(f"{path}, row {row}: {column} is {cell!r}, expected True or False: download it again")
             elif TRUTH[value]:
-                region = Region(dicom_id, FINDINGS[category], "", left, top, right - left, bottom - top, "ellipse")
-                if fitted := fit(region, size, counts):
-                    yield fitted
+                yield Region(dicom_id, FINDINGS[category], "", left, top, right - left, bottom - top, "ellipse")

@@ -15,28 +15,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFile
 
+from medattn.base.errors import InputError
+
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 CONVERT = "convert it (for example `magick IN -colorspace Gray -depth 8 -alpha off OUT.png`) and pin the new file's sha256"
 RESTORE = "restore the file, or pin the new one"
+NOT_ON_DISK = "image file is not on disk: complete the copy"
 PREAMBLE = 128  # bytes before the letters DICM
 # Whatever Pillow raises for a file that is damaged, depending on where the damage is.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
 class ImageFileError(Exception):
-    """A file that a study must not hold. The message says what is wrong and what to do."""
+    """A file that a study must not hold. The message says what is wrong and what to do; `reason` names no file."""
+
+    def __init__(self, message: str, reason: str = "image file cannot be decoded: fetch it again") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class UnreadableFileError(ImageFileError):
     """A file that is not there, not the one that is pinned, or not to be decoded: the others may be well."""
 
 
-def locate(root: Path, relative: str) -> Path:
-    """The file at `relative` below `root`.
+def read_file(root: Path, relative: str) -> bytes:
+    """What the file at `relative` below `root` holds, by whatever links: its hash says whether it is the right one.
 
-    Raises ImageFileError if it lies outside, also by symlink, and UnreadableFileError if it is absent or empty.
+    Raises ImageFileError for a path that is not below `root` as it is written, and UnreadableFileError for a file that is
+    absent, empty or not to be read.
     """
     inside = f"give a path below {root}, with / between its parts"
     if not relative:
@@ -44,31 +52,44 @@ def locate(root: Path, relative: str) -> Path:
     if "\\" in relative or "\x00" in relative or PurePosixPath(relative).is_absolute() or ".." in relative.split("/"):
         raise ImageFileError(f"path {relative!r} leaves {root}, or is not relative: {inside}")
     path = root / relative
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise ImageFileError(f"path {relative!r} leaves {root} by a symlink to {path.resolve()}: {inside}")
-    if not path.is_file():
-        raise UnreadableFileError(f"{path} is absent or no file: restore it, or remove the row")
-    if path.stat().st_size == 0:
-        raise UnreadableFileError(f"{path} holds zero bytes: {RESTORE}")
-    return path
+    try:
+        if link := dead_link(path):
+            raise UnreadableFileError(
+                f"{path} is absent: {link} is a link to {link.readlink()}, which is not there: mount it, or link it again",
+                "image file is behind a link to nothing: mount the storage that it leads to, or link it again",
+            )
+        if not path.is_file():
+            raise UnreadableFileError(f"{path} is absent or no file: restore it, or remove the row", NOT_ON_DISK)
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(
+            f"{path} cannot be read ({error.strerror}): let this user read it, or restore the file",
+            f"image file cannot be read ({error.strerror}): let this user read it, or restore it",
+        ) from None
+    if not content:
+        raise UnreadableFileError(f"{path} holds zero bytes: {RESTORE}", "image file holds zero bytes: restore it")
+    return content
+
+
+def dead_link(path: Path) -> Path | None:
+    """The link on the way to `path` that leads nowhere, or to itself; None if all is there, or absent without a link."""
+    if path.exists():
+        return None
+    return next((place for place in (path, *path.parents) if place.is_symlink() and not place.exists()), None)
 
 
 def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = ("L", "RGB")) -> Image.Image:
     """The fully decoded image at `relative` below `root`.
 
     Raises UnreadableFileError if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end,
-    or if it is not 8-bit with one of `modes`; another ImageFileError for what is not the file's fault: a path that leads
-    out of `root`, or a package that is missing. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
+    or if it is not 8-bit with one of `modes`; another ImageFileError for a path that is not below `root`; InputError where a
+    package is missing, which no other file would mend. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
     """
-    path = locate(root, relative)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableFileError(
-            f"{path} cannot be read ({error.strerror}): let this user read it, or restore the file"
-        ) from None
+    path, content = root / relative, read_file(root, relative)
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
-        raise UnreadableFileError(f"{path} has sha256 {found}, the table pins {sha256!r}: {RESTORE}")
+        raise UnreadableFileError(
+            f"{path} has sha256 {found}, the table pins {sha256!r}: {RESTORE}", "image file is not the pinned one: restore it"
+        )
     if path.suffix.lower() == ".dcm" or content[PREAMBLE : PREAMBLE + 4] == b"DICM":
         return _open_dicom(path, content)
     try:
@@ -79,7 +100,10 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
         raise UnreadableFileError(f"{path} cannot be decoded, it is truncated or no image ({error}): {RESTORE}") from None
     if depth != 8 or image.mode not in modes:
         wanted = "grey (mode L) or RGB" if "RGB" in modes else "grey (mode L)"
-        raise UnreadableFileError(f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
+        raise UnreadableFileError(
+            f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}",
+            f"image file has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: restore the published file",
+        )
     return image
 
 
@@ -92,11 +116,11 @@ def _depth(image: ImageFile.ImageFile, content: bytes) -> int:
 
 
 def _open_dicom(path: Path, content: bytes) -> Image.Image:
-    """The one grey frame of a DICOM file, as a display shows it, 8-bit (mode L). Raises ImageFileError."""
+    """The one grey frame of a DICOM file, as a display shows it, 8-bit (mode L). Raises ImageFileError, InputError."""
     try:
         from pydicom import dcmread
     except ModuleNotFoundError:
-        raise ImageFileError(f"{path} is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`") from None
+        raise InputError("an image is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`") from None
     try:
         dataset = dcmread(io.BytesIO(content))
         colour, frames = dataset.PhotometricInterpretation, int(dataset.get("NumberOfFrames") or 1)

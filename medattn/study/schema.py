@@ -108,7 +108,7 @@ class Study:
     def regions(self) -> list[dict[str, str]]:
         """The true regions; none where the study has no regions.csv."""
         path = self.directory / "regions.csv"
-        return read_table(path, REGION_COLUMNS, TABLE_ABSENT, may_be_empty=True) if path.exists() else []
+        return read_table(path, REGION_COLUMNS, TABLE_ABSENT, may_be_empty=True) if is_there(path) else []
 
     def digest(self) -> str:
         """SHA-256 over the study's tables, which pin images, masks and weights by hash.
@@ -118,7 +118,7 @@ class Study:
         about = json.dumps(self.about.model_dump(exclude={"image_root"}, exclude_none=True), sort_keys=True)
         hashes = {"study.yaml": hashlib.sha256(about.encode()).hexdigest()}
         for name in ("questions.csv", "images.csv", "regions.csv", "model.json"):
-            if (self.directory / name).exists():
+            if is_there(self.directory / name):
                 hashes[name] = sha256_of(self.directory / name)
         return sha256_of_lines(hashes)
 
@@ -147,7 +147,7 @@ class Study:
         Raises InputError for a model.json that is not valid.
         """
         path, default = self.directory / "model.json", self.about.defaults.model
-        if not path.exists() or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
+        if not is_there(path) or (model is not None and (model.id, model.revision) != (default.id, default.revision)):
             return None
         content = json_files.parse(path.read_bytes(), str(path), f"make it again (`medattn study pin {self.directory}`)")
         try:
@@ -205,6 +205,15 @@ class Study:
         if isinstance(location, Path):
             return location
         return snapshot(location, model.revision)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file that a study may lack is there. Raises InputError for a link to nothing, and for what is no file."""
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path} is a link to {path.readlink()}, which is not there: mount it, or link it again")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file: remove it, or put the file in its place")
+    return path.is_file()
 
 
 def read_study(directory: Path) -> Study:

@@ -97,6 +97,45 @@ def link_a_folder_out_of_the_root(study: Path) -> None:
     set_cell("images.csv", 2, "path", f"more/{path.name}")(study)
 
 
+def folder(name: str):
+    def spoil(study: Path) -> None:
+        (study / name).unlink()
+        (study / name).mkdir()
+
+    return spoil
+
+
+def dead_link(name: str):
+    def spoil(study: Path) -> None:
+        (study / name).unlink()
+        (study / name).symlink_to("nowhere")
+
+    return spoil
+
+
+def text_of(name: str, change_text):
+    return lambda study: (study / name).write_text(change_text((study / name).read_text())) and None
+
+
+def encoding(name: str, codec: str):
+    return lambda study: (study / name).write_bytes((study / name).read_text().encode(codec)) and None
+
+
+def link_to_nothing(study: Path) -> None:
+    link_out_of_the_root(study)
+    (study.parent / "outside.png").unlink()
+
+
+def link_to_itself(study: Path) -> None:
+    first_image(study).unlink()
+    first_image(study).symlink_to(first_image(study).name)
+
+
+def link_to_other_bytes(study: Path) -> None:
+    link_out_of_the_root(study)
+    (study.parent / "outside.png").write_bytes(b"other")
+
+
 def repeat_row(table: str, row: int):
     return lambda study: change(study / table, lambda rows: rows.append(dict(rows[row - 2])))
 
@@ -135,6 +174,15 @@ BAD = {
     "missing question column": (drop_column(QUESTIONS, "strategy"), [QUESTIONS, "column strategy is missing", "add it"]),
     "missing image column": (drop_column(IMAGES, "sha256"), [IMAGES, "column sha256 is missing"]),
     "missing region column": (drop_column(REGIONS, "mask"), [REGIONS, "column mask is missing"]),
+    "folder for a table": (folder(QUESTIONS), [QUESTIONS, "cannot be read (Is a directory)"]),
+    "folder for regions": (folder(REGIONS), [REGIONS, "is no file"]),
+    "folder for pins": (folder("model.json"), ["model.json", "is no file"]),
+    "regions linked to nothing": (dead_link(REGIONS), [REGIONS, "is a link to", "which is not there: mount it"]),
+    "pins linked to nothing": (dead_link("model.json"), ["model.json", "is a link to", "which is not there: mount it"]),
+    "semicolons": (text_of(QUESTIONS, lambda text: text.replace(",", ";")), [QUESTIONS, "separated by semicolons"]),
+    "UTF-16 without a mark": (encoding(QUESTIONS, "utf-16-le"), [QUESTIONS, "its first line holds control characters"]),
+    "blanks in the header": (text_of(IMAGES, lambda text: text.replace("sha256", " sha256", 1)),
+        [IMAGES, "column sha256 is missing", "' sha256'"]),
     "missing table": (lambda study: (study / QUESTIONS).unlink(), [QUESTIONS, "not found"]),
     "row with too few cells": (rewrite(IMAGES, ",PA,test\n", ",PA\n"), [f"{IMAGES}, row 2", "8 cells under 9 columns"]),
     "table that is not UTF-8": (lambda s: (s / QUESTIONS).write_bytes(b"\xff\xfe"), [QUESTIONS, "not UTF-8"]),
@@ -204,8 +252,10 @@ BAD = {
     "absolute path": (set_cell(IMAGES, 2, "path", "/etc/hostname"), [f"{IMAGES}, row 2", "'/etc/hostname' leaves"]),
     "empty path": (set_cell(IMAGES, 2, "path", ""), [f"{IMAGES}, row 2", "path is empty"]),
     "path of a directory": (set_cell(IMAGES, 2, "path", "."), [f"{IMAGES}, row 2", "no file"]),
-    "symlink out of the root": (link_out_of_the_root, [f"{IMAGES}, row 2", "by a symlink"]),
-    "symlinked folder": (link_a_folder_out_of_the_root, [f"{IMAGES}, row 2", "by a symlink"]),
+    "link to nothing": (link_to_nothing, [f"{IMAGES}, row 2", "is a link to", "which is not there", "mount it"]),
+    "link to itself": (link_to_itself, [f"{IMAGES}, row 2", "is a link to", "which is not there"]),
+    "link to other bytes": (link_to_other_bytes, [f"{IMAGES}, row 2", "has sha256", "the table pins"]),
+    "name too long": (set_cell(IMAGES, 2, "path", "a" * 300), [f"{IMAGES}, row 2", "cannot be read"]),
     "width that disagrees": (set_cell(IMAGES, 2, "width", "384"), [f"{IMAGES}, row 2", "'384' x '384'", "320 x 384"]),
     "NaN height": (set_cell(IMAGES, 2, "height", ""), [f"{IMAGES}, row 2", "width x height is '320' x ''"]),
     "duplicate image": (repeat_row(IMAGES, 2), [f"{IMAGES}, row 10", "image_id", "stands in row 2 already"]),
@@ -265,10 +315,16 @@ def test_rgb_and_jpeg_images_are_accepted(study):
     check(study)
 
 
-def test_a_symlink_inside_the_root_is_accepted(study):
-    path = first_image(study)
-    path.rename(path.with_name("real.png"))
-    path.symlink_to("real.png")
+def link_every_file(study: Path) -> None:
+    """As DVC does where cache.type is symlink."""
+    for number, path in enumerate(path for path in sorted(study.rglob("*")) if path.is_file()):
+        path.rename(study.parent / f"{number}")
+        path.symlink_to(study.parent / f"{number}")
+
+
+@pytest.mark.parametrize("link", [link_out_of_the_root, link_a_folder_out_of_the_root, link_every_file])
+def test_a_link_is_accepted_where_the_pinned_hash_holds(study, link):
+    link(study)
     check(study)
 
 

@@ -127,13 +127,75 @@ def test_what_cannot_be_asked_is_counted_by_reason(root, tmp_path):
         "question text is empty, or holds what the model reads as a control token": 1,
         "view LATERAL was not asked for": 1,
         "view unknown was not asked for": 1,
-        "image file is not on disk": 1,
+        "image file is not on disk: complete the copy": 1,
         "image is not in the metadata table": 1,
-        "study is not in the metadata table, or has no image in the views asked for": 1,
+        "row names neither an image nor a study: fill in dicom_id": 1,
     }
     text = summary.text()
     assert all(f"{count:>9,}  {reason}" in text for reason, count in summary.skipped.items()) and "cardiomegaly: 1, 0" in text
     assert not any(name in text for name in (PA, LATERAL, OTHER, SECOND, "10000001", "50000001"))
+
+
+OWN = ["dicom_id", "question", "answer", "finding"]
+
+
+def own(root: Path, *rows: tuple[str, ...]) -> Path:
+    write_table(root / "own.csv", OWN, [dict(zip(OWN, row, strict=False)) for row in rows])
+    return root / "own.csv"
+
+
+def test_questions_of_your_own_get_variants_by_rule(root, tmp_path):
+    rows = [(PA, "Is there cardiomegaly?", "Yes"), (SECOND, "Is there a pneumothorax?", "no", "Pneumothorax")]
+    summary = assemble(tmp_path / "study", options(root, own(root, *rows)))
+    assert baselines(tmp_path / "study") == {(PA, "cardiomegaly"): "yes", (SECOND, "pneumothorax"): "no"}
+    assert (summary.used, summary.variants) == (2, 12) and summary.text().count("not used") == 0
+    check(tmp_path / "study")
+
+
+def test_a_finding_that_the_rules_cannot_read_is_the_one_the_row_names(root, tmp_path):
+    rows = [
+        (PA, "Would you drain this chest?", "yes", "pleural fluid"),
+        (AP, "Would you drain this chest?", "no", "Need of a Drain"),
+        (SECOND, "Would you drain this chest?", "no"),
+        (OTHER, "Is there cardiomegaly?", "no", "pneumothorax"),
+    ]
+    summary = assemble(tmp_path / "study", options(root, own(root, *rows), variants="none"))
+    assert baselines(tmp_path / "study") == {(PA, "pleural effusion"): "yes", (AP, "need of a drain"): "no"}
+    assert dict(summary.skipped) == {
+        "question form is not known to the rules": 1, "finding is not the one that the question names": 1,
+    }  # fmt: skip
+    check(tmp_path / "study")
+
+
+def test_a_row_that_names_its_image_wrongly_is_not_asked_about_another_image(root, tmp_path):
+    columns = ["dicom_id", "study_id", "question", "answer"]
+    rows = [("cxr-17", "50000001"), (PA, "50000002"), ("", "s50000002"), (AP, "50000001.0"), ("", ""), ("", "none")]
+    asked = [dict(zip(columns, (*row, "is there edema?", "no"), strict=True)) for row in rows]
+    write_table(root / "own.csv", columns, asked)
+    summary = assemble(tmp_path / "study", options(root, root / "own.csv"))
+    assert baselines(tmp_path / "study") == {(SECOND, "edema"): "no", (AP, "edema"): "no"}
+    assert dict(summary.skipped) == {
+        "image is not in the metadata table": 1, "image is of another study than the row names": 1,
+        "row names neither an image nor a study: fill in dicom_id": 2,
+    }  # fmt: skip
+
+
+def test_of_a_table_of_results_the_true_answers_are_asked_and_the_models_left_alone(root, tmp_path):
+    """Else the questions that a model answered wrongly would be missing from the study."""
+    columns = ["dicom_id", "question", "answer", "ground_truth", "question_variant", "baseline_question"]
+    rows = [(PA, "no.", "['yes']"), (AP, "Yes, there is.", "no"), (SECOND, "yes", "yes"), (OTHER, "yes", "")]
+    asked = [(image, "is there edema?", said, truth, "original", "is there edema?") for image, said, truth in rows]
+    write_table(root / "evaluation_results.csv", columns, [dict(zip(columns, row, strict=True)) for row in asked])
+    summary = assemble(tmp_path / "study", options(root, root / "evaluation_results.csv", variants="keep"))
+    assert baselines(tmp_path / "study") == {(PA, "edema"): "yes", (AP, "edema"): "no", (SECOND, "edema"): "yes"}
+    assert dict(summary.skipped) == {"answer is neither yes nor no": 1}
+    assert "answers: of column ground_truth; column answer is taken for a model's, and not used" in summary.text()
+
+
+def test_a_question_set_without_a_row_says_so(root, tmp_path):
+    with pytest.raises(InputError, match=r"own\.csv: it holds no row: nothing can be asked; add at least one"):
+        assemble(tmp_path / "study", options(root, own(root)))
+    assert not (tmp_path / "study").exists()
 
 
 def test_questions_about_places_are_findings_of_their_own(root, tmp_path):

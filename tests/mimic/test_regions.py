@@ -213,6 +213,14 @@ def test_a_row_of_ms_cxr_without_numbers_is_named(tmp_path):
     )
 
 
+def test_bytes_that_are_no_text_are_not_shown(tmp_path):
+    path = tmp_path / "boxes.json"
+    path.write_bytes(b"\x1f\x8b" + b"secret" * 100)
+    with pytest.raises(InputError, match=r"is not a COCO file \(UnicodeDecodeError: ") as error:
+        read("ms-cxr", path)
+    assert "secret" not in str(error.value)
+
+
 def test_ms_cxr_without_a_column_is_refused(tmp_path):
     path = ms_cxr_csv(tmp_path / "boxes.csv", columns=[name.replace("image_width", "width") for name in MS_CXR_COLUMNS])
     with pytest.raises(InputError, match=r"boxes\.csv: column image_width is missing"):
@@ -224,8 +232,9 @@ def test_ms_cxr_without_a_column_is_refused(tmp_path):
     [
         ("{", "boxes.json is not JSON"),
         ("[]", "boxes.json is not a COCO file"),
-        ('{"categories": [], "images": []}', "boxes.json is not a COCO file .KeyError.'annotations'"),
-        ('{"categories": [], "images": [], "annotations": [{"image_id": 3}]}', "boxes.json, annotation 0: KeyError.3."),
+        ("[" * 100_000, "boxes.json is not JSON that can be read: it nests too deeply"),
+        ('{"categories": [], "images": []}', "boxes.json is not a COCO file .KeyError: 'annotations'"),
+        ('{"categories": [], "images": [], "annotations": [{"image_id": 3}]}', "boxes.json, annotation 0: KeyError: 3"),
         (
             '{"categories": [{"id": 1, "name": "Edema"}], "images": [{"id": 3, "file_name": "a.jpg", "width": 1, "height": 1}],'
             ' "annotations": [{"image_id": 3, "category_id": 1, "bbox": [1, 2, 3]}]}',
@@ -350,7 +359,7 @@ def test_only_wanted_scene_graphs_are_read(tmp_path):
     ("graph", "message"),
     [
         ("{", "is not JSON: "),
-        ({"image_id": A, "objects": []}, "is not a scene graph .KeyError.'attributes'"),
+        ({"image_id": A, "objects": []}, "is not a scene graph .KeyError: 'attributes'"),
         (
             {"image_id": A, "objects": [], "attributes": [statement(A, "right lung", ["pneumonia"])]},
             "is not a scene graph .ValueError",
@@ -455,9 +464,25 @@ def test_a_malformed_row_of_ellipses_is_named(tmp_path, row, message):
     assert str(error.value).startswith(str(root / "main_data/P1R1/anomaly_location_ellipses.csv"))
 
 
+def test_a_certainty_that_is_blank_is_counted_and_the_others_are_read(tmp_path):
+    rows = [[0, 0, 100, 60, certainty, True, False, False, False, False] for certainty in ("", 5, " ", "nan")]
+    root = reflacx(tmp_path / "data", {"P1R1": (A, WIDE, rows)})
+    assert read("reflacx", root) == (REFLACX_REGIONS[:1], {regions_reflacx.UNKNOWN: 3})
+
+
 def test_reflacx_without_its_metadata_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no metadata_phase_\*\.csv in it or in .*main_data: unpack main_data\.zip"):
         read("reflacx", tmp_path)
+
+
+def test_sources_without_a_row_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"metadata_phase_\*\.csv hold no row"):
+        read("reflacx", reflacx(tmp_path / "data", {}))
+    with pytest.raises(InputError, match=r"boxes\.csv holds no row"):
+        read("ms-cxr", ms_cxr_csv(tmp_path / "boxes.csv", []))
+    (tmp_path / "boxes.json").write_text('{"categories": [], "images": [], "annotations": []}')
+    with pytest.raises(InputError, match=r"boxes\.json holds no annotation"):
+        read("ms-cxr", tmp_path / "boxes.json")
 
 
 # --- all sources ------------------------------------------------------------------------------------------------------
@@ -466,6 +491,22 @@ def test_reflacx_without_its_metadata_is_refused(tmp_path):
 @pytest.mark.parametrize("module", [regions_ms_cxr, regions_imagenome, regions_reflacx])
 def test_every_source_names_findings_as_the_study_does(module):
     assert set(module.FINDINGS.values()) <= set(layout.LABELS.values())
+
+
+@pytest.mark.parametrize("resized", [(1528, 1272), (3055, 2544), (2544, 3056)])
+@pytest.mark.parametrize("kind", regions.KINDS)
+def test_regions_of_an_image_that_is_not_of_its_published_size_are_not_used(tmp_path, kind, resized):
+    """Whatever the source says of the size, or where it says nothing."""
+    readings = [(A, size, READINGS["P1R1"][2]) for size in (WIDE, resized, ("", ""))]
+    path = {
+        "ms-cxr": lambda: ms_cxr_csv(tmp_path / "boxes.csv", [MS_CXR[0], (*MS_CXR[1][:6], *resized)]),
+        "imagenome": lambda: scene_graphs(tmp_path / "scene_graph.zip"),
+        "reflacx": lambda: reflacx(tmp_path / "data", dict(zip(("P1R1", "P3R2", "P3R3"), readings, strict=True))),
+    }[kind]()
+    counts: Counter[str] = Counter()
+    assert list(regions.read(kind, path, {A: resized}, counts, {A: WIDE})) == []
+    assert counts[region_geometry.OTHER_SIZE] >= 2
+    assert list(regions.read(kind, path, {A: WIDE}, counts, {A: WIDE}))
 
 
 @pytest.mark.parametrize("kind", regions.KINDS)

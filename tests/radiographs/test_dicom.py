@@ -14,7 +14,9 @@ from pydicom.pixels import apply_modality_lut, apply_windowing
 from pydicom.uid import DigitalXRayImageStorageForPresentation as DX_STORAGE
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, generate_uid
 
+from medattn.base.errors import InputError
 from medattn.radiographs.image_files import ImageFileError, open_image
+from tests.conftest import sha256
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(32, 128)  # every 12-bit value once
 
@@ -234,10 +236,10 @@ def test_a_study_may_pin_a_dicom_file_by_the_hash_of_its_bytes(tmp_path):
 
 
 def test_without_pydicom_the_message_says_what_to_install(tmp_path, monkeypatch):
-    content = content_of(dicom(RAMP))
+    (tmp_path / "radiograph.dcm").write_bytes(content_of(dicom(RAMP)))
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    message = refusal(tmp_path, content)
-    assert message == f"{tmp_path / 'radiograph.dcm'} is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`"
+    with pytest.raises(InputError, match=r"^an image is a DICOM file, pydicom reads it: `pip install 'medattn\[dicom\]'`$"):
+        open_image(tmp_path, "radiograph.dcm", sha256(tmp_path / "radiograph.dcm"))
 
 
 def test_other_images_are_opened_without_pydicom(tmp_path, monkeypatch):

@@ -87,12 +87,13 @@ def image_lines(study: Study) -> list[Line]:
         try:
             open_image(study.image_root, row["path"], row["sha256"])
         except ImageFileError as error:
-            bad.append(str(error))
+            bad.append(error)
+        except InputError as error:
+            return [missing("images", "cannot be read on this machine", str(error))]
     if not bad:
         return [ok("images", f"{len(rows):,}; {len(tried)} opened, each with its pinned bytes")]
-    remedy = (
-        bad[0] if study.licence == "open" else f"`medattn study check {study.directory}` names every image and what is wrong"
-    )
+    named = str(bad[0]) if study.licence == "open" else bad[0].reason
+    remedy = f"{named}; `medattn study check {study.directory}` names every image and what is wrong"
     return [missing("images", f"{len(bad)} of {len(tried)} opened cannot be used ({len(rows):,} in all)", remedy)]
 
 
