@@ -53,6 +53,7 @@ STUDY_COMMANDS = {
 STORE_COMMANDS = {
     "check": ("medattn.reproduce.store", "command", "Compare dvc-store/ with data.dvc, by content."),
     "staged": ("medattn.release.staged", "command", "Look at what is about to be committed."),
+    "message": ("medattn.release.staged", "message", "Look at the message of a commit."),
 }
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 STAGES = ("prepare", "extract", "aggregate", "metrics", "figures", "describe")
