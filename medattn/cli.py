@@ -55,6 +55,7 @@ STUDY_COMMANDS = {
 STORE_COMMANDS = {
     "check": ("medattn.reproduce.store", "command", "Compare dvc-store/ with data.dvc, by content."),
     "staged": ("medattn.release.staged", "command", "Look at what is about to be committed."),
+    "message": ("medattn.release.staged", "message", "Look at the message of a commit."),
 }
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 CODE = Path(__file__).resolve().parent  # the package that was imported

@@ -26,7 +26,7 @@ from medattn.radiographs.reader import RadiographReader
 from medattn.report import gallery_page, latex, page, sections
 from medattn.report.tables import LATEX
 from medattn.study.caveats import caveat, noted
-from medattn.study.schema import read_study, settings
+from medattn.study.schema import Study, read_study, settings
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
 REPORT_DPI, DENSITY = 220, 2  # figures inside the report: sharp on any screen, and small
@@ -46,14 +46,28 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
     title = noted(study.about.title, said)
     chosen, notes = examples.choose(results.clean(), params.figures.examples)
     with (
-        fresh_directory(root / paths.FIGURES) as figures,
-        fresh_directory(root / paths.LATEX) as tex,
         fresh_directory(root / paths.OVERLAYS) as overlays,
         fresh_directory(root / paths.VISUALIZATIONS) as visualizations,
     ):
+        _examples(results, reader, chosen, said, overlays, visualizations)
+        images = gallery_data.images(results, reader)
+        browsed = gallery_page.html(title, GALLERY_NOTE, images, gallery_data.samples(results))
+        notes += publish(params, study, results, visualizations, root)
+    write_bytes(root / paths.GALLERY, browsed.encode())
+    return notes
+
+
+def publish(params: FiguresParams, study: Study, results: Results, private: Path, root: Path) -> list[str]:
+    """Write what may be published (figures, LaTeX, page) below `root`, and every other chart into the directory `private`.
+
+    Returns a note for every chart that there is nothing to draw of.
+    """
+    notes, said = [], caveat(study, params.limit)
+    title = noted(study.about.title, said)
+    with fresh_directory(root / paths.FIGURES) as figures, fresh_directory(root / paths.LATEX) as tex:
         shown = {}
         publishable = charts(study.licence)
-        given = results.given | {RADIOGRAPHS: reader, RULES: params.figures.examples}
+        given = results.given | {RADIOGRAPHS: RadiographReader(study), RULES: params.figures.examples}
         for chart in CHARTS:
             fig = chart.figure(given)
             if fig is None:
@@ -61,10 +75,9 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
                 continue
             style.annotate(fig, said)
             public = chart.name in publishable
-            kept = _kept(fig, chart, figures if public else visualizations, params.figures.dpi, results.least_patients)
+            kept = _kept(fig, chart, figures if public else private, params.figures.dpi, results.least_patients)
             if public:
                 shown[chart.name] = replace(kept, title=noted(kept.title, said))
-        _examples(results, reader, chosen, said, overlays, visualizations)
         frames = {name: sections.rows_of(frame) for name, frame in results.tables.items()}
         for name, layout in LATEX.items():
             write_bytes(tex / f"{name}.tex", latex.table(frames[name], layout, said).encode())
@@ -77,10 +90,7 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
             sections.headline(results.headline, results.tables["localisation"]),
             sections.sections(parts, results.tables, said),
         )
-        images = gallery_data.images(results, reader)
-        browsed = gallery_page.html(title, GALLERY_NOTE, images, gallery_data.samples(results))
     write_bytes(root / paths.REPORT, report.encode())
-    write_bytes(root / paths.GALLERY, browsed.encode())
     return notes
 
 

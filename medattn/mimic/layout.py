@@ -32,5 +32,5 @@ PRESENT, ABSENT, UNCERTAIN = "1.0", "0.0", "-1.0"  # anything else: not mentione
 
 
 def image_path(subject_id: str, study_id: str, dicom_id: str, suffix: str = ".jpg") -> str:
-    """Where an image lies under the root: files/p10/p10000032/s50414267/{dicom_id}.jpg."""
+    """Where an image lies under the root: files/p10/p10…/s5…/{dicom_id}.jpg."""
     return f"files/p{subject_id[:2]}/p{subject_id}/s{study_id}/{dicom_id}{suffix}"

@@ -1,19 +1,13 @@
-"""Which files of reports/ a release holds: known names only, and what their tables and numbers may not hold."""
+"""Which files a release holds: known names only."""
 
-import io
-import json
 import os
-from collections.abc import Collection
 from pathlib import Path
 
 from medattn.base import paths
 from medattn.base.dvc import LOCK, PIPELINE
 from medattn.base.errors import InputError
-from medattn.base.tables import csv_rows
-from medattn.disclosure import suppression
 from medattn.figures.outline import charts
 from medattn.release.file_kinds import kind
-from medattn.release.scan import ROW_LEVEL
 from medattn.report.tables import LATEX, TABLES
 from medattn.reproduce.crate.citation import CITATION
 from medattn.reproduce.crate.stage import CRATE
@@ -71,43 +65,3 @@ def read_plain(root: Path, name: str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{name} not found: {_REPAIR}, or restore it (`git checkout {name}`)") from None
-
-
-# --- tables and numbers -----------------------------------------------------------------------------------------------
-
-
-def table_problems(content: bytes, least: int) -> list[str]:
-    """What an aggregate table may not have: columns of one patient or a row's text, counts of 1 to `least` − 1."""
-    problems = []
-    try:
-        columns, rows = csv_rows(io.StringIO(content.decode("utf-8", "replace"), newline=""), "the table", _REPAIR)
-        problems += [f"has a column {name!r}: a row is about one patient" for name in columns if name in ROW_LEVEL]
-        counts = [name for name in columns if name in suppression.COUNTS]
-        for number, row in enumerate(rows, start=2):
-            problems += [f"row {number}: {name} is {row[name]}, fewer than {least}" for name in counts if few(row[name], least)]
-    except InputError as error:
-        problems.append(str(error))
-    return problems
-
-
-def few(cell: object, least: int) -> bool:
-    """Whether a cell counts somebody, but fewer than may be published."""
-    return str(cell).isdigit() and 0 < int(str(cell)) < least
-
-
-def number_problems(content: bytes, least: int) -> list[str]:
-    """metrics.json is a handful of named numbers."""
-    try:
-        numbers = json.loads(content)
-    except ValueError as error:
-        return [f"is not JSON: {error}"]
-    if not isinstance(numbers, dict):
-        return ["is not one object of named numbers"]
-    allowed_text: Collection[object] = (None, suppression.SUPPRESSED)
-    problems = [
-        f"{name}: {value!r} is not a number"
-        for name, value in numbers.items()
-        if isinstance(value, bool) or not (isinstance(value, int | float) or value in allowed_text)
-    ]
-    counts = (name for name in numbers if name in suppression.COUNTS)
-    return problems + [f"{name} is {numbers[name]}, fewer than {least}" for name in counts if few(numbers[name], least)]

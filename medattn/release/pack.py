@@ -4,9 +4,11 @@ Packed: code.json, environment.json, params.yaml, dvc.yaml, dvc.lock, the aggreg
 it says is distributed (LICENSE, CITATION.cff, medical_terms.txt, lock files), and MANIFEST.json, which lists each with its
 size and SHA-256. The same inputs in the same environment give the same bytes.
 
-Three nets, each of which holds on its own. Names: a file of reports/ that no stage writes to be published is refused. Bytes:
-what lies under an allowed name must be what dvc.lock records. Content: no member may hold an identifier, a question or an
-answer of a credentialed study, an identifier of MIMIC's forms, an image that is not a chart, or a path of this machine.
+Nets, each of which holds on its own. Names: a file of reports/ that no stage writes to be published is refused. Shapes: a table
+holds its declared columns, and cells of their kind. Content: no member may hold an identifier, a question or an answer of a
+credentialed study in any spelling, an identifier of MIMIC's forms, or a path of this machine. Bytes: what lies under an allowed
+name must be what dvc.lock records, and what the code makes of the run's own results (medattn/release/remake.py). Differences:
+no earlier release may differ by a few patients (medattn/release/previous.py).
 """
 
 import gzip
@@ -15,7 +17,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
@@ -24,13 +26,13 @@ import click
 from medattn.base import paths
 from medattn.base.dvc import LOCK
 from medattn.base.errors import InputError
+from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
-from medattn.base.yaml_files import parse
 from medattn.disclosure import suppression
-from medattn.release import members, scan
-from medattn.release.file_kinds import line_of, look
-from medattn.release.scan import RestrictedContent, restricted_of
+from medattn.release import committed, members, previous, remake, scan, shapes
+from medattn.release.file_kinds import kind
+from medattn.release.scan import RestrictedContent, restricted_in, restricted_of
 from medattn.reproduce.crate.stage import CRATE
 from medattn.reproduce.provenance.code import code
 from medattn.reproduce.provenance.environment import environment
@@ -41,7 +43,8 @@ FORMAT = 1
 SUFFIX = ".tar.gz"
 SHOWN = 20  # problems in one message
 # Sizes in dvc.lock are numbers as long as a patient's.
-_SIZE = re.compile(rb"^(\s+size: )\d+$", re.MULTILINE)
+_SIZE = re.compile(r"^(\s+size: )\d+$", re.MULTILINE)
+_URI = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=]*")  # a chart: its bytes are compared
 _HOME = re.compile(r"(?<![\w.])(?:/home|/Users|/root|[A-Za-z]:\\Users)[/\\][\w.~-]+")
 
 
@@ -54,8 +57,11 @@ class Release(NamedTuple):
     problems: list[str]
 
 
-def collect(root: Path) -> Release:
-    """Read and look through everything; what is restricted comes first among the problems."""
+def collect(root: Path, earlier: Iterable[Path] = ()) -> Release:
+    """Read and look through everything. earlier: archives of former releases.
+
+    What is restricted comes first among the problems.
+    """
     params = load_params(root / paths.PARAMS)
     study = read_study(root / params.study)
     plain = {name: members.read_plain(root, name) for name in members.plain(root)}
@@ -69,47 +75,74 @@ def collect(root: Path) -> Release:
         plain | {name: _json(value) for name, value in made.items()} | {name: found[name] for name in found if name in known}
     )
     restricted = restricted_of(study, root)
-    if 0 < restricted.patients < suppression.LEAST:
-        problems.append(
-            f"{paths.MANIFEST}: {restricted.patients} patients: whoever holds the list of identifiers can undo a hash over"
-            " fewer than"
-            f" {suppression.LEAST}, and dvc.lock has such hashes: publish a larger run"
-        )
+    problems += _small(params, study, restricted)
     for name, content in files.items():
         problems += [f"{name}: {problem}" for problem in problems_of(name, content, study.licence, restricted, root)]
     # the rows that are looked for must be those of the run that made the reports
     rows = () if study.licence == "open" else (paths.MANIFEST, paths.ANSWERS)
     problems += not_current(root, map(Path.as_posix, (*rows, *members.OUTPUTS)))
+    if not problems:  # what takes longest comes last
+        problems += previous.problems(root, files, earlier)
+        problems += remake.differences(root, params, {CRATE.as_posix(): files[CRATE.as_posix()]} | found)
     return Release(study, files, restricted, problems)
 
 
+def _small(params: Params, study: Study, restricted: RestrictedContent) -> Iterator[str]:
+    """Runs of a credentialed study that are too small to be published, alone or beside a larger one."""
+    if study.licence == "open":
+        return
+    if params.limit is not None:
+        yield (
+            f"{paths.PARAMS}: limit is {params.limit}: a later release of every question would give away, by its difference,"
+            " what is left out here: set it to null and run `dvc repro`"
+        )
+    if 0 < restricted.patients < suppression.LEAST:
+        yield (
+            f"{paths.MANIFEST}: {restricted.patients} patients: whoever holds the list of identifiers can undo a hash over"
+            " fewer than"
+            f" {suppression.LEAST}, and dvc.lock has such hashes: publish a larger run"
+        )
+
+
 def problems_of(name: str, content: bytes, licence: str, restricted: RestrictedContent, root: Path) -> Iterator[str]:
-    """What in a member must not be published, each with its line where it has lines."""
-    looked = look(name, _SIZE.sub(rb"\1", content) if name == LOCK else content, members.charts(licence))
-    yield from looked.problems
-    least = suppression.least_patients(licence)
-    if name.endswith(".csv"):
-        yield from members.table_problems(content, least)
+    """What in a member must not be published, each with its line where it has lines; of charts their bytes are compared."""
+    if name.endswith((".png", ".pdf")):
+        return
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        yield f"is {kind(content)}, not text: {shapes.REMEDY}"
+        return
+    least, shape = suppression.least_patients(licence), shapes.shapes().get(name)
+    if shape is not None:
+        yield from shapes.table_problems(content, shape, least)
     if name == paths.METRICS.as_posix():
-        yield from members.number_problems(content, least)
+        yield from shapes.number_problems(content, least)
     if name in members.SETTINGS or name == CRATE.as_posix():
-        yield from _absolute(parse(content, name, "run `dvc repro`"))
-    lines = not name.endswith((".png", ".pdf"))
-    said = set()
-    for text in looked.texts:
-        for at, what in (*scan.of_mimic_form(text), *scan.of_study(text, restricted), *_places(text, root)):
-            where = f"line {line_of(text, at)}: " if lines else ""
-            if (where, what) not in said:
-                said.add((where, what))
-                yield f"{where}holds {what}"
+        yield from _absolute(yaml.safe_load(content))
+    if name == LOCK:
+        text = _SIZE.sub(r"\1", text)
+        if (comment := re.search(r"^\s*#|\s#\s", text, re.MULTILINE)) is not None:
+            yield f"line {text.count(chr(10), 0, comment.end()) + 1}: holds a comment, and DVC writes none: run `dvc repro`"
+    by_hand = not name.startswith(f"{members.REPORTS}/")
+    yield from committed.packed(text) if by_hand else ()
+    looked_for = restricted if by_hand else restricted.numbers_whole  # reports are full of numbers
+    for line, what in (*restricted_in(_URI.sub("", text), looked_for), *_places(text, root)):
+        yield f"line {line}: holds {what}"
+    for line, cell in shapes.texts(content, shape) if shape is not None else ():
+        for _, what in restricted_in(cell, restricted):
+            yield f"row {line}: holds {what}"
 
 
 def _places(text: str, root: Path) -> Iterator[tuple[int, str]]:
+    """(line, what stands there) of every path of this machine."""
     for match in _HOME.finditer(text):
-        yield match.start(), f"{match[0]!r}, a home directory of this machine"
+        yield text.count("\n", 0, match.start()) + 1, f"{match[0]!r}, a home directory of this machine"
     own = str(root.resolve())
     for match in re.finditer(rf"(?<![\w.]){re.escape(own)}(?!\w)", text) if len(own) > 1 else ():
-        yield match.start(), f"{own!r}, where the repository lies on this machine"
+        yield text.count("\n", 0, match.start()) + 1, f"{own!r}, where the repository lies on this machine"
 
 
 def _absolute(value: object) -> Iterator[str]:
@@ -152,8 +185,8 @@ def _json(value: object) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
 
 
-def run(out: Path, root: Path = Path(".")) -> list[str]:
-    """Write the release of the run below `root` to `out`; lines that say what it holds.
+def run(out: Path, root: Path = Path("."), earlier: Iterable[Path] = ()) -> list[str]:
+    """Write the release of the run below `root` to `out`; lines that say what it holds. earlier: archives of former releases.
 
     Raises InputError, and writes nothing, if anything restricted would enter.
     """
@@ -161,7 +194,7 @@ def run(out: Path, root: Path = Path(".")) -> list[str]:
         raise InputError(f"--out {out}: the file is a {SUFFIX}: name it so")
     if (root / members.REPORTS).resolve() in out.resolve().parents:
         raise InputError(f"--out {out}: not inside {members.REPORTS}/, which it packs: choose another place")
-    study, files, restricted, problems = collect(root)
+    study, files, restricted, problems = collect(root, earlier)
     if problems:
         more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise InputError("\n".join(["nothing was written:", *problems[:SHOWN], *more]))
@@ -203,7 +236,11 @@ def _described(study: Study, files: Mapping[str, bytes], restricted: RestrictedC
 
 @click.command(name="release")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The .tar.gz to write.")
-def command(out: Path) -> None:
+@click.option(
+    "--previous", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
+    help="The archive of an earlier release of these patients; give it for each.",
+)  # fmt: skip
+def command(out: Path, previous: tuple[Path, ...]) -> None:
     """Pack code digest, parameters, dvc.lock, aggregate reports and environment; refuse if anything restricted would enter."""
     paths.check_root()
-    click.echo("\n".join(run(out)))
+    click.echo("\n".join(run(out, earlier=previous)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from tests.clones import dvc, fresh_clone, medattn, run
 from tests.reproduce.crate.validator import issues
@@ -159,6 +160,23 @@ def test_a_release_holds_aggregates_and_refuses_whatever_is_restricted(clone, tm
         assert medattn(clone, "release", "--out", tmp_path / "other.tar.gz", check=False).returncode == 2
     finally:
         allowed.write_bytes(kept)
+
+
+def test_a_radiograph_in_a_charts_place_is_refused_even_if_dvc_records_it(clone, tmp_path):
+    first = tmp_path / "first.tar.gz"
+    medattn(clone, "release", "--out", first)
+    again = medattn(clone, "release", "--out", tmp_path / "again.tar.gz", "--previous", first)
+    assert (tmp_path / "again.tar.gz").read_bytes() == first.read_bytes(), again.stdout
+    kept = {name: (clone / name).read_bytes() for name in ("reports/figures/sinks.png", "dvc.lock", "params.yaml")}
+    film = Image.open(clone.parent / "fake" / table(clone / STUDY / "images.csv")[0]["path"]).convert("L")
+    try:
+        film.save(clone / "reports/figures/sinks.png")
+        dvc(clone, "commit", "--force")
+        done = medattn(clone, "release", "--out", tmp_path / "other.tar.gz", check=False)
+        assert done.returncode == 2 and "reports/figures/sinks.png: is not what this run's own results make" in done.stderr
+    finally:
+        for name, content in kept.items():
+            (clone / name).write_bytes(content)
 
 
 def test_the_store_and_the_hook_know_restricted_files(clone):

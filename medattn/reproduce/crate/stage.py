@@ -25,12 +25,18 @@ CRATE = Path("ro-crate-metadata.json")
 
 def run(root: Path = Path(".")) -> str:
     """Describe the run below `root`; one line that says what was written. Raises InputError for an output that is not there."""
+    content = described(root)
+    write_bytes(root / CRATE, content)
+    return f"{len(json.loads(content)['@graph'])} entities -> {CRATE}"
+
+
+def described(root: Path) -> bytes:
+    """The crate of the run below `root`. Raises InputError for an output that is not there."""
     params = load_sections(StudyParams, root / paths.PARAMS)
     study = read_study(root / params.study)
     crate = make_crate(root, params, study, read_citation(root), declared_stages(root, params))
     content = compacted(crate.metadata.generate())
-    write_bytes(root / CRATE, (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
-    return f"{len(content['@graph'])} entities -> {CRATE}"
+    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def declared_stages(root: Path, params: StudyParams) -> list[DeclaredStage]:
