@@ -4,7 +4,14 @@ from typing import cast
 
 import numpy as np
 from PIL import Image
-from transformers import Gemma3Config, Gemma3Processor, Gemma3TextConfig, GenerationConfig, PreTrainedTokenizerBase, SiglipVisionConfig
+from transformers import (
+    Gemma3Config,
+    Gemma3Processor,
+    Gemma3TextConfig,
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+    SiglipVisionConfig,
+)
 
 from medattn.base.errors import InputError
 from medattn.model.prompt import answer_forms
@@ -23,7 +30,7 @@ def check_processor(processor: object, config: Gemma3Config) -> Gemma3Processor:
         raise InputError(
             f"processor_config.json: processor_class is {type(processor).__name__}, expected Gemma3Processor: restore it"
         )
-    _check_images(processor, cast(SiglipVisionConfig, config.vision_config).image_size)
+    _check_images(processor, cast(int, cast(SiglipVisionConfig, config.vision_config).image_size))
     if processor.image_seq_length != IMAGE_TOKENS:
         raise InputError(
             f"processor_config.json: image_seq_length is {processor.image_seq_length!r}, expected {IMAGE_TOKENS}: restore it"
@@ -60,8 +67,8 @@ def _check_images(processor: Gemma3Processor, side: int) -> None:
     pixels = np.asarray(values["pixel_values"])
     if pixels.shape != (2, 3, side, side) or not np.isfinite(pixels).all() or np.abs(pixels).max() > LARGEST:
         raise InputError(
-            f"{where}: rescale_factor {steps.rescale_factor}, image_mean {steps.image_mean} and image_std {steps.image_std} do not"
-            f" make an image of numbers within {LARGEST:g}: restore it"
+            f"{where}: rescale_factor {steps.rescale_factor}, image_mean {steps.image_mean} and image_std {steps.image_std}"
+            f" do not make an image of numbers within {LARGEST:g}: restore it"
         )
     if not (pixels[0] < pixels[1]).all():
         raise InputError(f"{where}: image_std is {steps.image_std}, which leaves white no brighter than black: restore it")
@@ -73,8 +80,8 @@ def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> Non
     token, largest = max(tokenizer.get_vocab().items(), key=lambda item: item[1])
     if largest >= vocabulary:
         raise InputError(
-            f"tokenizer.json: {token!r} has id {largest}, but the model's embedding {vocabulary} tokens (text_config.vocab_size of"
-            " config.json): restore both"
+            f"tokenizer.json: {token!r} has id {largest}, but the model's embedding {vocabulary} tokens (text_config.vocab_size"
+            " of config.json): restore both"
         )
     answer_forms(tokenizer)
 

@@ -85,7 +85,9 @@ class Prompter:
         rendered = render(self.processor, self.messages(text, with_image))
         if rendered != before + text + behind:
             raise InputError(f"question {question!r} is changed by the model's chat template: {REMEDY}")
-        before, behind = (part.replace(self.processor.boi_token, self.processor.full_image_sequence) for part in (before, behind))
+        before, behind = (
+            part.replace(self.processor.boi_token, self.processor.full_image_sequence) for part in (before, behind)
+        )
         encoded = self.processor.tokenizer(before + text + behind, add_special_tokens=False, return_offsets_mapping=True)
         ids = np.asarray(encoded["input_ids"], dtype=np.int64)
         image = np.flatnonzero(ids == self.image_token_id)
@@ -114,7 +116,9 @@ class Prompter:
         if with_image not in self._frames:
             parts = render(self.processor, self.messages(MARK, with_image)).split(MARK)
             if len(parts) != 2:
-                raise InputError(f"the model's chat template writes the question {len(parts) - 1} times, expected once: {REMEDY}")
+                raise InputError(
+                    f"the model's chat template writes the question {len(parts) - 1} times, expected once: {REMEDY}"
+                )
             self._frames[with_image] = (parts[0], parts[1])
         return self._frames[with_image]
 

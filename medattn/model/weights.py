@@ -20,15 +20,16 @@ def check_weights(directory: Path, config: Gemma3Config) -> None:
     Every tensor stands in one file, the one that the index says, as floating-point numbers; and there are as many numbers
     as the model has, so that loading takes no more memory than the files do.
     """
-    held, place = 0, {}
+    held = 0
+    place: dict[str, str] = {}  # tensor -> file
     for name in weight_files(directory):
         with safe_open(directory / name, "pt") as file:
             for tensor in file.keys():  # noqa: SIM118  # not a dict
                 part = file.get_slice(tensor)
                 if part.get_dtype() not in FLOATS:
                     raise InputError(
-                        f"{directory / name}: {tensor} holds {part.get_dtype()}, expected one of {', '.join(FLOATS)}: the weights"
-                        " are quantised, or damaged; set model.id to the model in full precision"
+                        f"{directory / name}: {tensor} holds {part.get_dtype()}, expected one of {', '.join(FLOATS)}: the"
+                        " weights are quantised, or damaged; set model.id to the model in full precision"
                     )
                 if (earlier := place.setdefault(tensor, name)) != name:
                     raise InputError(f"{directory / name}: {tensor} is in {earlier}, too: restore the weight files")
@@ -37,8 +38,8 @@ def check_weights(directory: Path, config: Gemma3Config) -> None:
         _check_index(directory, place)
     if (wanted := parameters_of(config)) > held:
         raise InputError(
-            f"{directory / 'config.json'} describes a model of {wanted:,} parameters, the weight files hold {held:,}: they do not"
-            " belong together, or weights are missing; restore both"
+            f"{directory / 'config.json'} describes a model of {wanted:,} parameters, the weight files hold {held:,}: they"
+            " do not belong together, or weights are missing; restore both"
         )
 
 

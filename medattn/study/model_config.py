@@ -93,7 +93,7 @@ class ModelConfig(_Part):
     model_type: Literal["gemma3"]
     text_config: TextConfig
     vision_config: VisionConfig
-    mm_tokens_per_image: Literal[256] = IMAGE_TOKENS
+    mm_tokens_per_image: Literal[256] = 256
     image_token_index: Ids = 262_144
     image_token_id: Ids | None = None  # a newer name of the same
 

@@ -55,8 +55,8 @@ def weight_map(index: Path) -> dict[str, str]:
     for tensor, name in named.items():
         if not WEIGHT_FILE.fullmatch(name):
             raise InputError(
-                f"{index}: weight_map has {name!r} for {tensor}, expected the name of a .safetensors file in the same directory:"
-                " restore it"
+                f"{index}: weight_map has {name!r} for {tensor}, expected the name of a .safetensors file in the same"
+                " directory: restore it"
             )
     return named
 
@@ -70,7 +70,9 @@ def _check_layout(directory: Path) -> None:
         )
     for path in sorted(directory.rglob("*")):
         if path.is_symlink() and path.is_dir():
-            raise InputError(f"{path} is a link to a folder, and what lies there is not pinned: put the files here, or remove it")
+            raise InputError(
+                f"{path} is a link to a folder, and what lies there is not pinned: put the files here, or remove it"
+            )
 
 
 def not_here(name: str, revision: str | None, missing: list[str] | None = None) -> InputError:

@@ -145,7 +145,7 @@ def test_a_weight_file_that_lacks_a_tensor_is_an_error_not_a_random_tensor(model
     name = next(name for name in sorted(tensors) if name.endswith("k_proj.weight"))
     del tensors[name]
     save_file(tensors, model / "model.safetensors", {"format": "pt"})
-    with pytest.raises(InputError, match="the weight files hold [0-9,]+: they do not belong together, or weights are missing"):
+    with pytest.raises(InputError, match=r"the weight files hold [0-9,]+: they do not belong together, or weights are missing"):
         load(model, "float32", "cpu")
 
 

@@ -96,7 +96,7 @@ LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% end
     ("{{ 'a' * 2000000 }}", "does not write one text of at most 1,000,000 letters: restore"),
     ("Hello", "writes the question 0 times, expected once: restore"),
     ("{{ messages[0].content[0].text * 2 }}", "writes the question 2 times, expected once: restore"),
-    ("{{ messages[0].content[0].text | lower }}", "question 'Is there a Nodule\\?' is changed by the model's chat template: restore"),
+    ("{{ messages[0].content[0].text | lower }}", "'Is there a Nodule\\?' is changed by the model's chat template: restore"),
     ("{{ messages[0].content[0].text }}", "a prompt with 0 image tokens, expected 256 in one run: .* or restore"),
 ])  # fmt: skip
 def test_a_chat_template_that_cannot_be_used_is_one_message(template, message, single, monkeypatch):
