@@ -32,6 +32,7 @@ from medattn.study.model_files import CONFIG, PROCESSOR, local_directory
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+SEQUENCE = "image_seq_length"  # of tokens: the processor writes as many, however many they are
 SETTINGS = (*PROCESSOR, "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
@@ -139,8 +140,8 @@ def _processor_of(directory: Path) -> Gemma3Processor:
     """The checked processor of a model whose configuration and weight files have been found to belong together."""
     check_config(directory / CONFIG)
     for name in SETTINGS:
-        if (directory / name).exists():
-            read_object(directory / name)
+        if (directory / name).exists() and (size := read_object(directory / name).get(SEQUENCE, IMAGE_TOKENS)) != IMAGE_TOKENS:
+            raise InputError(f"{directory / name}: {SEQUENCE} is {size!r}, expected {IMAGE_TOKENS}: restore it")
     config = AutoConfig.from_pretrained(directory, **LOCAL)
     check_weights(directory, config)
     return check_processor(AutoProcessor.from_pretrained(directory, backend="pil", **LOCAL), config)
@@ -149,7 +150,7 @@ def _processor_of(directory: Path) -> Gemma3Processor:
 def _model_of(directory: Path, dtype: torch.dtype) -> Gemma3ForConditionalGeneration:
     """The model, every tensor of which comes from the weight files."""
     made = AutoModelForImageTextToText.from_pretrained(
-        directory, dtype=dtype, use_safetensors=True, output_loading_info=True, **LOCAL
+        directory, dtype=dtype, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **LOCAL
     )
     model, found = cast(tuple[Gemma3ForConditionalGeneration, dict[str, set[Any]]], made)
     # The library draws what a weight file lacks at random, with no more than a warning.

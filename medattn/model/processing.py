@@ -31,10 +31,6 @@ def check_processor(processor: object, config: Gemma3Config) -> Gemma3Processor:
             f"processor_config.json: processor_class is {type(processor).__name__}, expected Gemma3Processor: restore it"
         )
     _check_images(processor, cast(int, cast(SiglipVisionConfig, config.vision_config).image_size))
-    if processor.image_seq_length != IMAGE_TOKENS:
-        raise InputError(
-            f"processor_config.json: image_seq_length is {processor.image_seq_length!r}, expected {IMAGE_TOKENS}: restore it"
-        )
     if processor.chat_template is None:  # older models keep it with the tokenizer
         processor.chat_template = processor.tokenizer.chat_template
     if processor.chat_template is None:

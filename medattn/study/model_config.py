@@ -117,7 +117,8 @@ def check_config(path: Path) -> ModelConfig:
     try:
         return ModelConfig.model_validate(given)
     except ValidationError as error:
-        first, *others = problems(path, error, f"restore it, or {INSTEAD}")
+        whole = isinstance(error.errors()[0]["input"], dict)  # what does not agree is named, not shown in full
+        first, *others = problems(path, error, f"restore it, or {INSTEAD}", values=not whole)
         raise InputError(first.replace("\n", " ") + (f" ({len(others)} more problems)" if others else "")) from None
 
 
