@@ -19,3 +19,8 @@ _.PatientID, _.PatientName, _.StudyID, _.StudyDate, _.StudyTime, _.Modality, _.V
 _.BitsAllocated, _.BitsStored, _.HighBit, _.PixelRepresentation, _.WindowCenter, _.WindowWidth
 # fields of a named tuple that is unpacked where it is used
 _.lows
+# keys of a model's config.json, checked and then read by transformers
+_.max_position_embeddings, _.query_pre_attn_scalar, _.rms_norm_eps, _.layer_norm_eps, _.final_logit_softcapping
+_.use_bidirectional_attention, _.num_channels
+# stored with the captures as a dictionary
+_.difference, _.blind_layers
