@@ -27,7 +27,7 @@ from medattn.base.tables import write_bytes
 METADATA = "medattn"
 AGAIN = "run `dvc repro -f extract`"
 # What the captures say about the model, handed on.
-MODEL = ("layers", "heads", "key_value_heads", "image_side", "cross_attention", "agrees_with_eager")
+MODEL = ("layers", "heads", "key_value_heads", "image_side", "cross_attention", "eager_agreement")
 REFERENCE = "decision"  # the profile whose grids sinks are looked for in
 
 

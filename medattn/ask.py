@@ -11,6 +11,7 @@ import numpy as np
 
 from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.params.model import Prompt
 from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MODEL = Path("data/model")  # the embedded study's
-SYSTEM, TEMPLATE, ORDER, MAX_NEW_TOKENS = "", "{question}", "question_first", 64
+BARE = Prompt(system="", template="{question}", order="question_first", max_new_tokens=64)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Query:
     dtype: str
     device: str
     profile: str  # of aggregate.profiles
+    template: str | None = None  # of the prompt; None: the study's, or the model's own
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,15 @@ class Reply:
     """What the model answered and where it looked."""
 
     answer: str
-    parsed: str  # yes | no | uncertain | unparsed
+    parsed: str  # what parse_answer returns
     margin: float  # log odds of yes against no at the first answer token
     forms_probability: float  # of the yes and no forms together; below 0.5 the margin means nothing
     grid: np.ndarray  # float64 [16, 16], sum 1
     image_mass: float
     terms: tuple[str, ...]
+    template: str
+    template_from: str
+    cautions: tuple[str, ...]
 
 
 def ask(query: Query, params: Params) -> Reply:
@@ -56,8 +61,7 @@ def ask(query: Query, params: Params) -> Reply:
         raise InputError(f"profile {query.profile!r} is not in params.yaml: aggregate.profiles has {known}")
     if profile.sinks == "zero":
         raise InputError(f"profile {query.profile!r} zeroes sinks, which one question cannot find: choose one that keeps them")
-    if not query.question.strip():
-        raise InputError("the question is empty")
+    question = checked(query.question)
     image = open_rgb(query.image)
     location = Path(query.model) if Path(query.model).is_dir() else query.model
     if isinstance(location, str) and location.startswith((".", "/", "data/")):
@@ -70,6 +74,7 @@ def ask(query: Query, params: Params) -> Reply:
     from medattn.attention.grids import combine, to_grid
     from medattn.extract.extractor import capture_of
     from medattn.language.answers import answer_margin, parse_answer
+    from medattn.language.question_forms import finding_in
     from medattn.model.decode import decode
     from medattn.model.load import load
     from medattn.model.prompt import PromptSettings
@@ -78,28 +83,92 @@ def ask(query: Query, params: Params) -> Reply:
 
     pinned = PUBLISHED.get(str(location))
     loaded = load(location, query.dtype, query.device, pinned.revision if pinned else None)
-    given = params.prompt
-    settings = PromptSettings(given.system or SYSTEM, given.template or TEMPLATE, given.order or ORDER)
-    prompt = loaded.prompter(settings)(query.question.strip())
+    given, source = prompt_of(query, params)
+    settings = PromptSettings(given.system or "", str(given.template), str(given.order))
+    prompt = loaded.prompter(settings)(question)
     rows = params.extract.generated_rows
     layers = check_profiles({query.profile: profile}, loaded.shape, rows + 1)[query.profile]
     features = image_features(loaded, [image])
-    (decoded,) = decode(loaded, [prompt], features, given.max_new_tokens or MAX_NEW_TOKENS, rows)
+    (decoded,) = decode(loaded, [prompt], features, int(given.max_new_tokens or 0), rows)
+    if not decoded.is_finite:
+        raise InputError(f"model {query.model} gave numbers that are not finite (NaN or infinite): restore its weights")
     found = TermFinder(terms_of(params.aggregate))(prompt.question)
     try:
         made = combine(capture_of("ask", prompt, decoded), profile, layers, loaded.shape["key_value_heads"], found)
         grid = to_grid(made.layers, profile)
     except ValueError as error:
         raise InputError(f"profile {query.profile!r}: {error}") from None
+    finding = finding_in(question)
+    parsed = parse_answer(decoded.text, finding)
     return Reply(
         answer=decoded.text,
-        parsed=parse_answer(decoded.text),
+        parsed=parsed,
         margin=answer_margin(decoded.yes_logits, decoded.no_logits),
         forms_probability=decoded.forms_probability,
         grid=grid,
         image_mass=made.image_mass,
         terms=made.terms,
+        template=str(given.template),
+        template_from=source,
+        cautions=cautions(parsed, finding, decoded.forms_probability),
     )
+
+
+def checked(question: str) -> str:
+    """The question without white space around it. Raises InputError for one that no study may ask: see `check_text`."""
+    from medattn.checks.questions import check_text
+
+    def wrong(message: str) -> None:
+        raise InputError(message)
+
+    text = question.strip()
+    check_text("the question", text, wrong)
+    return text
+
+
+def prompt_of(query: Query, params: Params) -> tuple[Prompt, str]:
+    """The prompt that a study of this model asks with, and where it is from.
+
+    What params.yaml or --template says wins; else the study of params.yaml where it is this model's; else what a study of
+    a published model starts with; else the question alone.
+    """
+    from medattn.model.published_models import PUBLISHED
+    from medattn.study.schema import read_study
+
+    chosen, source = BARE, "the question alone"
+    if published := PUBLISHED.get(query.model):
+        chosen = Prompt.model_validate({name: getattr(published, name) for name in Prompt.model_fields})
+        source = "what a study of this model starts with"
+    directory = Path(params.study)
+    if (directory / "study.yaml").is_file():
+        defaults = read_study(directory).about.defaults
+        own = defaults.model.id if params.model.id is None else params.model.id
+        if own is not None and (query.model == own or Path(query.model).resolve() == (directory / own).resolve()):
+            chosen, source = defaults.prompt, str(directory / "study.yaml")
+    values = {name: getattr(params.prompt, name) for name in Prompt.model_fields}
+    if values["template"] is not None:
+        source = "params.yaml"
+    if query.template is not None:
+        values["template"], source = query.template, "--template"
+    merged = BARE.model_dump() | {name: value for name, value in chosen.model_dump().items() if value is not None}
+    merged |= {name: value for name, value in values.items() if value is not None}
+    return Prompt.model_construct(**merged), source  # PromptSettings checks the template
+
+
+def cautions(parsed: str, finding: str | None, forms_probability: float) -> tuple[str, ...]:
+    """What a reader of the answer should know, a sentence each."""
+    from medattn.language.answers import margin_valid
+
+    told = []
+    if parsed == "contradictory":
+        told.append("the answer says yes and no: it counts as neither")
+    elif parsed not in ("yes", "no"):
+        told.append(f"the answer is read as {parsed}, neither yes nor no")
+    if finding is None:
+        told.append("the question is not whether a finding of the vocabulary is there, so the answer was read without one")
+    if not margin_valid(forms_probability):
+        told.append("the margin is not valid: the model was about to say something else than yes or no")
+    return tuple(told)
 
 
 def open_rgb(path: Path) -> "Image":
@@ -130,7 +199,7 @@ def write(reply: Reply, query: Query, out: Path) -> list[Path]:
     np.save(grid, reply.grid.astype(np.float32), allow_pickle=False)
     about = {
         "image": str(query.image), "question": query.question, "answer": reply.answer, "parsed": reply.parsed,
-        "margin": reply.margin,
+        "margin": reply.margin, "template": reply.template, "cautions": list(reply.cautions),
         "forms_probability": reply.forms_probability, "image_mass": reply.image_mass, "terms": list(reply.terms),
     }  # fmt: skip
     contents = {
@@ -154,6 +223,7 @@ def write(reply: Reply, query: Query, out: Path) -> list[Path]:
     show_default=True,
     help="Model directory, or Hugging Face name in the local cache, MedGemma at its pinned revision.",
 )
+@click.option("--template", help="Of the prompt, with {question} once. Default: what a study of this model asks with.")
 @click.option("--dtype", type=click.Choice(["float64", "float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--profile", default="decision", show_default=True, help="Of aggregate.profiles in params.yaml.")
@@ -164,10 +234,12 @@ def command(out: Path, **asked: Any) -> None:
     """Answer QUESTION about IMAGE, and show where the model looked."""
     query = Query(**asked)
     reply = ask(query, load_params())
-    valid = "" if reply.forms_probability >= 0.5 else " — not valid: the model was about to say something else than yes or no"
+    click.echo(f"prompt:  {reply.template}  ({reply.template_from}; --template changes it)")
     click.echo(f"answer:  {reply.answer}  ({reply.parsed})")
-    click.echo(f"margin:  {reply.margin:+.2f} (log odds of yes against no){valid}")
+    click.echo(f"margin:  {reply.margin:+.2f} (log odds of yes against no)")
     peak = np.unravel_index(reply.grid.argmax(), reply.grid.shape)
     click.echo(f"looked:  most at row {peak[0]}, column {peak[1]} of 16 × 16 ({256 * reply.grid.max():.1f} × uniform)")
+    for caution in reply.cautions:
+        click.echo(f"caution: {caution}")
     for path in write(reply, query, out):
         click.echo(f"wrote:   {path}")

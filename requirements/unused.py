@@ -21,3 +21,8 @@ _.BitsAllocated, _.BitsStored, _.HighBit, _.PixelRepresentation, _.WindowCenter,
 _.lows
 # PyYAML, when it reads and writes
 _.yaml_implicit_resolvers, _.ignore_aliases
+# keys of a model's config.json, checked and then read by transformers
+_.max_position_embeddings, _.query_pre_attn_scalar, _.rms_norm_eps, _.layer_norm_eps, _.final_logit_softcapping
+_.use_bidirectional_attention, _.num_channels
+# stored with the captures as a dictionary
+_.difference, _.blind_layers

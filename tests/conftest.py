@@ -12,11 +12,12 @@ import pytest
 from medattn.phantom.study import write
 
 IMAGES, SEED = 8, 3
+CONFIG = {"model_type": "gemma3", "text_config": {"num_hidden_layers": 6}, "vision_config": {"patch_size": 14}}
 
 
 def make_model(directory: Path, image_tokens: int = 256) -> Path:
     directory.mkdir(parents=True)
-    (directory / "config.json").write_text(json.dumps({"mm_tokens_per_image": image_tokens}))
+    (directory / "config.json").write_text(json.dumps(CONFIG | {"mm_tokens_per_image": image_tokens}))
     (directory / "weights.safetensors").write_bytes(b"weights")
     return directory
 

@@ -21,7 +21,7 @@ from tests.import_closure import ROOT
 
 SHARED = {
     "layers": 3, "heads": 4, "key_value_heads": 2, "image_tokens": 256, "image_side": 32, "cross_attention": [],
-    "agrees_with_eager": True,
+    "eager_agreement": None,
 }  # fmt: skip
 OFFSETS = ((0, 3), (3, 7), (7, 10), (10, 11))  # "Any", " nod", "ule", "?"
 FINDINGS = ("nodule", "pneumothorax", "consolidation")

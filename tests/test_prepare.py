@@ -23,7 +23,7 @@ from medattn.phantom.study import write
 from medattn.prepare import run
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
-from tests.conftest import change, make_model, read
+from tests.conftest import CONFIG, change, make_model, read
 
 REPOSITORY = Path(__file__).parents[1]
 IMAGES, SEED = 3, 3
@@ -250,7 +250,7 @@ def test_the_manifest_is_plain_csv(root):
 
 def test_layers_the_model_does_not_have_are_named_before_anything_is_written(root):
     config = root / "data/model/config.json"
-    config.write_text('{"mm_tokens_per_image": 256, "text_config": {"num_hidden_layers": 2}}')
+    config.write_text(json.dumps(CONFIG | {"text_config": {"num_hidden_layers": 2}}))
     pins = root / "data/model.json"
     content = yaml.safe_load(pins.read_text())
     content["files"]["config.json"] = hashlib.sha256(config.read_bytes()).hexdigest()

@@ -1,11 +1,28 @@
 """JSON that somebody brings: every key once, finite numbers, and nesting that ends."""
 
 import json
+from pathlib import Path
 from typing import Any, NoReturn
 
 from medattn.base.errors import InputError
 
 SHOWN = 60  # characters of a key in a message
+MOST_BYTES = 64 * 10**6  # the index of a model of a thousand billion parameters has a few
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object that the JSON file `path` holds, read as `parse` reads. Raises InputError naming the file."""
+    try:
+        if not path.is_file():
+            raise InputError(f"{path} is not a file: restore it")
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise InputError(f"{path} has {size} bytes, expected at most {MOST_BYTES}: restore it")
+        found = parse(path.read_bytes(), str(path), "restore it")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}: restore it") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is not a JSON object: it holds {type(found).__name__}: restore it")
+    return found
 
 
 def parse(content: bytes, where: str, remedy: str) -> Any:

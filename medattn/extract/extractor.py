@@ -1,7 +1,7 @@
 """What extract computes of a unit: captures and answers, rounded as they are stored, or why there are none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significan
 from medattn.extract.model_inputs import ModelInput, model_input
 from medattn.extract.units import Unit
 from medattn.model.decode import Generation, decode
-from medattn.model.eager_check import agrees_with_eager, cross_attention
+from medattn.model.eager_check import compare_with_eager, cross_attention
 from medattn.model.load import LoadedModel, load
 from medattn.model.memory import BatchBudget, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings
@@ -96,7 +96,7 @@ class Extractor:
 
     def about_model(self, units: Sequence[Unit]) -> dict:
         """What the captures say about the model that made them: its shape, and what was checked of its attention."""
-        agrees = None
+        agreement = None
         for unit in units:
             if unit.condition != "clean":
                 continue
@@ -104,12 +104,12 @@ class Extractor:
                 shown = Image.fromarray(model_input(self.radiographs, unit, self.loaded.image_side))
             except InputError:  # fill says so, or records it
                 continue
-            agrees = agrees_with_eager(self.loaded, self.prompter(unit.samples[0].question), shown)
+            agreement = compare_with_eager(self.loaded, self.prompter(unit.samples[0].question), shown)
             break
         return self.loaded.shape | {
             "image_side": self.loaded.image_side,
             "cross_attention": cross_attention(self.loaded.model),
-            "agrees_with_eager": agrees,
+            "eager_agreement": None if agreement is None else asdict(agreement),
         }
 
 

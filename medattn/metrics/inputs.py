@@ -30,7 +30,7 @@ class Store:
     heads: np.ndarray  # float32 [head sample, layer, head, 256], each [layer, head] sums to 1
     head_samples: Sequence[str]
     key_value_heads: int
-    model: Row  # what was checked of the model: image_side, cross_attention, agrees_with_eager
+    model: Row  # what was checked of the model: image_side, cross_attention, eager_agreement
 
     def grid(self, profile: str, sample_id: str) -> np.ndarray | None:
         """float64 [16, 16], or None where the sample has no grid."""
@@ -86,5 +86,5 @@ def read_store(path: Path, profiles: Mapping[str, Profile], ok: Sequence[str]) -
         heads=heads,
         head_samples=about["head_samples"],
         key_value_heads=about["key_value_heads"],
-        model={name: about[name] for name in ("image_side", "cross_attention", "agrees_with_eager")},
+        model={name: about[name] for name in ("image_side", "cross_attention", "eager_agreement")},
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
     AutoModelForImageTextToText,
     AutoProcessor,
     Gemma3ForConditionalGeneration,
@@ -17,15 +17,23 @@ from transformers import (
 )
 
 from medattn.base.errors import InputError
+from medattn.base.json_files import read_object
 from medattn.base.seeding import generator
 from medattn.model.allocator import keep_freed_memory
+from medattn.model.border import border
 from medattn.model.capture import use_capture
 from medattn.model.last_position import use_last_position
 from medattn.model.precision import use_full_precision
+from medattn.model.processing import check_ends, check_processor
 from medattn.model.prompt import Prompter, PromptSettings
-from medattn.study.model_files import IMAGE_TOKENS, local_directory
+from medattn.model.weights import check_weights
+from medattn.study.model_config import IMAGE_TOKENS, check_config
+from medattn.study.model_files import CONFIG, PROCESSOR, local_directory
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
+LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+SEQUENCE = "image_seq_length"  # of tokens: the processor writes as many, however many they are
+SETTINGS = (*PROCESSOR, "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 @dataclass(frozen=True)
@@ -119,24 +127,42 @@ def load(
     directory = local_directory(location, revision)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it a deterministic product on CUDA is an error
     torch.use_deterministic_algorithms(True)
-    options = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        processor = AutoProcessor.from_pretrained(directory, backend="pil", **options)
-        made = AutoModelForImageTextToText.from_pretrained(
-            directory, dtype=DTYPES[dtype], use_safetensors=True, output_loading_info=True, **options
-        )
-        model, found = cast(tuple[Gemma3ForConditionalGeneration, dict[str, set[Any]]], made)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"model {directory} cannot be loaded: {error}\nRestore its files.") from error
+    where = choose_device(device)
+    with border(f"model {directory} cannot be loaded", "restore its files"):
+        processor = _processor_of(directory)
+        model = _model_of(directory, DTYPES[dtype])
+        if redraw_seed is not None:
+            redraw_language(model, redraw_seed)
+        return LoadedModel(prepare_model(model, where), processor, where)
+
+
+def _processor_of(directory: Path) -> Gemma3Processor:
+    """The checked processor of a model whose configuration and weight files have been found to belong together."""
+    check_config(directory / CONFIG)
+    for name in SETTINGS:
+        if (directory / name).exists() and (size := read_object(directory / name).get(SEQUENCE, IMAGE_TOKENS)) != IMAGE_TOKENS:
+            raise InputError(f"{directory / name}: {SEQUENCE} is {size!r}, expected {IMAGE_TOKENS}: restore it")
+    config = AutoConfig.from_pretrained(directory, **LOCAL)
+    check_weights(directory, config)
+    return check_processor(AutoProcessor.from_pretrained(directory, backend="pil", **LOCAL), config)
+
+
+def _model_of(directory: Path, dtype: torch.dtype) -> Gemma3ForConditionalGeneration:
+    """The model, every tensor of which comes from the weight files."""
+    made = AutoModelForImageTextToText.from_pretrained(
+        directory, dtype=dtype, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **LOCAL
+    )
+    model, found = cast(tuple[Gemma3ForConditionalGeneration, dict[str, set[Any]]], made)
     # The library draws what a weight file lacks at random, with no more than a warning.
     if lacking := sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]])):
         raise InputError(
             f"model {directory}: the weight files lack {lacking[0]} ({len(lacking)} tensors in all), or hold it in another"
             " shape: restore them"
         )
-    if processor.chat_template is None:
-        raise InputError(f"model {directory} has no chat template: restore chat_template.jinja")
-    if redraw_seed is not None:
-        redraw_language(model, redraw_seed)
-    where = choose_device(device)
-    return LoadedModel(prepare_model(model, where), processor, where)
+    if unknown := sorted(map(str, found["unexpected_keys"])):
+        raise InputError(
+            f"model {directory}: the weight files hold {unknown[0]} ({len(unknown)} tensors in all), for which the model has no"
+            " place: merge an adapter (LoRA) into its base model before saving, or restore the files"
+        )
+    check_ends(model.generation_config, cast(Gemma3TextConfig, model.config.text_config).vocab_size)
+    return model

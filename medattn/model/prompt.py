@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medattn.base.errors import InputError
+from medattn.model.template import REMEDY, render
 
 if TYPE_CHECKING:
     from transformers import Gemma3Processor, PreTrainedTokenizerBase
 
 QUESTION_SLOT = "{question}"
 KEPT = 4096  # prompts, 2 KB each
+MARK = "\ue000question\ue001"  # in Unicode's private use area: no question holds it (study check, ask)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Prompter:
         self.processor, self.settings = processor, settings
         self.image_token_id, self.image_tokens = image_token_id, image_tokens
         self._made = lru_cache(KEPT)(self._make)
+        self._frames: dict[bool, tuple[str, str]] = {}
+        added = processor.tokenizer.get_added_vocab()
+        self._control_tokens = sorted(token for token in added if token.strip())  # Gemma's runs of line breaks are text
 
     def messages(self, question: str, with_image: bool) -> list[dict]:
         """The conversation handed to the chat template."""
@@ -68,40 +73,54 @@ class Prompter:
     def __call__(self, question: str, with_image: bool = True) -> Prompt:
         """Prompt for one variant, which is often asked of many images.
 
-        Raises InputError if the image tokens are not exactly where one image's belong.
+        Raises InputError for a question that is empty or holds a control token, a chat template that fails or does not write
+        the question as it is, once, and if the image tokens are not exactly where one image's belong.
         """
         return self._made(question, with_image)
 
     def _make(self, question: str, with_image: bool) -> Prompt:
-        rendered = self.processor.apply_chat_template(
-            self.messages(question, with_image), tokenize=False, add_generation_prompt=True
+        text = question.strip()
+        self._check_text(text)
+        before, behind = self._around(with_image)
+        rendered = render(self.processor, self.messages(text, with_image))
+        if rendered != before + text + behind:
+            raise InputError(f"question {question!r} is changed by the model's chat template: {REMEDY}")
+        before, behind = (
+            part.replace(self.processor.boi_token, self.processor.full_image_sequence) for part in (before, behind)
         )
-        user_text = self.settings.template.replace(QUESTION_SLOT, question).strip()
-        # The template puts nothing but the image and the turn's end behind the user's text, so the last one is it.
-        start = rendered.rfind(user_text)
-        if start < 0 or not question.strip():
-            raise InputError(f"question {question!r} does not appear in the rendered prompt: is it empty or padded?")
-        start += user_text.find(question.strip(), len(self.settings.template.split(QUESTION_SLOT)[0].lstrip()))
-        end = start + len(question.strip())
-        begin_of_image = self.processor.boi_token
-        expanded = self.processor.full_image_sequence
-        at = rendered.find(begin_of_image)
-        if with_image and 0 <= at < start:
-            start, end = start + len(expanded) - len(begin_of_image), end + len(expanded) - len(begin_of_image)
-        rendered = rendered.replace(begin_of_image, expanded)
-        encoded = self.processor.tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)
+        encoded = self.processor.tokenizer(before + text + behind, add_special_tokens=False, return_offsets_mapping=True)
         ids = np.asarray(encoded["input_ids"], dtype=np.int64)
         image = np.flatnonzero(ids == self.image_token_id)
         expected = self.image_tokens if with_image else 0
         if len(image) != expected or (expected and image[-1] - image[0] != expected - 1):
             raise InputError(
-                f"question {question!r} gives a prompt with {len(image)} image tokens, expected {expected} in one run: "
-                "remove image tokens from the question, the system text and the template"
+                f"question {question!r} gives a prompt with {len(image)} image tokens, expected {expected} in one run: remove"
+                f" image tokens from the system text and the template of the prompt; or {REMEDY}"
             )
+        start, end = len(before), len(before) + len(text)
         spans = encoded["offset_mapping"]
         tokens = [i for i, (first, last) in enumerate(spans) if first < end and last > start]
         offsets = tuple((max(spans[i][0], start) - start, min(spans[i][1], end) - start) for i in tokens)
         return Prompt(question, ids, image, np.asarray(tokens, dtype=np.int64), offsets)
+
+    def _check_text(self, text: str) -> None:
+        """A control token in a question would change the conversation around it."""
+        if not text:
+            raise InputError("the question is empty: write one")
+        for token in self._control_tokens:
+            if token in text:
+                raise InputError(f"question {text!r} holds {token!r}, which the model reads as a control token: remove it")
+
+    def _around(self, with_image: bool) -> tuple[str, str]:
+        """What the template writes before and behind the question, whose place a mark that nobody writes shows."""
+        if with_image not in self._frames:
+            parts = render(self.processor, self.messages(MARK, with_image)).split(MARK)
+            if len(parts) != 2:
+                raise InputError(
+                    f"the model's chat template writes the question {len(parts) - 1} times, expected once: {REMEDY}"
+                )
+            self._frames[with_image] = (parts[0], parts[1])
+        return self._frames[with_image]
 
 
 def answer_forms(tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:

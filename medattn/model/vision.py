@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from medattn.base.errors import InputError
 from medattn.model.load import LoadedModel
 from medattn.radiographs.conditions import resized
 
@@ -26,11 +25,11 @@ def input_features(loaded: LoadedModel, inputs: Sequence[np.ndarray]) -> torch.T
     parts = []
     for start in range(0, len(inputs), IMAGES_AT_ONCE):
         values = torch.from_numpy(np.stack(inputs[start : start + IMAGES_AT_ONCE])).to(loaded.device)
-        parts.append(loaded.model.model.get_image_features(_pixels(loaded, values), return_dict=True).pooler_output)
+        parts.append(loaded.model.model.get_image_features(pixels(loaded, values), return_dict=True).pooler_output)
     return torch.cat(parts)
 
 
-def _pixels(loaded: LoadedModel, values: torch.Tensor) -> torch.Tensor:
+def pixels(loaded: LoadedModel, values: torch.Tensor) -> torch.Tensor:
     """What the processor makes of uint8 [image, side, side, 3]: [image, 3, side, side] in the model's dtype."""
     table = _table(loaded)  # [3, 256]
     channels = [table[channel].index_select(0, values[..., channel].flatten().int()) for channel in range(3)]
@@ -41,16 +40,9 @@ def _pixels(loaded: LoadedModel, values: torch.Tensor) -> torch.Tensor:
 def _table(loaded: LoadedModel) -> torch.Tensor:
     """[3, 256]: the processor's value for every 8-bit value of every channel, in the model's dtype on its device.
 
-    Asked of the processor itself, so that looking values up gives its bits. Raises InputError for a processor that does
-    not stretch images to the vision tower's size by Pillow's bilinear filter.
+    Asked of the processor itself, which `check_processor` has seen, so that looking values up gives its bits.
     """
     side, processor = loaded.image_side, loaded.processor.image_processor
-    height, width = processor.size["height"], processor.size["width"]
-    if processor.resample != Image.Resampling.BILINEAR or (height, width) != (side, side):
-        raise InputError(
-            f"the model's image processor resizes to {height} x {width} with filter {processor.resample}, expected"
-            f" {side} x {side}, bilinear: restore preprocessor_config.json"
-        )
     greys = np.resize(np.arange(GREYS, dtype=np.uint8), (side, side))
     made = processor(images=[Image.fromarray(greys).convert("RGB")], return_tensors="pt")["pixel_values"][0]
     table = made.flatten(1)[:, :GREYS]

@@ -121,7 +121,7 @@ def problems_of(name: str, content: bytes, licence: str, restricted: RestrictedC
     if name == paths.METRICS.as_posix():
         yield from shapes.number_problems(content, least)
     if name in members.SETTINGS or name == CRATE.as_posix():
-        yield from _absolute(yaml.safe_load(content))
+        yield from _absolute(parse(content, name, "run `dvc repro`"))
     if name == LOCK:
         text = _SIZE.sub(r"\1", text)
         if (comment := re.search(r"^\s*#|\s#\s", text, re.MULTILINE)) is not None:

@@ -1,13 +1,15 @@
 """Where a model's files are on this machine. Reads the file system only: no network, and nothing is loaded."""
 
-import json
+import re
 from pathlib import Path
 
 from medattn.base.errors import InputError
+from medattn.base.json_files import read_object
 
 CONFIG = "config.json"
+ADAPTER = "adapter_config.json"
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
-IMAGE_TOKENS = 256  # of an image: a 16 x 16 grid
+WEIGHT_FILE = re.compile(r"[^./\\\0][^/\\\0]*\.safetensors")  # a plain name: no folder, nothing hidden
 PROCESSOR = ("processor_config.json", "preprocessor_config.json")  # either holds the image steps
 
 
@@ -34,18 +36,43 @@ def missing_files(directory: Path) -> list[str]:
     wanted = [CONFIG, "tokenizer.json"]
     if not any((directory / name).is_file() for name in PROCESSOR):
         wanted.append(PROCESSOR[0])
-    if (directory / WEIGHTS_INDEX).is_file():
-        wanted += _parts(directory / WEIGHTS_INDEX)
-    else:
-        wanted.append(WEIGHTS)
+    wanted += weight_files(directory)
     return sorted(name for name in wanted if not (directory / name).is_file())
 
 
-def _parts(index: Path) -> set[str]:
-    try:
-        return set(json.loads(index.read_bytes())["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{index} is not an index of weight files: restore it") from None
+def weight_files(directory: Path) -> list[str]:
+    """Names of the weight files that are loaded: the one, as the library prefers it, or those of the index; sorted."""
+    if (directory / WEIGHTS_INDEX).is_file() and not (directory / WEIGHTS).is_file():
+        return sorted(set(weight_map(directory / WEIGHTS_INDEX).values()))
+    return [WEIGHTS]
+
+
+def weight_map(index: Path) -> dict[str, str]:
+    """Tensor -> weight file, as an index says. Raises InputError for a file that is not beside it, where it is pinned."""
+    named = read_object(index).get("weight_map")
+    if not isinstance(named, dict) or not named or not all(isinstance(name, str) for name in named.values()):
+        raise InputError(f"{index} is not an index of weight files: restore it")
+    for tensor, name in named.items():
+        if not WEIGHT_FILE.fullmatch(name):
+            raise InputError(
+                f"{index}: weight_map has {name!r} for {tensor}, expected the name of a .safetensors file in the same"
+                " directory: restore it"
+            )
+    return named
+
+
+def _check_layout(directory: Path) -> None:
+    """Raise InputError for an adapter, and for a linked folder, below which nothing is pinned."""
+    if (directory / ADAPTER).exists():
+        raise InputError(
+            f"{directory / ADAPTER}: this is an adapter (LoRA), not a whole model: merge it into its base model"
+            " (merge_and_unload) and save that, or remove the adapter's files"
+        )
+    for path in sorted(directory.rglob("*")):
+        if path.is_symlink() and path.is_dir():
+            raise InputError(
+                f"{path} is a link to a folder, and what lies there is not pinned: put the files here, or remove it"
+            )
 
 
 def not_here(name: str, revision: str | None, missing: list[str] | None = None) -> InputError:
@@ -62,6 +89,7 @@ def not_here(name: str, revision: str | None, missing: list[str] | None = None) 
 def local_directory(location: str | Path, revision: str | None) -> Path:
     """The complete model directory that `location` (a directory, or a Hugging Face name) means. Raises InputError."""
     if isinstance(location, Path):
+        _check_layout(location)
         if missing := missing_files(location):
             raise InputError(f"model {location} is not complete: {', '.join(missing)} missing: restore the directory")
         return location
@@ -69,19 +97,5 @@ def local_directory(location: str | Path, revision: str | None) -> Path:
     missing = [] if directory is None else missing_files(directory)
     if directory is None or missing:
         raise not_here(location, revision, missing)
+    _check_layout(directory)
     return directory
-
-
-def check_config(path: Path) -> None:
-    """Raise InputError unless a model's config.json says IMAGE_TOKENS image tokens."""
-    try:
-        tokens = json.loads(path.read_bytes()).get("mm_tokens_per_image")
-    except FileNotFoundError:
-        raise InputError(f"{path} not found: the model directory is not complete; restore it") from None
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path} is not a JSON object: {error}; restore it") from None
-    if tokens != IMAGE_TOKENS:
-        raise InputError(
-            f"{path}: mm_tokens_per_image is {tokens!r}, expected {IMAGE_TOKENS} (a 16 x 16 grid): set model.id to a Gemma 3"
-            " vision-language model such as MedGemma-4b"
-        )

@@ -23,7 +23,8 @@ from medattn.base.rows import QuestionRow
 from medattn.base.tables import read_table
 from medattn.base.validation import problems
 from medattn.base.yaml_files import read
-from medattn.study.model_files import CONFIG, check_config, local_directory, snapshot
+from medattn.study.model_config import check_config
+from medattn.study.model_files import CONFIG, local_directory, snapshot
 
 QUESTION_COLUMNS = (
     "question_id", "role", "image_id", "study_id", "subject_id", "finding", "zone", "baseline_question", "question", "answer",

@@ -173,7 +173,7 @@ def make_grids(manifest: list[dict], sinks: str = "keep") -> bytes:
         "sinks": {
             image_id: {"cells": [5 * 16 + 5], "computed": True, "mass": 0.01, "position": None} for image_id in IMAGES
         },
-        "image_side": 32, "cross_attention": [], "agrees_with_eager": True,
+        "image_side": 32, "cross_attention": [], "eager_agreement": None,
     }  # fmt: skip
     return save(tensors, metadata={"medattn": json.dumps(metadata, sort_keys=True)})
 

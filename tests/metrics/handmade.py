@@ -11,6 +11,7 @@ from medattn.metrics.rows import ANSWER, IDENTITY
 from medattn.metrics.tables import strategies
 from medattn.metrics.values import numbers
 
+EAGER = {"difference": 1e-5, "tolerance": 1e-4, "power": 1.0, "blind_layers": []}
 PARAMS = Metrics(bootstrap_draws=200, permutation_draws=500, seed=0)
 
 
@@ -36,7 +37,7 @@ def store(grids: dict[str, np.ndarray], heads: dict[str, np.ndarray] | None = No
         with_sinks={}, notes={}, sinks=sinks or {},
         heads=np.stack(list(heads.values())) if heads else np.zeros((0, 1, 4, 256)),
         head_samples=list(heads), key_value_heads=2,
-        model={"image_side": 32, "cross_attention": [], "agrees_with_eager": True},
+        model={"image_side": 32, "cross_attention": [], "eager_agreement": EAGER},
     )  # fmt: skip
 
 

@@ -273,7 +273,10 @@ def test_variants_that_share_a_pattern_are_told_by_the_mean_difference():
 def test_the_checks_of_the_model_pass_or_fail():
     rows, made = asked(6, {"study": HERE, "control": THERE})
     assert decided(rows, made)["H3a"]["verdict"] == "pass" and decided(rows, made)["H4"]["verdict"] == "not applicable"
-    object.__setattr__(made, "model", {"image_side": 32, "cross_attention": ["cross_attn"], "agrees_with_eager": False})
+    wrong = {"difference": 0.3, "tolerance": 1e-4, "power": 0.875, "blind_layers": [2]}
+    object.__setattr__(made, "model", {"image_side": 32, "cross_attention": ["cross_attn"], "eager_agreement": wrong})
+    assert decided(rows, made)["H3a"]["effect"] == 0.3
+    assert "in 88 % of heads, in none of layers 2" in decided(rows, made)["H3a"]["note"]
     assert decided(rows, made)["H3a"]["verdict"] == "fail" and decided(rows, made)["H4"]["verdict"] == "fail"
 
 

@@ -145,7 +145,7 @@ def test_a_weight_file_that_lacks_a_tensor_is_an_error_not_a_random_tensor(model
     name = next(name for name in sorted(tensors) if name.endswith("k_proj.weight"))
     del tensors[name]
     save_file(tensors, model / "model.safetensors", {"format": "pt"})
-    with pytest.raises(InputError, match=r"k_proj\.weight \(1 tensors in all\), or hold it in another shape: restore them"):
+    with pytest.raises(InputError, match=r"the weight files hold [0-9,]+: they do not belong together, or weights are missing"):
         load(model, "float32", "cpu")
 
 
@@ -153,7 +153,7 @@ def test_a_weight_file_that_lacks_a_tensor_is_an_error_not_a_random_tensor(model
 def test_a_file_cut_short_is_an_input_error(model, name):
     content = (model / name).read_bytes()
     (model / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match="cannot be loaded: "):
+    with pytest.raises(InputError, match=r"cannot be loaded: |is not JSON: "):
         load(model, "float32", "cpu")
 
 

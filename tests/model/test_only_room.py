@@ -11,7 +11,7 @@ FAMILY = re.compile(r"gemma|siglip|token_type_ids|image_token|mm_tokens", re.IGN
 ALLOWED = {
     "ask.py": "what its help says of the published model's revision",
     "bench.py": "the published shape that can be measured, as the phantom makes it",
-    "study/model_files.py": "what the config.json of a directory must say, before a model is loaded",
+    "study/model_config.py": "what the config.json of a directory must say, before a model is loaded",
 }
 
 

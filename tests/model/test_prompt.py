@@ -1,5 +1,8 @@
 """Prompts equal the processor's own, and every part is where it says it is."""
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -51,9 +54,56 @@ def test_without_an_image_there_are_no_image_tokens(single):
     assert len(prompt.image) == 0 and single.model.config.image_token_id not in prompt.ids
 
 
-def test_an_image_token_in_the_question_is_refused(single):
-    with pytest.raises(InputError, match="257 image tokens"):
-        prompter(single)("Is <image_soft_token> there?")
+@pytest.mark.parametrize("token", ["<image_soft_token>", "<start_of_image>", "<bos>", "<end_of_turn>", "<eos>"])
+def test_a_control_token_in_the_question_is_refused(token, single):
+    with pytest.raises(InputError, match=f"holds '{token}', which the model reads as a control token: remove it"):
+        prompter(single)(f"Is {token} there?")
+
+
+def test_an_image_token_in_the_template_is_refused(single):
+    with pytest.raises(InputError, match="257 image tokens, expected 256 in one run"):
+        prompter(single, template="<image_soft_token> {question}")("Is there a nodule?")
+
+
+@pytest.mark.parametrize("order", ["question_first", "image_first"])
+@pytest.mark.parametrize("question", ["image", "turn", "model", "user", "start", "n", "Is there a nodule? Is there a nodule?"])
+def test_the_place_of_a_question_that_the_prompt_itself_holds_is_its_own(question, order, single):
+    prompt = prompter(single, order, "image turn", "model: {question} Answer as the model.")(question)
+    ids = prompt.ids.tolist()
+    turn = single.processor.tokenizer.convert_tokens_to_ids("<start_of_turn>")
+    user, answer = (position for position, one in enumerate(ids) if one == turn)
+    assert user < prompt.question_tokens[0] and prompt.question_tokens[-1] < answer
+    assert not set(prompt.question_tokens) & set(prompt.image)
+    assert "".join(question[a:b] for a, b in prompt.offsets) == question
+    tokens = single.processor.tokenizer.convert_ids_to_tokens(prompt.ids[prompt.question_tokens])
+    assert "".join(tokens).replace("▁", " ").strip() == question
+
+
+def with_template(loaded, template):
+    processor = copy.copy(loaded.processor)
+    processor.chat_template = template
+    return dataclasses.replace(loaded, processor=processor)
+
+
+LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize("template, message", [
+    (LOOP, r"the model's chat template has not ended after 0\.2 s: restore chat_template\.jinja"),
+    ("{{ raise_exception('no images') }}", "the model's chat template fails: no images: restore"),
+    ("{{ messages[7].content }}", "the model's chat template fails: .*: restore"),
+    ("{% if %}", "the model's chat template fails: .*: restore"),
+    ("{{ 'a' * 2000000 }}", "does not write one text of at most 1,000,000 letters: restore"),
+    ("Hello", "writes the question 0 times, expected once: restore"),
+    ("{{ messages[0].content[0].text * 2 }}", "writes the question 2 times, expected once: restore"),
+    ("{{ messages[0].content[0].text | lower }}", "'Is there a Nodule\\?' is changed by the model's chat template: restore"),
+    ("{{ messages[0].content[0].text }}", "a prompt with 0 image tokens, expected 256 in one run: .* or restore"),
+])  # fmt: skip
+def test_a_chat_template_that_cannot_be_used_is_one_message(template, message, single, monkeypatch):
+    monkeypatch.setattr("medattn.model.template.SECONDS", 0.2)
+    with pytest.raises(InputError, match=message) as told:
+        prompter(with_template(single, template))("Is there a Nodule?")
+    assert "\n" not in str(told.value)
 
 
 def test_a_template_without_the_slot_is_refused():

@@ -5,7 +5,6 @@ import pytest
 import torch
 from PIL import Image
 
-from medattn.base.errors import InputError
 from medattn.model import vision
 from medattn.model.load import LoadedModel
 from medattn.model.vision import image_features, input_features
@@ -22,7 +21,7 @@ def test_pixels_are_those_of_the_librarys_processor(request, fixture, size):
     loaded: LoadedModel = request.getfixturevalue(fixture)
     image = noise(*size)
     theirs = loaded.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
-    ours = vision._pixels(loaded, torch.from_numpy(np.stack([resized(image, loaded.image_side)])))
+    ours = vision.pixels(loaded, torch.from_numpy(np.stack([resized(image, loaded.image_side)])))
     assert ours.dtype == loaded.model.dtype and torch.equal(ours, theirs.to(loaded.model.dtype))
 
 
@@ -33,10 +32,3 @@ def test_features_do_not_depend_on_how_many_images_there_are(double):
     for index in (0, vision.IMAGES_AT_ONCE, len(images) - 1):
         alone = input_features(double, [resized(images[index], double.image_side)])
         torch.testing.assert_close(together[index], alone[0], rtol=0, atol=1e-10)
-
-
-def test_a_processor_that_resizes_in_another_way_is_refused(double, monkeypatch):
-    monkeypatch.setattr(double.processor.image_processor, "resample", Image.Resampling.BICUBIC)
-    vision._table.cache_clear()
-    with pytest.raises(InputError, match=r"with filter 3, expected \d+ x \d+, bilinear: restore preprocessor_config"):
-        image_features(double, [noise(10, 10)])

@@ -199,7 +199,7 @@ def test_extraction_and_aggregation_of_the_real_shape(study, monkeypatch, order)
     about = captures.read_shared(study / f"{order}-1/captures")
     expected = {"layers": LAYERS, "heads": 8, "key_value_heads": 4, "image_tokens": 256, "image_side": 896}
     assert {name: about[name] for name in expected} == expected
-    assert about["agrees_with_eager"] is True and about["cross_attention"] == []
+    assert about["eager_agreement"]["difference"] <= about["eager_agreement"]["tolerance"] and about["cross_attention"] == []
     stored = {capture.sample_id: capture for capture in captures.read(study / f"{order}-1/captures")}
     assert stored.keys() == manifest.keys() and len(stored) == 9  # six variants, two controls, one without the image
     for sample_id, capture in stored.items():

@@ -21,6 +21,7 @@ from medattn.reproduce.doctor.line import Line, shown, size
 from medattn.reproduce.locks import Difference
 from medattn.reproduce.machine import Card, Processor, cards
 from medattn.study.schema import read_study
+from tests.conftest import CONFIG
 from tests.import_closure import ROOT
 
 GIB = 1 << 30
@@ -197,7 +198,7 @@ def made(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("doctor")
     model = directory / "trained"
     model.mkdir()
-    config = {"mm_tokens_per_image": 256, "text_config": {"num_hidden_layers": 6, "num_attention_heads": 8}}
+    config = CONFIG | {"text_config": {"num_hidden_layers": 6, "num_attention_heads": 8}}
     for name in ("tokenizer.json", "processor_config.json"):
         (model / name).write_text("{}")
     (model / "config.json").write_text(json.dumps(config))

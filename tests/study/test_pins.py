@@ -15,6 +15,7 @@ from medattn.base.hashes import hashes_of
 from medattn.base.params.whole import load
 from medattn.study import pins
 from medattn.study.schema import read_study
+from tests.conftest import CONFIG
 from tests.import_closure import ROOT
 
 DIGEST, OTHER = "a" * 64, "0" * 64  # the second would be read as a number if it were not quoted
@@ -133,7 +134,7 @@ def test_params_that_are_not_valid_stay_as_they_are(params):
 def complete(directory: Path) -> Path:
     for name in COMPLETE:
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_bytes(b'{"mm_tokens_per_image": 256}' if name == "config.json" else name.encode())
+        (directory / name).write_text(json.dumps(CONFIG) if name == "config.json" else name)
     return directory
 
 

@@ -142,12 +142,19 @@ def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
 
 
 def _h3a(store: Store) -> Row:
-    agrees = store.model["agrees_with_eager"]
+    about = (
+        "H3a",
+        "Aggregation handles the groups of query heads as the model does",
+        "largest difference between captured and the library's eager maps, per head and group",
+    )
+    found = store.model["eager_agreement"]
+    if found is None:
+        return _row(about, verdict="not applicable", rule=CHECKED, note="no question about a clean image")
+    blind, passes = found["blind_layers"], found["difference"] <= found["tolerance"]
     return _row(
-        ("H3a", "Aggregation handles the groups of query heads as the model does",
-         "largest difference from the library's eager attention, per head and group, within tolerance"),
-        verdict="not applicable" if agrees is None else "pass" if agrees else "fail", rule=CHECKED,
-        note="no question about a clean image" if agrees is None else None,
+        about, effect=found["difference"], verdict="pass" if passes else "fail", rule=CHECKED,
+        note=f"at most {found['tolerance']:g} passes; a map upside down, transposed or exchanged would fail in"
+        f" {100 * found['power']:.0f} % of heads" + (f", in none of layers {', '.join(map(str, blind))}" if blind else ""),
     )  # fmt: skip
 
 
