@@ -14,6 +14,7 @@ from medattn.base.errors import InputError
 from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
+from medattn.base.printable import printable
 from medattn.base.tables import write_bytes
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Reply:
     """What the model answered and where it looked."""
 
     answer: str
-    parsed: str  # yes | no | uncertain | unparsed
+    parsed: str  # yes | no | uncertain | contradictory | unparsed
     margin: float  # log odds of yes against no at the first answer token
     forms_probability: float  # of the yes and no forms together; below 0.5 the margin means nothing
     grid: np.ndarray  # float64 [16, 16], sum 1
@@ -93,7 +94,7 @@ def ask(query: Query, params: Params) -> Reply:
         raise InputError(f"profile {query.profile!r}: {error}") from None
     return Reply(
         answer=decoded.text,
-        parsed=parse_answer(decoded.text),
+        parsed=parse_answer(decoded.text, question=query.question),
         margin=answer_margin(decoded.yes_logits, decoded.no_logits),
         forms_probability=decoded.forms_probability,
         grid=grid,
@@ -165,7 +166,7 @@ def command(out: Path, **asked: Any) -> None:
     query = Query(**asked)
     reply = ask(query, load_params())
     valid = "" if reply.forms_probability >= 0.5 else " — not valid: the model was about to say something else than yes or no"
-    click.echo(f"answer:  {reply.answer}  ({reply.parsed})")
+    click.echo(f"answer:  {printable(reply.answer)}  ({reply.parsed})")
     click.echo(f"margin:  {reply.margin:+.2f} (log odds of yes against no){valid}")
     peak = np.unravel_index(reply.grid.argmax(), reply.grid.shape)
     click.echo(f"looked:  most at row {peak[0]}, column {peak[1]} of 16 × 16 ({256 * reply.grid.max():.1f} × uniform)")
