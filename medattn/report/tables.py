@@ -63,14 +63,14 @@ TABLES: dict[str, Layout | None] = {
         "words",
     ),
     "answer_classes": Layout(
-        ("condition", "reading"),
+        ("reading",),
         (
-            Column("Condition", "condition"), Column("Reading", "reading"), Column("n", "n", "count"),
+            Column("Reading", "reading"), Column("n", "n", "count"),
             _share("Yes", "yes_share"), _share("No", "no_share"), _share("Uncertain", "uncertain_share"),
             _share("Contradictory", "contradictory_share"), _share("Unparsed", "unparsed_share"),
             _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
         ),
-        "What the answers say, all variants: a contradictory answer says yes and no about the same (“Yes, there is no evidence"
+        "What the answers say, clean images, all variants: a contradictory answer says yes and no about the same (“Yes, there is no evidence"
         " of pneumothorax.”) and is wrong; first word: what the numbers would be if its first word counted.",
         "words",
         rank=1,

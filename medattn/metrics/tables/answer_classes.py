@@ -16,31 +16,26 @@ READINGS: dict[str, Callable[[Reading], str]] = {
     "whole answer": lambda found: found.answer,
     "first word": lambda found: found.first,
 }  # fmt: skip
-CONDITIONS = ("clean", "no_image")
 ANSWER_CLASSES = (
-    "condition", "reading", "n", "patients", *(f"{answer}_share" for answer in ANSWERS), "accuracy", "accuracy_low",
+    "reading", "n", "patients", *(f"{answer}_share" for answer in ANSWERS), "accuracy", "accuracy_low",
     "accuracy_high", "accuracy_method", "flip_rate", "flip_low", "flip_high", "flip_method", "few_patients",
 )  # fmt: skip
 
 
 def answer_classes(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
-    """ANSWER_CLASSES over study rows of all variants; of each condition the answers as they are, then by the first word."""
-    intervals, table = Intervals(params, "answer_classes"), []
-    for condition in CONDITIONS:
-        some = study_rows(rows, condition)
-        for reading, of in READINGS.items() if some else ():
-            read = _read(some, of)
-            key = f"{condition}|{reading}"
-            table.append(
-                {
-                    "condition": condition,
-                    "reading": reading,
-                    **count_of_patients(read),
-                    **{f"{answer}_share": share(read, len(answering(read, answer))) for answer in ANSWERS},
-                    **intervals.share(read, "correct", key, "accuracy"),
-                    **intervals.share(read, "flip", key, "flip_rate", "flip"),
-                }
-            )
+    """ANSWER_CLASSES over clean study rows of all variants: the answers as they are, then by the first word."""
+    intervals, table, clean = Intervals(params, "answer_classes"), [], study_rows(rows)
+    for reading, of in READINGS.items() if clean else ():
+        read = _read(clean, of)
+        table.append(
+            {
+                "reading": reading,
+                **count_of_patients(read),
+                **{f"{answer}_share": share(read, len(answering(read, answer))) for answer in ANSWERS},
+                **intervals.share(read, "correct", reading, "accuracy"),
+                **intervals.share(read, "flip", reading, "flip_rate", "flip"),
+            }
+        )
     return table
 
 
@@ -64,6 +59,6 @@ TABLES = (
         "answer_classes",
         ANSWER_CLASSES,
         lambda of: answer_classes(of.rows, of.settings),
-        keys=("condition", "reading"),
+        keys=("reading",),
     ),
 )
