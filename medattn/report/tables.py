@@ -70,8 +70,8 @@ TABLES: dict[str, Layout | None] = {
             _share("Contradictory", "contradictory_share"), _share("Unparsed", "unparsed_share"),
             _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
         ),
-        "What the answers say, clean images, all variants: a contradictory answer says yes and no about the same (“Yes, there is"
-        " no evidence of pneumothorax.”) and is wrong; first word: what the numbers would be if its first word counted.",
+        "What the answers say, clean images, all variants: a contradictory answer says yes and no about the same (“Yes, there"
+        " is no evidence of pneumothorax.”) and is wrong; first word: what the numbers would be if its first word counted.",
         "words",
         rank=1,
     ),
