@@ -15,6 +15,7 @@ from medattn.base.params.model import Prompt
 from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
+from medattn.base.printable import printable
 from medattn.base.tables import write_bytes
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Reply:
     """What the model answered and where it looked."""
 
     answer: str
-    parsed: str  # what parse_answer returns
+    parsed: str  # yes | no | uncertain | contradictory | unparsed
     margin: float  # log odds of yes against no at the first answer token
     forms_probability: float  # of the yes and no forms together; below 0.5 the margin means nothing
     grid: np.ndarray  # float64 [16, 16], sum 1
@@ -99,7 +100,7 @@ def ask(query: Query, params: Params) -> Reply:
     except ValueError as error:
         raise InputError(f"profile {query.profile!r}: {error}") from None
     finding = finding_in(question)
-    parsed = parse_answer(decoded.text, finding)
+    parsed = parse_answer(decoded.text, finding, question)
     return Reply(
         answer=decoded.text,
         parsed=parsed,
@@ -235,7 +236,7 @@ def command(out: Path, **asked: Any) -> None:
     query = Query(**asked)
     reply = ask(query, load_params())
     click.echo(f"prompt:  {reply.template}  ({reply.template_from}; --template changes it)")
-    click.echo(f"answer:  {reply.answer}  ({reply.parsed})")
+    click.echo(f"answer:  {printable(reply.answer)}  ({reply.parsed})")
     click.echo(f"margin:  {reply.margin:+.2f} (log odds of yes against no)")
     peak = np.unravel_index(reply.grid.argmax(), reply.grid.shape)
     click.echo(f"looked:  most at row {peak[0]}, column {peak[1]} of 16 × 16 ({256 * reply.grid.max():.1f} × uniform)")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from medattn.base.paths import PARAMS
+from medattn.base.printable import printable
 from medattn.checks.study_check import StudySummary
 from medattn.checks.study_check import check as check_study
 from medattn.checks.study_check import digest as digest_of
@@ -27,7 +28,7 @@ def describe(directory: Path, report: StudySummary) -> str:
 @click.argument("directory", type=click.Path(path_type=Path))
 def check(directory: Path) -> None:
     """Check every row, hash and image of a study; print what it holds and its digest."""
-    click.echo(describe(directory, check_study(directory)))
+    click.echo(printable(describe(directory, check_study(directory))))
 
 
 @click.command()

@@ -26,7 +26,9 @@ SUPPRESSED = "suppressed"
 PATIENTS = frozenset({"patients", "region_patients", "informative_patients", "same_strategy_patients", "differing_patients"})
 COUNTS = PATIENTS | {"n", "positives", "n_region", "n_truth", "n_correct", "n_incorrect", "n_failed"}
 SHARES = frozenset({
-    "accuracy", "accuracy_decided", "flip_rate", "hedge_shift_rate", "unparsed_rate", "margin_valid_share", "margin_agreement",
+    "accuracy", "accuracy_decided", "flip_rate", "hedge_shift_rate", "contradictory_rate", "unparsed_rate",
+    "yes_share", "no_share", "uncertain_share", "contradictory_share", "unparsed_share", "margin_valid_share",
+    "margin_agreement",
     "accuracy_difference", "yes_rate", "agreement_with_clean", "fully_consistent", "any_flip", "hedge_shift",
     "flip_to_baseline",
     "consistency", "text_only_agreement", "consistent_but_blind", "pointing_game", "rank_accuracy", "iou_top10", "flip_region",

@@ -10,10 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from medattn.base.printable import printable
 from medattn.figures import style
 from medattn.radiographs.reader import Radiograph
 
 CELLS = 256
+MOST_LINES = 6  # of a question or an answer in a title
 STRONGEST = 0.75  # opacity of the cell with most attention
 LEAST_TOP = 2.0  # attention ÷ uniform: weaker maps are not stretched to full strength
 MARKS = {"true": "right", "false": "wrong", "": "not asked"}
@@ -56,8 +58,8 @@ def outline(axes: Axes, mask: np.ndarray, colour: str, dashed: bool = False) -> 
 
 def caption(row: pd.Series) -> str:
     """Question, answer and truth of a sample, in two lines."""
-    answer = row.answer if len(row.answer) <= 60 else row.answer[:59] + "…"
-    return f"“{row.question}”\nModel: {answer}  ·  truth: {row.ground_truth} ({MARKS[row.correct]})"
+    question, answer = shortened(row.question, 120), shortened(row.answer, 60)
+    return f"“{question}”\nModel: {answer}  ·  truth: {row.ground_truth} ({MARKS[row.correct]})"
 
 
 def overlay(title: str, radiograph: Radiograph, grid: np.ndarray, finding: str | None = None) -> Figure:
@@ -73,9 +75,16 @@ def overlay(title: str, radiograph: Radiograph, grid: np.ndarray, finding: str |
     return fig
 
 
+def shortened(text: str, most: int) -> str:
+    """`text` on one line, of at most `most` characters."""
+    text = " ".join(printable(text).split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def wrapped(text: str, width: int = 62) -> str:
-    """`text` with its lines wrapped at `width` characters."""
-    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, width))
+    """`text` with its lines wrapped at `width` characters, none of them longer than MOST_LINES lines."""
+    parts = [shortened(part, MOST_LINES * width * 9 // 10) for part in text.split("\n")]
+    return "\n".join(line for part in parts for line in textwrap.wrap(part, width))
 
 
 def variants(rows: pd.DataFrame, radiograph: Radiograph, grids: list[np.ndarray]) -> Figure:
@@ -92,14 +101,15 @@ def variants(rows: pd.DataFrame, radiograph: Radiograph, grids: list[np.ndarray]
         if row.ground_truth == "yes" and row.finding in radiograph.regions:
             outline(axes, radiograph.regions[row.finding], style.TRUE_REGION)
         flipped = row.flip == "true"
-        heading = f"{row.strategy}{'  —  flipped' if flipped else ''}"
+        heading = f"{shortened(row.strategy, 40)}{'  —  flipped' if flipped else ''}"
         axes.set_title(
-            "\n".join([heading, *textwrap.wrap(f"“{row.question}”", 44), *textwrap.wrap(f"Model: {row.answer}", 44)]),
+            wrapped("\n".join([heading, f"“{shortened(row.question, 200)}”", f"Model: {shortened(row.answer, 200)}"]), 44),
             loc="left", fontsize=7, color=style.VERMILLION if flipped else style.BLACK,
         )  # fmt: skip
     for axes in every[len(rows) :]:
         axes.set_axis_off()
     first = rows.iloc[0]
     region = "; outlined: the true region" if first.ground_truth == "yes" and first.finding in radiograph.regions else ""
-    fig.suptitle(f"{first.question_id}: {first.finding}, truth {first.ground_truth}{region}", fontsize=8, x=0.01, ha="left")
+    asked = shortened(f"{first.question_id}: {first.finding}", 100)
+    fig.suptitle(f"{asked}, truth {first.ground_truth}{region}", fontsize=8, x=0.01, ha="left")
     return fig

@@ -5,6 +5,7 @@ common colour vision tell apart; maps of attention use a perceptually uniform ma
 """
 
 import io
+import re
 from pathlib import Path
 
 import matplotlib
@@ -17,7 +18,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatterSciNotation
 from PIL import Image
+
+from medattn.base.printable import printable
 
 COLUMN_MM, PAGE_MM = 85, 180  # one column, and the width of a page
 MM = 1 / 25.4
@@ -51,10 +56,12 @@ SETTINGS: dict[Any, object] = {  # Any: Matplotlib lists the names that it knows
     "lines.linewidth": 1.0,
     "image.interpolation": "nearest",
     "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a question, an answer, a name may hold "$"; powers are written by power_of_ten
     "pdf.compression": 0,  # the system's zlib differs between machines
     "pdf.fonttype": 42,  # TrueType, so that text in the PDF stays text
     "svg.hashsalt": "medattn",
 }
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NO_DATES = {"CreationDate": None, "Producer": None, "Creator": None}
 
 
@@ -65,8 +72,30 @@ def figure(width_mm: float, height_mm: float) -> Figure:
     return plt.figure(figsize=(width_mm * MM, height_mm * MM))
 
 
+def power_of_ten(exponent: int) -> str:
+    """10⁻³, without mathematical markup."""
+    return f"10{str(exponent).translate(SUPERSCRIPTS)}"
+
+
+class PowersOfTen(LogFormatterSciNotation):
+    """Matplotlib's labels of a logarithmic axis, without mathematical markup."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        label = super().__call__(x, pos)
+        label = re.sub(r"10\^\{(-?\d+)\}", lambda power: power_of_ten(int(power[1])), label)
+        return re.sub(r"\$|\\mathdefault|[{}]", "", label).replace(r"\times", "×")
+
+
+def _make_printable(fig: Figure) -> None:
+    """Write what a font cannot show, and what turns or hides other text, as codes."""
+    for text in fig.findobj(Text):
+        if text.get_text() != (shown := printable(text.get_text())):
+            text.set_text(shown)
+
+
 def save(fig: Figure, path: Path, dpi: int) -> None:
     """Write `path` (.png or .pdf) without date, producer or version."""
+    _make_printable(fig)
     metadata = NO_DATES if path.suffix == ".pdf" else {"Software": None}
     fig.savefig(path, dpi=dpi, metadata=metadata)
 
@@ -79,6 +108,7 @@ def annotate(fig: Figure, note: str) -> None:
 
 def small_png(fig: Figure, dpi: int) -> bytes:
     """The figure as a PNG of SMALL_COLOURS colours, a third of the size of one with all."""
+    _make_printable(fig)
     content, small = io.BytesIO(), io.BytesIO()
     fig.savefig(content, format="png", dpi=dpi)
     with Image.open(content) as image:

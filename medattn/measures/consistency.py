@@ -1,8 +1,8 @@
 """How alike the grids and the answers of one question's variants are.
 
-Grids are float [N, N], non-negative, sum 1 (see ``spatial.check_grid``). Answers are "yes", "no", "uncertain" or
-"unparsed" (see ``answers.parse_answer``). Every function raises ValueError for a grid or an answer that is none of these,
-and for two grids of different shapes.
+Grids are float [N, N], non-negative, sum 1 (see ``spatial.check_grid``). Answers are "yes", "no", "uncertain",
+"contradictory" or "unparsed" (see ``answers.read_answer``). Every function raises ValueError for a grid or an answer that is
+none of these, and for two grids of different shapes.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import special, stats
 
-from medattn.language.answers import ANSWERS
+from medattn.language.answers import ANSWERS, NO_POSITION
 from medattn.measures.spatial import check_grid
 
 
@@ -103,13 +103,13 @@ def _check_answers(answers: Sequence[str]) -> list[str]:
 def consistency(answers: Sequence[str]) -> float:
     """Share of a question's variants (baseline included) that give its majority answer, in [0, 1].
 
-    Unparsed answers count as variants but never agree. A tie for the majority counts half of the parsed variants:
-    0.5 when every answer was parsed. Raises ValueError without an answer.
+    Contradictory and unparsed answers count as variants but never agree. A tie for the majority counts half of the other
+    variants: 0.5 when every answer took a position. Raises ValueError without an answer.
     """
     answers = _check_answers(answers)
     if not answers:
         raise ValueError("answers is empty, expected the answers of at least one variant")
-    parsed = Counter(answer for answer in answers if answer != "unparsed")
+    parsed = Counter(answer for answer in answers if answer not in NO_POSITION)
     if not parsed:
         return 0.0
     largest = max(parsed.values())
@@ -121,7 +121,7 @@ def consistency(answers: Sequence[str]) -> float:
 def expected_consistency(counts: Mapping[str, int], n: int) -> float:
     """Mean consistency of n variants that each give an answer with the share that it has in `counts`, independently.
 
-    What consistency is worth if variants were unrelated: multinomial, in [0, 1]; at least 0.5 if every answer is parsed.
+    What consistency is worth if variants were unrelated: multinomial, in [0, 1]; at least 0.5 if every answer takes a position.
     Raises ValueError if nothing was counted, or for n < 1.
     """
     total = sum(counts.values())

@@ -45,7 +45,7 @@ def _answer(sample: SampleRow, said: SampleRow) -> Row:
     values |= {"ground_truth": truth, "status": said["status"]}
     if not said.answered:
         return values
-    parsed = measure.parse_answer(said["answer_text"], sample["finding"])
+    parsed = measure.parse_answer(said["answer_text"], sample["finding"], sample["question"])
     values |= {"answer": said["answer_text"], "parsed_answer": parsed, "correct": None if truth is None else parsed == truth}
     logits = (_numbers(said[name], name, sample_id) for name in ("yes_logits", "no_logits"))
     margin = round_number(measure.answer_margin(*logits))

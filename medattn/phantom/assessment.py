@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from medattn.language.answers import parse_answer
+from medattn.language.answers import read_answer
 from medattn.language.variants import BASELINE, STRATEGIES, baseline_template, variants
 from medattn.model.decode import decode
 from medattn.model.load import load
@@ -32,7 +32,7 @@ class AssessedAnswer:
     finding: str
     strategy: str
     truth: str  # yes | no
-    answer: str  # yes | no | uncertain | unparsed
+    answer: str  # yes | no | uncertain | unparsed: what a contradictory answer counts as by its first word
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def answer(directory: Path, images: int, seed: int) -> list[AssessedAnswer]:
         answers += [
             AssessedAnswer(
                 question, radiograph.subject_id, radiograph.finding, variant.strategy, "yes" if radiograph.present else "no",
-                parse_answer(reply.text, radiograph.finding),
+                read_answer(reply.text, radiograph.finding).first,
             )
             for variant, reply in zip(asked, replies, strict=True)
         ]  # fmt: skip

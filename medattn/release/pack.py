@@ -29,6 +29,7 @@ from medattn.base.errors import InputError
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.base.tables import write_bytes
+from medattn.base.yaml_files import parse
 from medattn.disclosure import suppression
 from medattn.release import committed, members, previous, remake, scan, shapes
 from medattn.release.file_kinds import kind

@@ -45,7 +45,7 @@ class Sample:
     variant_index: int  # 0: the baseline variant
     asked: str  # the question as it was put
     answer: str
-    parsed: str  # yes | no | uncertain | unparsed
+    parsed: str  # yes | no | uncertain | contradictory | unparsed
     truth: str  # yes | no | "" where nobody knows
     correct: bool | None
     flip: bool | None  # does the answer differ from the baseline variant's? None for the baseline itself

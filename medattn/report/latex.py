@@ -1,8 +1,11 @@
 r"""Tables and numbers for a manuscript: booktabs tables, and one \newcommand per number that a text would quote."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
+from medattn.base.errors import InputError
+from medattn.base.printable import printable
 from medattn.disclosure.suppression import SUPPRESSED
 from medattn.report.tables import LATEX, Column, Layout, Rows, caption, kept, mark, suppresses, three_digits
 
@@ -10,12 +13,13 @@ NEGATIVE = re.compile(r"-[\d.]+")
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 ESCAPES = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
            "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "→": r"$\to$", "−": "$-$", "≤": r"$\leq$", "≥": r"$\geq$",
-           "÷": r"$\div$", "×": r"$\times$", "†": r"$\dagger$", "—": "---"}  # fmt: skip
+           "÷": r"$\div$", "×": r"$\times$", "†": r"$\dagger$", "—": "---", "<": r"\textless{}", ">": r"\textgreater{}",
+           "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}"}  # fmt: skip
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX shows it, character by character."""
-    return "".join(ESCAPES.get(letter, letter) for letter in text)
+    """Text as LaTeX shows it, character by character, on one line: after a row's end it would read "[" and "*"."""
+    return "".join(ESCAPES.get(letter, letter) for letter in re.sub(r"\s+", " ", printable(text)))
 
 
 def shown(cell: str, kind: str) -> str:
@@ -78,11 +82,21 @@ def table(rows: Rows, layout: Layout, note: str) -> str:
 
 
 def macro_name(*parts: str) -> str:
-    """Letters only, as TeX wants it: words capitalised, digits spelled out. "JS→0.05" -> JSToZeroPointZeroFive."""
-    text = " ".join(parts).replace("→", " to ").replace("-", " minus " if re.search(r"-\d", " ".join(parts)) else " ")
+    """Letters only, as TeX wants it: words capitalised, digits spelled out. "JS→0.05" -> JSToZeroPointZeroFive.
+
+    Letters that are not A to Z are spelled out too, so that names in other scripts stay apart.
+    """
+    text = " ".join(parts)
+    text = _in_ascii(text.replace("→", " to ").replace("-", " minus " if re.search(r"-\d", text) else " "))
     text = re.sub(r"(?<=\d)\.(?=\d)", " point ", text)
     text = re.sub(r"\d", lambda digit: f" {DIGITS[int(digit[0])]} ", text)
     return "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z]+", text))
+
+
+def _in_ascii(text: str) -> str:
+    return "".join(
+        f" {unicodedata.name(one, hex(ord(one))).lower()} " if one.isalpha() and not one.isascii() else one for one in text
+    )
 
 
 def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None], note: str) -> str:
@@ -97,7 +111,10 @@ def values(tables: Mapping[str, Rows], headline: Mapping[str, float | int | None
 
     def define(name: str, text: str) -> None:
         if name in taken:
-            raise ValueError(f"two numbers would both be called \\{name}: {taken[name]} and {text}")
+            raise InputError(
+                f"values.tex: two numbers would both be called \\{name}: {taken[name]} and {text}. Two findings, strategies or"
+                " profiles have names that differ in no letter or digit: rename one of them"
+            )
         taken[name] = text
         lines.append(rf"\newcommand{{\{name}}}{{\ensuremath{{{text}}}}}")
 

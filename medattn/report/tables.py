@@ -54,12 +54,26 @@ TABLES: dict[str, Layout | None] = {
         ("strategy",),
         (
             Column("Strategy", "strategy"), Column("n", "n", "count"), _share("Accuracy", "accuracy", "accuracy"),
-            _share("Flips", "flip_rate", "flip"), _share("Margin agrees", "margin_agreement"),
+            _share("Flips", "flip_rate", "flip"), _share("Contradictory", "contradictory_rate"),
+            _share("Margin agrees", "margin_agreement"),
             _number("JS (bits)", "js_to_baseline", "js"), Column("adj. p", "p_adjusted", "p"),
         ),
         "Answers and attention by strategy, clean images; margin agrees: of the valid margins, those with the sign of"
         " the answer; p: accuracy against the baseline variant.",
         "words",
+    ),
+    "answer_classes": Layout(
+        ("reading",),
+        (
+            Column("Reading", "reading"), Column("n", "n", "count"),
+            _share("Yes", "yes_share"), _share("No", "no_share"), _share("Uncertain", "uncertain_share"),
+            _share("Contradictory", "contradictory_share"), _share("Unparsed", "unparsed_share"),
+            _share("Accuracy", "accuracy", "accuracy"), _share("Flips", "flip_rate", "flip"),
+        ),
+        "What the answers say, clean images, all variants: a contradictory answer says yes and no about the same (“Yes, there"
+        " is no evidence of pneumothorax.”) and is wrong; first word: what the numbers would be if its first word counted.",
+        "words",
+        rank=1,
     ),
     "by_finding": Layout(
         ("finding",),

@@ -25,6 +25,8 @@ SENTENCES = [
     ("No — the lungs are clear.", C, "no"),
     ("Based on the image, yes.", E, "yes"),
     ("Yes and there is a nodule.", E, "yes"),
+    ("Yes, there is no evidence of pneumothorax.", X, "contradictory"),
+    ("No, there is a nodule.", N, "contradictory"),
     # what the first deciding clause is about, and what only sounds like an answer
     ("There is no obvious fracture present, but the study is limited.", "fracture", "no"),
     ("No evidence of effusion, but a nodule is present.", E, "no"),
@@ -179,7 +181,7 @@ def test_a_finding_may_be_written_with_underscores_and_capitals():
     assert parse_answer("No effusion.", "Pleural_Effusion") == "no"
 
 
-def test_every_answer_is_one_of_the_four():
+def test_every_answer_is_one_of_the_five():
     assert {answer for _, _, answer in SENTENCES} == set(ANSWERS)
 
 

@@ -104,6 +104,8 @@ def test_grids_of_different_size_are_not_compared():
         (["yes", "unparsed", "unparsed", "unparsed"], 0.25),
         (["yes", "no", "unparsed", "unparsed"], 0.25),
         (["unparsed"] * 4, 0),
+        (["contradictory"] * 4, 0),
+        (["yes", "yes", "contradictory", "unparsed"], 0.5),
     ],
 )
 def test_consistency_is_the_share_of_the_majority(answers, expected):
@@ -139,13 +141,13 @@ def test_expected_consistency_of_answers_that_are_all_alike_is_one_and_of_none_a
 
 
 def test_only_yes_and_no_flip():
-    answers = ("yes", "no", "uncertain", "unparsed")
+    answers = ("yes", "no", "uncertain", "contradictory", "unparsed")
     flips = {(a, b) for a, b in itertools.product(answers, repeat=2) if consistency.flip(a, b)}
     assert flips == {("yes", "no"), ("no", "yes")}
 
 
 def test_only_uncertain_against_a_decision_is_a_hedge_shift():
-    answers = ("yes", "no", "uncertain", "unparsed")
+    answers = ("yes", "no", "uncertain", "contradictory", "unparsed")
     shifts = {frozenset(pair) for pair in itertools.product(answers, repeat=2) if consistency.hedge_shift(*pair)}
     assert shifts == {frozenset(("uncertain", "yes")), frozenset(("uncertain", "no"))}
 

@@ -44,6 +44,8 @@ def make_samples() -> list[gallery_page.Sample]:
         for condition, strength, variants in SETTINGS:
             answers = ["yes" if generator.random() < 0.7 else "no" for _ in range(variants)]
             for index, parsed in enumerate(answers):
+                if (n, index, condition) == (3, 1, "clean"):
+                    parsed = "contradictory"
                 grid = generator.gamma(0.5, size=(16, 16))
                 hostile = (n, index, condition) == (QUESTIONS - 1, 0, "clean")
                 text = HOSTILE if hostile else f"Is there {FINDINGS[n % 5]}, asked the {STRATEGIES[index]} way?"
@@ -52,7 +54,7 @@ def make_samples() -> list[gallery_page.Sample]:
                         f"question-{n:03}-v{index}-{condition}", f"question-{n:03}",
                         "" if condition == "no_image" else f"image-{n // 2:03}", FINDINGS[n % 5], condition, strength,
                         STRATEGIES[index], index, text, HOSTILE if hostile else f"{parsed.title()}.", parsed, truth,
-                        parsed == truth, None if index == 0 else parsed != answers[0],
+                        parsed == truth, None if index == 0 else {parsed, answers[0]} == {"yes", "no"},
                         float(generator.normal()), None if condition == "no_image" else grid / grid.sum(),
                     )
                 )  # fmt: skip

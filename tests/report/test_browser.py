@@ -210,6 +210,15 @@ def test_flipped_and_strategy_hold_for_one_and_the_same_sample(reader):
     assert window.locator(".card:not(.dim) h3").inner_text().split() == ["voice", "⇄", "flipped"]
 
 
+def test_answers_can_be_picked_by_their_class(reader):
+    window = reader.open()
+    classes = window.eval_on_selector_all("[name=parsed] option", "all => all.map(one => one.value)")
+    assert classes == ["", "contradictory", "no", "yes"]
+    window.select_option("[name=parsed]", "contradictory")
+    assert counted(window) == 1
+    assert "read as contradictory" in window.inner_text(".card:not(.dim) .verdict")
+
+
 def test_wrong_answers_can_be_picked_and_are_marked_by_words(reader):
     window = reader.open()
     window.select_option("[name=correct]", "no")
@@ -299,7 +308,7 @@ def test_a_link_followed_in_place_restores_and_nonsense_in_it_is_ignored(reader)
     window.evaluate("location.hash = '#question=question-009&finding=unheard&condition=of&opacity=75'")
     window.wait_for_function("document.querySelector('#place').textContent.startsWith('question-009')")
     assert window.locator(".card").count() == 6
-    assert window.eval_on_selector_all("select", "all => all.map(one => one.value)") == ["", "clean", "", "", ""]
+    assert window.eval_on_selector_all("select", "all => all.map(one => one.value)") == ["", "clean", "", "", "", ""]
 
 
 def test_when_nothing_matches_the_page_says_so_and_resets(reader):

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.report import latex
 from medattn.report.tables import LAYOUTS, Column, Layout
 
@@ -65,7 +66,7 @@ def test_each_number_has_one_command_and_what_is_empty_has_none(monkeypatch):
 
 def test_two_numbers_of_one_name_are_an_error(monkeypatch):
     monkeypatch.setattr(latex, "LATEX", {"by_strategy": LAYOUT})
-    with pytest.raises(ValueError, match="would both be called"):
+    with pytest.raises(InputError, match=r"would both be called .* rename one of them"):
         latex.values({"by_strategy": [ROWS[0], ROWS[0] | {"strategy": "no image"}]}, {}, "")
 
 

@@ -24,7 +24,7 @@ def draw(by_strategy: pd.DataFrame, robustness: pd.DataFrame) -> Figure:
         found = dots.intervals(by_strategy, name, short)
         power = _power(max(found.values.max(), found.highs.max())) if name == "js_to_baseline" else 0
         dots.draw(panel, dots.Intervals(*(numbers / 10**power for numbers in found)), colour)
-        panel.set_xlabel(label.replace("(bits)", f"($10^{{{power}}}$ bits)") if power else label)
+        panel.set_xlabel(label.replace("(bits)", f"({style.power_of_ten(power)} bits)") if power else label)
         dots.guides(panel)
     names = [f"{row.strategy}\n(n = {row.n})" for row in by_strategy.itertuples()]
     dots.rows(axes[0], names)

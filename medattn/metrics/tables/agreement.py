@@ -69,7 +69,7 @@ def consistency_table(rows: Sequence[SampleRow], questions: Sequence[Row], param
 
 
 def _any_among(row: Row, k: int) -> float | None:
-    decided = row["variants"] - row["unparsed"] - row["uncertain"]
+    decided = row["variants"] - row["unparsed"] - row["contradictory"] - row["uncertain"]
     yes = round((row["yes_rate"] or 0) * decided)
     return any_flip_among(yes, decided - yes, row["variants"] - decided, k)
 

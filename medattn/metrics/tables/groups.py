@@ -22,7 +22,7 @@ QUESTION_COLUMNS = (
     "question_id", "condition", "strength", "image_id", "subject_id", "finding", "ground_truth", "baseline_parsed",
     "baseline_correct", "variants", "consistency", "expected_consistency", "yes_rate", "flip_to_baseline",
     "flip_all_pairs", "any_flip", "mean_js", "mean_js_to_baseline", "hedge_shift", "fully_consistent", "unparsed",
-    "uncertain",
+    "contradictory", "uncertain",
 )  # fmt: skip
 CONTRAST_COLUMNS = (
     "image_id", "subject_id", "n_other_findings", "js_other_finding", "js_other_variant", "difference", "n_variants",
@@ -93,8 +93,7 @@ def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
                 "mean_js_to_baseline": average_of(variants, column(PROFILE, "js_to_baseline")),
                 "hedge_shift": average_of(variants, "hedge_shift"),
                 "fully_consistent": agreement == 1,
-                "unparsed": counts["unparsed"],
-                "uncertain": counts["uncertain"],
+                **{answer: counts[answer] for answer in ("unparsed", "contradictory", "uncertain")},
             }
         )
     return table

@@ -7,6 +7,7 @@ from medattn.base import paths
 from medattn.base.params.metrics import Metrics
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
+from medattn.language.answers import NO_POSITION
 from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import per_finding
 from medattn.metrics.table import Table, of_findings
@@ -45,13 +46,13 @@ def reliance_rows(rows: Sequence[SampleRow], questions: Sequence[Row]) -> list[R
         first, without = variants[0], _by_variant(groups.get((question_id, "no_image", ""), ()))
         blank = _by_variant(groups.get((question_id, "blank", ""), ()))
         same = [
-            float(row["parsed_answer"] == without[row["variant_index"]]["parsed_answer"] != "unparsed")
+            float(row["parsed_answer"] == without[row["variant_index"]]["parsed_answer"] not in NO_POSITION)
             for row in variants
             if row["variant_index"] in without
         ]
         baseline = [row for row in variants if row.is_baseline]
         answers = Counter(row["parsed_answer"] for row in variants)
-        alike = len(answers) == 1 and "unparsed" not in answers and len(variants) > 1
+        alike = len(answers) == 1 and NO_POSITION.isdisjoint(answers) and len(variants) > 1
         table.append(
             {
                 **{name: first[name] for name in ("question_id", "image_id", "subject_id", "finding", "ground_truth")},

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from medattn.base.params.metrics import Metrics
 from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
+from medattn.language.answers import NO_POSITION
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import PROFILE, answering, mean_margin, study_rows
@@ -30,9 +31,9 @@ def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metri
     """ROBUSTNESS over study rows, clean first; changes are against the same variant's row on the clean image.
 
     One row for the baseline variant of every condition, so that conditions compare, and one for all variants where
-    they were asked. flip_rate: yes against no. agreement: the same answer, unparsed never. js_other_finding is the
-    scale for js_to_clean: what asking about another finding changes in the clean image; none where there is nothing to
-    compare, and for rotations, whose grids are smoothed by turning them.
+    they were asked. flip_rate: yes against no. agreement: the same answer, contradictory and unparsed never.
+    js_other_finding is the scale for js_to_clean: what asking about another finding changes in the clean image; none where
+    there is nothing to compare, and for rotations, whose grids are smoothed by turning them.
     """
     intervals, asked = Intervals(params, "robustness"), defaultdict(list)
     for row in rows:
@@ -56,7 +57,7 @@ def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metri
             for row, before in pairs
         ]
         moved = intervals.mean(some, column(PROFILE, "js_to_clean"), key, "js_to_clean", "js")
-        agreeing = sum(row["parsed_answer"] == before["parsed_answer"] != "unparsed" for row, before in pairs)
+        agreeing = sum(row["parsed_answer"] == before["parsed_answer"] not in NO_POSITION for row, before in pairs)
         table.append(
             {
                 "condition": condition,

@@ -19,8 +19,8 @@ from medattn.metrics.values import Unit, Value, count_of_patients, mean_of, pati
 STRATEGIES = (BASELINE, *CANONICAL, OTHER)
 BY_STRATEGY = (
     "strategy", "n", "patients", "accuracy", "accuracy_low", "accuracy_high", "accuracy_method", "accuracy_decided",
-    "flip_rate", "flip_low", "flip_high", "flip_method", "hedge_shift_rate", "unparsed_rate", "mean_margin",
-    "margin_valid_share", "margin_agreement",
+    "flip_rate", "flip_low", "flip_high", "flip_method", "hedge_shift_rate", "contradictory_rate", "unparsed_rate",
+    "mean_margin", "margin_valid_share", "margin_agreement",
     "js_to_baseline", "js_low", "js_high", "js_method", "accuracy_difference", "difference_low", "difference_high",
     "difference_method", "differing_patients", "smallest_p", "p", "p_adjusted", "few_patients",
 )  # fmt: skip
@@ -54,6 +54,7 @@ def by_strategy(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
                 "accuracy_decided": mean_of(answering(some, "yes", "no"), "correct"),
                 **intervals.share(some, "flip", strategy, "flip_rate", "flip"),
                 "hedge_shift_rate": mean_of(some, "hedge_shift"),
+                "contradictory_rate": share(some, len(answering(some, "contradictory"))),
                 "unparsed_rate": share(some, len(answering(some, "unparsed"))),
                 "mean_margin": mean_margin(some),
                 "margin_valid_share": mean_of(some, "margin_valid"),

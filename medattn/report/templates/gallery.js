@@ -27,9 +27,9 @@ function fill(name, values) {
 }
 
 function admits(sample) {
-  const { strategy, flipped, correct } = form.elements;
+  const { strategy, parsed, flipped, correct } = form.elements;
   const agrees = (control, value) => !control.value || value === (control.value === "yes");
-  return (!strategy.value || sample.strategy === strategy.value) &&
+  return (!strategy.value || sample.strategy === strategy.value) && (!parsed.value || sample.parsed === parsed.value) &&
     agrees(flipped, sample.flip) && agrees(correct, sample.correct);
 }
 
@@ -159,6 +159,7 @@ fill("finding", questions.map((question) => question.finding).sort());
 const settings = new Set(questions.flatMap((question) => [...question.settings.keys()]));
 fill("condition", settings.has(CLEAN) ? [CLEAN, ...settings] : settings); // a set keeps the first of two
 fill("strategy", questions.flatMap((question) => [...question.settings.values()].flat().map((sample) => sample.strategy)));
+fill("parsed", data.samples.map((row) => row[data.columns.indexOf("parsed")]).sort());
 paint(document.querySelector("#scale canvas"), Array.from({ length: 64 }, (_, pixel) => pixel / 63));
 
 form.addEventListener("change", (event) => event.target.tagName === "SELECT" && filter(current));

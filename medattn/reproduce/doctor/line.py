@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+from medattn.base.printable import printable
+
 Status = Literal["ok", "note", "missing"]
 
 
@@ -38,4 +40,4 @@ def size(count: float) -> str:
 def shown(line: Line) -> str:
     """The line as it is printed, the remedy on lines of its own."""
     head = f"{line.status:8}{line.about:14}{line.said}".rstrip()
-    return "\n".join([head, *(f"{'':8}-> {part.strip()}" for part in line.remedy.splitlines())])
+    return printable("\n".join([head, *(f"{'':8}-> {part.strip()}" for part in line.remedy.splitlines())]))
