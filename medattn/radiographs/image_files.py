@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONVERT = "convert it (for example `magick IN -colorspace Gray -depth 8 -alpha off OUT.png`) and pin the new file's sha256"
 RESTORE = "restore the file, or pin the new one"
+ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 PREAMBLE = 128  # bytes before the letters DICM
 # Whatever Pillow raises for a file that is damaged, depending on where the damage is.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, Image.DecompressionBombError)
@@ -74,13 +75,31 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     try:
         with Image.open(io.BytesIO(content)) as image:
             depth = _depth(image, content)
+            turned = image.getexif().get(ORIENTATION, 1)
             image.load()
+    except Image.DecompressionBombError as error:
+        raise UnreadableFileError(
+            f"{path} is too large to be a radiograph, and a file that says so may be made to fill the memory ({error}):"
+            f" {RESTORE}, or reduce it (for example `magick IN -resize 4096x4096 OUT.png`)"
+        ) from None
     except DAMAGE as error:
         raise UnreadableFileError(f"{path} cannot be decoded, it is truncated or no image ({error}): {RESTORE}") from None
+    if turned not in (0, 1):
+        raise UnreadableFileError(
+            f"{path} has EXIF orientation {turned}: its pixels are stored turned or mirrored, and models and viewers differ in"
+            " whether they turn them; store them upright (for example `magick IN -auto-orient OUT.png`) and pin the new file"
+        )
+    image = _without_opaque_alpha(image)
     if depth != 8 or image.mode not in modes:
         wanted = "grey (mode L) or RGB" if "RGB" in modes else "grey (mode L)"
         raise UnreadableFileError(f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
     return image
+
+
+def _without_opaque_alpha(image: Image.Image) -> Image.Image:
+    """Grey or RGB, where the image has an alpha channel that hides nothing; else the image itself."""
+    opaque = image.mode in ("LA", "RGBA") and image.getchannel("A").getextrema() == (255, 255)
+    return image.convert(image.mode.removesuffix("A")) if opaque else image
 
 
 def _depth(image: ImageFile.ImageFile, content: bytes) -> int:
@@ -116,7 +135,17 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
         ) from None
     if colour == "MONOCHROME1":
         shown = 1 - shown
+    if dataset.get("PixelPaddingValue") is not None:
+        shown = np.where(_padded(dataset), 0.0, shown)  # what was not exposed is black, whatever the window makes of it
     return Image.fromarray(np.rint(255 * shown).astype(np.uint8))
+
+
+def _padded(dataset: "Dataset") -> np.ndarray:
+    """bool [height, width]: pixels that hold no image, by PixelPaddingValue and, where given, its range limit (C.7.5.1.1.2)."""
+    value, limit = int(dataset.PixelPaddingValue), dataset.get("PixelPaddingRangeLimit")
+    limit = value if limit is None else int(limit)
+    stored = dataset.pixel_array
+    return (stored >= min(value, limit)) & (stored <= max(value, limit))
 
 
 def _displayed(dataset: "Dataset") -> np.ndarray:
@@ -132,8 +161,9 @@ def _displayed(dataset: "Dataset") -> np.ndarray:
         values, most = _looked_up(values, dataset.VOILUTSequence[0], order)
         return values / most
     if dataset.get("WindowWidth") is None or dataset.get("WindowCenter") is None:
-        low, high = values.min(), values.max()
-        return (values - low) / (high - low or 1)
+        shown = values if dataset.get("PixelPaddingValue") is None else values[~_padded(dataset)]
+        low, high = (shown.min(), shown.max()) if shown.size else (0, 0)
+        return np.clip((values - low) / (high - low or 1), 0, 1)
     width, centre = (float(np.atleast_1d(dataset[name].value)[0]) for name in ("WindowWidth", "WindowCenter"))
     return _windowed(values, centre, width, str(dataset.get("VOILUTFunction") or "LINEAR").upper())
 
