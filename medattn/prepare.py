@@ -149,9 +149,7 @@ def note_doubtful(doubtful: Mapping[str, str]) -> str:
     if not doubtful:
         return ""
     listed = "".join(f"\n  image {image_id!r}: {why}" for image_id, why in sorted(doubtful.items()))
-    return (
-        f"\n{len(doubtful)} body mask(s) are doubtful; look at the images, remove what is no chest radiograph:{listed}"
-    )
+    return f"\n{len(doubtful)} body mask(s) are doubtful; look at the images, remove what is no chest radiograph:{listed}"
 
 
 def note_unreadable(rows: Sequence[SampleRow], unreadable: dict[str, str]) -> str:

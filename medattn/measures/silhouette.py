@@ -69,15 +69,16 @@ def doubt(mask: np.ndarray) -> str:
         return f"the body covers {100 * share:.0f} % of the image, expected {100 * LEAST:.0f} to {100 * MOST:.0f} %"
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    lungs = chest_ellipse(*box.shape)
-    held = np.count_nonzero(box & lungs) / max(np.count_nonzero(lungs), 1)
+    lungs = chest_ellipse(box.shape)
+    held = np.count_nonzero(box & lungs) / max(int(lungs.sum()), 1)
     if held < LEAST_HELD:
         return f"the body holds {100 * held:.0f} % of the ellipse where lungs usually lie, expected {100 * LEAST_HELD:.0f} %"
     return ""
 
 
-def chest_ellipse(height: int, width: int, half_axes: tuple[float, float] = CHEST_IN_BODY) -> np.ndarray:
-    """bool [height, width]: pixels in the ellipse where lungs usually lie in a box of that size."""
+def chest_ellipse(shape: tuple[int, ...], half_axes: tuple[float, float] = CHEST_IN_BODY) -> np.ndarray:
+    """bool [height, width]: pixels in the ellipse where lungs usually lie in a box of that shape."""
+    height, width = shape
     y, x = (2 * np.arange(height) + 1)[:, None] / (2 * height), (2 * np.arange(width) + 1)[None, :] / (2 * width)
     return ((x - CENTRE[0]) / half_axes[0]) ** 2 + ((y - CENTRE[1]) / half_axes[1]) ** 2 <= 1
 
@@ -86,7 +87,7 @@ def _check_contrast(values: np.ndarray) -> None:
     """Raise ValueError for an image without contrast, or with none where the chest must be (a marker on an empty plate)."""
     for where, part, least in (
         ("", values, LEAST_CONTRAST),
-        (" where the chest must be", values[chest_ellipse(*values.shape, CHEST)], LEAST_CHEST_CONTRAST),
+        (" where the chest must be", values[chest_ellipse(values.shape, CHEST)], LEAST_CHEST_CONTRAST),
     ):
         low, high = _extent(part) if part.size else (0, 0)
         if high - low < least * SCALE:
@@ -200,11 +201,11 @@ def _working_mask(ranks: np.ndarray, shown: np.ndarray, bands: list[np.ndarray])
     Twice: what the first pass takes for the body says where the chest is, and paths start in all of it.
     """
     upper, meets = _borders(bands)
-    chest = chest_ellipse(*ranks.shape, CHEST) & shown
+    chest = chest_ellipse(ranks.shape, CHEST) & shown
     mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets))
     if mask.any():
         rows, columns = (slice(at[0], at[-1] + 1) for at in map(np.flatnonzero, (mask.any(axis=1), mask.any(axis=0))))
-        chest[rows, columns] |= chest_ellipse(*mask[rows, columns].shape) & mask[rows, columns]
+        chest[rows, columns] |= chest_ellipse(mask[rows, columns].shape) & mask[rows, columns]
         mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets)) & shown
     return mask | (ndimage.binary_dilation(mask, SQUARE, iterations=3) & ~shown & ~np.logical_or.reduce(bands))
 

@@ -89,11 +89,11 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
             f"{path} has EXIF orientation {turned}: its pixels are stored turned or mirrored, and models and viewers differ in"
             " whether they turn them; store them upright (for example `magick IN -auto-orient OUT.png`) and pin the new file"
         )
-    image = _without_opaque_alpha(image)
-    if depth != 8 or image.mode not in modes:
+    shown = _without_opaque_alpha(image)
+    if depth != 8 or shown.mode not in modes:
         wanted = "grey (mode L) or RGB" if "RGB" in modes else "grey (mode L)"
-        raise UnreadableFileError(f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
-    return image
+        raise UnreadableFileError(f"{path} has mode {shown.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
+    return shown
 
 
 def _without_opaque_alpha(image: Image.Image) -> Image.Image:
