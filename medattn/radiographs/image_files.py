@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONVERT = "convert it (for example `magick IN -colorspace Gray -depth 8 -alpha off OUT.png`) and pin the new file's sha256"
 RESTORE = "restore the file, or pin the new one"
+LEAST_CONTRAST = 16  # grey levels, below which an image is as good as empty
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 PREAMBLE = 128  # bytes before the letters DICM
 # Whatever Pillow raises for a file that is damaged, depending on where the damage is.
@@ -94,6 +95,16 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
         wanted = "grey (mode L) or RGB" if "RGB" in modes else "grey (mode L)"
         raise UnreadableFileError(f"{path} has mode {shown.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}")
     return shown
+
+
+def check_contrast(image: Image.Image, path: Path) -> None:
+    """Raise UnreadableFileError for an image that is one grey but for 1 % of its pixels: nothing would be seen in it."""
+    low, high = np.percentile(np.asarray(image.convert("L")), (0.5, 99.5), method="nearest")
+    if int(high) - int(low) < LEAST_CONTRAST:
+        raise UnreadableFileError(
+            f"{path} shows grey values {low} to {high} only, without the outer 1 %, expected a range of at least"
+            f" {LEAST_CONTRAST} of 255: a wrong VOI LUT or window, one hot pixel, or an empty exposure; {CONVERT}"
+        )
 
 
 def _without_opaque_alpha(image: Image.Image) -> Image.Image:

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from PIL import Image
 
-from medattn.radiographs.image_files import UnreadableFileError, open_image
+from medattn.radiographs.image_files import UnreadableFileError, check_contrast, open_image
 
 
 def _saved(image, tmp_path, **options):
@@ -35,3 +35,11 @@ def test_an_image_of_too_many_pixels_is_called_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
     with pytest.raises(UnreadableFileError, match="too large to be a radiograph"):
         open_image(tmp_path, *_saved(Image.new("L", (8, 8)), tmp_path))
+
+
+def test_an_image_of_one_grey_and_a_hot_pixel_is_as_good_as_empty(tmp_path):
+    image = Image.new("L", (64, 64), 7)
+    image.putpixel((0, 0), 255)
+    with pytest.raises(UnreadableFileError, match="grey values 7 to 7 only"):
+        check_contrast(image, tmp_path)
+    check_contrast(Image.linear_gradient("L"), tmp_path)
