@@ -14,7 +14,7 @@ WORKERS ?= -n auto --maxprocesses 8 --dist loadfile
 # workers whose torch takes every core wait for one another
 ONE_THREAD = OMP_NUM_THREADS=1
 
-.PHONY: help repro history setup data paper test test-slow test-browser chromium lint deps doctor exact verify experiments bench
+.PHONY: help repro history setup data paper test test-slow test-radiographs test-browser chromium lint deps doctor exact verify experiments bench
 .PHONY: image image-test lock lock-check hooks clean
 
 help: ## print this list
@@ -84,6 +84,10 @@ test: setup ## run the fast tests
 
 test-slow: setup ## run the slow tests (minutes)
 	$(ONE_THREAD) $(BIN)/python -m pytest $(WORKERS) -m "slow and not browser"
+
+test-radiographs: setup ## body masks of the images X.png whose lungs are X_lung.png in RADIOGRAPHS=DIR
+	@test -d "$(RADIOGRAPHS)" || { echo "RADIOGRAPHS=$(RADIOGRAPHS) is no directory: make test-radiographs RADIOGRAPHS=DIR of images and *_lung.png" >&2; exit 2; }
+	MEDATTN_RADIOGRAPHS="$(abspath $(RADIOGRAPHS))" $(ONE_THREAD) $(BIN)/python -m pytest tests/measures/test_silhouette.py
 
 test-browser: setup chromium ## run the report and the gallery in headless Chromium (installs it as root); screenshots in results/run/
 	MEDATTN_SCREENSHOTS=$${MEDATTN_SCREENSHOTS:-results/run/screenshots} $(BIN)/python -m pytest -m browser

@@ -4,7 +4,7 @@ Everything that can be wrong with a study, its model's files or its settings is 
 and before any earlier result is touched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import click
@@ -21,6 +21,7 @@ from medattn.base.tables import write_csv
 from medattn.checks.study_check import check
 from medattn.disclosure.private_files import protect
 from medattn.language.strategy_labels import labels, note_unknown, unknown_labels
+from medattn.measures.silhouette import doubt
 from medattn.radiographs.conditions import REGIONAL
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study, settings
@@ -119,7 +120,7 @@ def without_large_regions(
     Looks for the body in every image that is shown. unreadable: image_id -> why its file cannot be read; it is not
     opened, and an image without a body is added. None: an image without a body raises InputError.
     """
-    too_large = set()
+    too_large, doubtful = set(), dict[str, str]()
     for row in sorted(rows, key=lambda row: row["shown_image_id"]):
         if row["shown_image_id"] and row["shown_image_id"] not in (unreadable or ()):
             radiograph = radiographs(row["shown_image_id"])
@@ -130,6 +131,8 @@ def without_large_regions(
                     raise
                 unreadable[radiograph.image_id] = str(error).removeprefix(f"image {radiograph.image_id!r}: ")
                 continue
+            if why := doubt(radiograph.body):
+                doubtful[radiograph.image_id] = why
             if row["condition"] in REGIONAL:
                 region = radiograph.regions[row["finding"]]
                 if body - np.count_nonzero(region & radiograph.body) < np.count_nonzero(region):
@@ -138,7 +141,15 @@ def without_large_regions(
     note = (
         f"; not occluded, the region is as large as the rest of the body: {', '.join(sorted(too_large))}" if too_large else ""
     )
-    return kept, note
+    return kept, note + note_doubtful(doubtful)
+
+
+def note_doubtful(doubtful: Mapping[str, str]) -> str:
+    """A line for each image whose body mask may be wrong: image_id -> why. Empty if there is none."""
+    if not doubtful:
+        return ""
+    listed = "".join(f"\n  image {image_id!r}: {why}" for image_id, why in sorted(doubtful.items()))
+    return f"\n{len(doubtful)} body mask(s) are doubtful; look at the images, remove what is no chest radiograph:{listed}"
 
 
 def note_unreadable(rows: Sequence[SampleRow], unreadable: dict[str, str]) -> str:

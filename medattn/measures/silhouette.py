@@ -16,6 +16,7 @@ THIN = 5  # working pixels: brighter lines thinner than this (ribs, wires) are n
 RANKS = 4096  # of grey values, in an equalised image
 LEVELS = 64  # of rank, once noise is averaged out: 0 for the darkest pixels
 LEAST_CONTRAST = 16  # grey levels between the 1st and 99th percentile, below which an image shows nothing
+LEAST_CHEST_CONTRAST = 4  # the same in the middle of the image
 LEAST_SHARE = 0.05  # of the image: a smaller component is a marker, not a body
 LEAST_WALL = 5  # levels from the air's floor up to the lowest pass over the chest wall
 AIR, SIDE_AIR = 22, 9  # levels: a region whose floor is brighter is no air; stricter where it meets only a side (a cut lung)
@@ -24,6 +25,8 @@ CHEST = (0.30, 0.22)  # half-axes of the ellipse, in widths and heights, that is
 CHEST_IN_BODY = (0.38, 0.33)  # the same in the body's box: where lungs usually lie
 CENTRE = (0.50, 0.45)  # of both ellipses, from the left and from the top
 DEEPEST_BAND = 3  # a band along a side takes at most one in so many of the image
+LEAST, MOST = 0.25, 0.97  # share of the image that a body covers, or else it is doubtful
+LEAST_HELD = 0.8  # of the ellipse where lungs usually lie
 SCALE = 16  # grey values are kept in sixteenths
 
 CROSS = ndimage.generate_binary_structure(2, 1)
@@ -56,19 +59,42 @@ def body_mask(image: np.ndarray) -> np.ndarray:
     return np.pad(_enlarged(mask, inner.shape), cut, mode="edge")
 
 
-def chest_ellipse(height: int, width: int, half_axes: tuple[float, float] = CHEST_IN_BODY) -> np.ndarray:
-    """bool [height, width]: pixels in the ellipse where lungs usually lie in a box of that size."""
+def doubt(mask: np.ndarray) -> str:
+    """Why a body bool [H, W] may be wrong, in a few words; "" if nothing speaks against it.
+
+    Raises ValueError if it is empty.
+    """
+    share = np.count_nonzero(mask) / mask.size
+    if not LEAST <= share <= MOST:
+        return f"the body covers {100 * share:.0f} % of the image, expected {100 * LEAST:.0f} to {100 * MOST:.0f} %"
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    lungs = chest_ellipse(box.shape)
+    held = np.count_nonzero(box & lungs) / max(int(lungs.sum()), 1)
+    if held < LEAST_HELD:
+        return f"the body holds {100 * held:.0f} % of the ellipse where lungs usually lie, expected {100 * LEAST_HELD:.0f} %"
+    return ""
+
+
+def chest_ellipse(shape: tuple[int, ...], half_axes: tuple[float, float] = CHEST_IN_BODY) -> np.ndarray:
+    """bool [height, width]: pixels in the ellipse where lungs usually lie in a box of that shape."""
+    height, width = shape
     y, x = (2 * np.arange(height) + 1)[:, None] / (2 * height), (2 * np.arange(width) + 1)[None, :] / (2 * width)
     return ((x - CENTRE[0]) / half_axes[0]) ** 2 + ((y - CENTRE[1]) / half_axes[1]) ** 2 <= 1
 
 
 def _check_contrast(values: np.ndarray) -> None:
-    low, high = _extent(values)
-    if high - low < LEAST_CONTRAST * SCALE:
-        raise ValueError(
-            f"image shows only background: grey values {low // SCALE} to {high // SCALE} without the outer 1 %, expected "
-            f"a range of at least {LEAST_CONTRAST}"
-        )
+    """Raise ValueError for an image without contrast, or with none where the chest must be (a marker on an empty plate)."""
+    for where, part, least in (
+        ("", values, LEAST_CONTRAST),
+        (" where the chest must be", values[chest_ellipse(values.shape, CHEST)], LEAST_CHEST_CONTRAST),
+    ):
+        low, high = _extent(part) if part.size else (0, 0)
+        if high - low < least * SCALE:
+            raise ValueError(
+                f"image shows only background: grey values {low // SCALE} to {high // SCALE} without the outer 1 %{where},"
+                f" expected a range of at least {least}"
+            )
 
 
 def _extent(values: np.ndarray) -> tuple[int, int]:
@@ -172,14 +198,14 @@ def _straight(depth: np.ndarray) -> bool:
 def _working_mask(ranks: np.ndarray, shown: np.ndarray, bands: list[np.ndarray]) -> np.ndarray:
     """The body in the working image int [H, W], 0 … LEVELS − 1: bool [H, W]. `shown`: what is no band.
 
-    Twice: what the first pass takes for the body says where the chest is, and what lies there is no air.
+    Twice: what the first pass takes for the body says where the chest is, and paths start in all of it.
     """
     upper, meets = _borders(bands)
-    chest = chest_ellipse(*ranks.shape, CHEST) & shown
+    chest = chest_ellipse(ranks.shape, CHEST) & shown
     mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets))
     if mask.any():
         rows, columns = (slice(at[0], at[-1] + 1) for at in map(np.flatnonzero, (mask.any(axis=1), mask.any(axis=0))))
-        chest[rows, columns] |= chest_ellipse(*mask[rows, columns].shape) & shown[rows, columns]
+        chest[rows, columns] |= chest_ellipse(mask[rows, columns].shape) & mask[rows, columns]
         mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets)) & shown
     return mask | (ndimage.binary_dilation(mask, SQUARE, iterations=3) & ~shown & ~np.logical_or.reduce(bands))
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CONVERT = "convert it (for example `magick IN -colorspace Gray -depth 8 -alpha off OUT.png`) and pin the new file's sha256"
 RESTORE = "restore the file, or pin the new one"
 NOT_ON_DISK = "image file is not on disk: complete the copy"
+LEAST_CONTRAST = 16  # grey levels, below which an image is as good as empty
+ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 PREAMBLE = 128  # bytes before the letters DICM
 # Whatever Pillow raises for a file that is damaged, depending on where the damage is.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, Image.DecompressionBombError)
@@ -95,16 +97,47 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     try:
         with Image.open(io.BytesIO(content)) as image:
             depth = _depth(image, content)
+            turned = image.getexif().get(ORIENTATION, 1)
             image.load()
+    except Image.DecompressionBombError as error:
+        raise UnreadableFileError(
+            f"{path} is too large to be a radiograph, and a file that says so may be made to fill the memory ({error}):"
+            f" {RESTORE}, or reduce it (for example `magick IN -resize 4096x4096 OUT.png`)",
+            "image file is too large to be a radiograph: restore the published file",
+        ) from None
     except DAMAGE as error:
         raise UnreadableFileError(f"{path} cannot be decoded, it is truncated or no image ({error}): {RESTORE}") from None
-    if depth != 8 or image.mode not in modes:
+    if turned not in (0, 1):
+        raise UnreadableFileError(
+            f"{path} has EXIF orientation {turned}: its pixels are stored turned or mirrored, and models and viewers differ in"
+            " whether they turn them; store them upright (for example `magick IN -auto-orient OUT.png`) and pin the new file",
+            f"image file has EXIF orientation {turned}: store it upright",
+        )
+    shown = _without_opaque_alpha(image)
+    if depth != 8 or shown.mode not in modes:
         wanted = "grey (mode L) or RGB" if "RGB" in modes else "grey (mode L)"
         raise UnreadableFileError(
-            f"{path} has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}",
-            f"image file has mode {image.mode}, {depth} bits, expected 8-bit {wanted}: restore the published file",
+            f"{path} has mode {shown.mode}, {depth} bits, expected 8-bit {wanted}: {CONVERT}",
+            f"image file has mode {shown.mode}, {depth} bits, expected 8-bit {wanted}: restore the published file",
         )
-    return image
+    return shown
+
+
+def check_contrast(image: Image.Image, path: Path) -> None:
+    """Raise UnreadableFileError for an image that is one grey but for 1 % of its pixels: nothing would be seen in it."""
+    low, high = np.percentile(np.asarray(image.convert("L")), (0.5, 99.5), method="nearest")
+    if int(high) - int(low) < LEAST_CONTRAST:
+        raise UnreadableFileError(
+            f"{path} shows grey values {low} to {high} only, without the outer 1 %, expected a range of at least"
+            f" {LEAST_CONTRAST} of 255: a wrong VOI LUT or window, one hot pixel, or an empty exposure; {CONVERT}",
+            "image file is nearly one grey: leave it out, or convert it with another window",
+        )
+
+
+def _without_opaque_alpha(image: Image.Image) -> Image.Image:
+    """Grey or RGB, where the image has an alpha channel that hides nothing; else the image itself."""
+    opaque = image.mode in ("LA", "RGBA") and image.getchannel("A").getextrema() == (255, 255)
+    return image.convert(image.mode.removesuffix("A")) if opaque else image
 
 
 def _depth(image: ImageFile.ImageFile, content: bytes) -> int:
@@ -140,7 +173,17 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
         ) from None
     if colour == "MONOCHROME1":
         shown = 1 - shown
+    if dataset.get("PixelPaddingValue") is not None:
+        shown = np.where(_padded(dataset), 0.0, shown)  # what was not exposed is black, whatever the window makes of it
     return Image.fromarray(np.rint(255 * shown).astype(np.uint8))
+
+
+def _padded(dataset: "Dataset") -> np.ndarray:
+    """bool [height, width]: pixels that hold no image, by PixelPaddingValue and, where given, its range limit (C.7.5.1.1.2)."""
+    value, limit = int(dataset.PixelPaddingValue), dataset.get("PixelPaddingRangeLimit")
+    limit = value if limit is None else int(limit)
+    stored = dataset.pixel_array
+    return (stored >= min(value, limit)) & (stored <= max(value, limit))
 
 
 def _displayed(dataset: "Dataset") -> np.ndarray:
@@ -156,8 +199,9 @@ def _displayed(dataset: "Dataset") -> np.ndarray:
         values, most = _looked_up(values, dataset.VOILUTSequence[0], order)
         return values / most
     if dataset.get("WindowWidth") is None or dataset.get("WindowCenter") is None:
-        low, high = values.min(), values.max()
-        return (values - low) / (high - low or 1)
+        shown = values if dataset.get("PixelPaddingValue") is None else values[~_padded(dataset)]
+        low, high = (shown.min(), shown.max()) if shown.size else (0, 0)
+        return np.clip((values - low) / (high - low or 1), 0, 1)
     width, centre = (float(np.atleast_1d(dataset[name].value)[0]) for name in ("WindowWidth", "WindowCenter"))
     return _windowed(values, centre, width, str(dataset.get("VOILUTFunction") or "LINEAR").upper())
 

@@ -1,0 +1,45 @@
+"""Image files that a study may hold, and those it may not."""
+
+import hashlib
+
+import pytest
+from PIL import Image
+
+from medattn.radiographs.image_files import UnreadableFileError, check_contrast, open_image
+
+
+def _saved(image, tmp_path, **options):
+    path = tmp_path / "image.png"
+    image.save(path, **options)
+    return path.name, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_an_alpha_channel_that_hides_nothing_is_dropped_and_another_refused(tmp_path, mode):
+    image = Image.new(mode.removesuffix("A"), (8, 8), 77 if mode == "LA" else (77, 77, 77))
+    image.putalpha(255)
+    assert open_image(tmp_path, *_saved(image, tmp_path)).mode == mode.removesuffix("A")
+    image.putpixel((3, 3), (*image.getpixel((3, 3))[:-1], 100))
+    with pytest.raises(UnreadableFileError, match=f"mode {mode}"):
+        open_image(tmp_path, *_saved(image, tmp_path))
+
+
+def test_an_image_stored_turned_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with pytest.raises(UnreadableFileError, match=r"EXIF orientation 6.*auto-orient"):
+        open_image(tmp_path, *_saved(Image.new("L", (8, 8)), tmp_path, exif=exif))
+
+
+def test_an_image_of_too_many_pixels_is_called_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    with pytest.raises(UnreadableFileError, match="too large to be a radiograph"):
+        open_image(tmp_path, *_saved(Image.new("L", (8, 8)), tmp_path))
+
+
+def test_an_image_of_one_grey_and_a_hot_pixel_is_as_good_as_empty(tmp_path):
+    image = Image.new("L", (64, 64), 7)
+    image.putpixel((0, 0), 255)
+    with pytest.raises(UnreadableFileError, match="grey values 7 to 7 only"):
+        check_contrast(image, tmp_path)
+    check_contrast(Image.linear_gradient("L"), tmp_path)
