@@ -1,11 +1,11 @@
-"""Numbers and identifiers as tables and JSON write them: 50414267, 50414267.0, s50414267, p10000032, " 3", +3, 2544.0."""
+"""Numbers and identifiers as tables and JSON write them: 12, 12.0, s12, p12, " 3", +3, 2544.0."""
 
 import re
 from collections.abc import Iterable
 from math import isfinite
 
 _DICOM_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}")
-_ID = re.compile(r"[psPS]?([0-9]+)(?:\.0*)?")  # pandas writes 50414267.0 where another row has none
+_ID = re.compile(r"[psPS]?([0-9]+)(?:\.0*)?")  # pandas writes 12.0 where another row has none
 
 
 def numbers(values: Iterable[object]) -> tuple[float, ...] | None:
