@@ -104,11 +104,19 @@ def _check_images(
             " directory: fix image_root, or restore the images"
         )
     first: dict[tuple[str, str], int] = {}
+    owners: dict[str, tuple[int, str]] = {}  # SHA-256 -> row and subject_id of the first image
     for number, row in enumerate(tqdm(images, desc="check images", unit="image", leave=False), start=2):
         check_ids(file, number, row, ("image_id", "subject_id", "study_id"), problem)
         for name, value in (("image_id", row["image_id"].casefold()), ("path", row["path"])):
             if (earlier := first.setdefault((name, value), number)) != number:
                 problem(file, number, f"{name} {row[name]!r} stands in row {earlier} already: remove one of the rows")
+        earlier, subject = owners.setdefault(row["sha256"].lower() or row["path"], (number, row["subject_id"]))
+        if subject != row["subject_id"]:
+            problem(
+                file, number,
+                f"image {row['image_id']!r} of patient {row['subject_id']!r} has the sha256 of row {earlier}, of patient"
+                f" {subject!r}: one radiograph is of one patient; correct subject_id, or remove both rows and their questions",
+            )  # fmt: skip
         try:
             image = open_image(study.image_root, row["path"], row["sha256"])
             check_contrast(image, study.image_root / row["path"])
