@@ -17,7 +17,7 @@ from medattn.base.errors import InputError
 from medattn.base.params.run import OnError
 from medattn.base.rows import QuestionRow
 from medattn.checks.questions import Problem, check_ids, check_questions
-from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, check_contrast, open_image
+from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, open_image, open_radiograph
 from medattn.study.schema import ModelChoice, Study, is_there, read_study
 
 SHOWN = 20  # problems reported in full
@@ -118,9 +118,7 @@ def _check_images(
                 f" {subject!r}: one radiograph is of one patient; correct subject_id, or remove both rows and their questions",
             )  # fmt: skip
         try:
-            image = open_image(study.image_root, row["path"], row["sha256"])
-            check_contrast(image, study.image_root / row["path"])
-            sizes[row["image_id"]] = image.size
+            sizes[row["image_id"]] = open_radiograph(study.image_root, row["path"], row["sha256"]).size
         except ImageFileError as error:
             if unreadable is None or not isinstance(error, UnreadableFileError):
                 problem(file, number, f"image {row['image_id']!r}: {error}")

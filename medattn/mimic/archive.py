@@ -12,7 +12,7 @@ from medattn.base.errors import InputError
 from medattn.mimic import layout
 from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
-from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_image, read_file
+from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_radiograph, read_file
 from medattn.study.schema import is_there
 
 SUM = re.compile(r"([0-9A-Fa-f]{64}) [ *]?(.+)")
@@ -202,7 +202,7 @@ class Archive:
             found = hashlib.sha256(read_file(self.root, path)).hexdigest()
             if known not in (None, found):
                 return DIFFERS
-            opened = open_image(self.root, path, found)
+            opened = open_radiograph(self.root, path, found)
         except ImageFileError as error:
             return error.reason
         return PinnedImage(path, found, opened.width, opened.height)

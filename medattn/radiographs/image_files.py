@@ -13,12 +13,13 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from medattn.base.errors import InputError
-from medattn.radiographs.dicom_display import displayed, padded
+from medattn.radiographs.dicom_display import MisleadingHeaderError, displayed, padded, says_how
 
 CONVERT = "convert it (for example `magick IN -colorspace Gray -depth 8 -alpha off OUT.png`) and pin the new file's sha256"
 RESTORE = "restore the file, or pin the new one"
 NOT_ON_DISK = "image file is not on disk: complete the copy"
 LEAST_CONTRAST = 16  # grey levels, below which an image is as good as empty
+LEAST_SPREAD = 51  # the same of a DICOM file whose darkest and brightest pixel alone say what is black and white
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 PREAMBLE = 128  # bytes before the letters DICM
 # Whatever Pillow raises for a file that is damaged, depending on where the damage is.
@@ -118,15 +119,37 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     return shown
 
 
+def open_radiograph(root: Path, relative: str, sha256: str) -> Image.Image:
+    """The image as `open_image` gives it; raises its errors, and UnreadableFileError for one that shows next to nothing."""
+    image = open_image(root, relative, sha256)
+    check_contrast(image, root / relative)
+    return image
+
+
 def check_contrast(image: Image.Image, path: Path) -> None:
-    """Raise UnreadableFileError for an image that is one grey but for 1 % of its pixels: nothing would be seen in it."""
-    low, high = np.percentile(np.asarray(image.convert("L")), (0.5, 99.5), method="nearest")
-    if int(high) - int(low) < LEAST_CONTRAST:
+    """Raise UnreadableFileError for an image that takes up few grey levels: nothing would be seen in it."""
+    low, high = extent(image)
+    if high - low < LEAST_CONTRAST:
         raise UnreadableFileError(
-            f"{path} shows grey values {low} to {high} only, without the outer 1 %, expected a range of at least"
-            f" {LEAST_CONTRAST} of 255: a wrong VOI LUT or window, one hot pixel, or an empty exposure; {CONVERT}",
+            f"{path} shows grey values {low} to {high} only, but for a few pixels or a flat part, expected a range of at least"
+            f" {LEAST_CONTRAST} of 255: a wrong VOI LUT or window, one hot pixel, padding, or an empty exposure; {CONVERT}",
             "image file is nearly one grey: leave it out, or convert it with another window",
         )
+
+
+def extent(image: Image.Image) -> tuple[int, int]:
+    """The grey levels, 0–255, between which an image shows something: without its outer 1 %, or on the wider side of the
+    widest gap between its levels, whichever is less.
+
+    The first leaves out a few hot or dead pixels, the second a flat part, as padding, far from all other values.
+    """
+    counts = np.array(image.convert("L").histogram())
+    below, used = np.cumsum(counts), np.flatnonzero(counts)
+    most = np.searchsorted(below, (0.005 * below[-1], 0.995 * below[-1]), side="right")
+    sides = np.split(used, [1 + np.argmax(np.diff(used))]) if len(used) > 1 else [used]
+    ends = [(int(part[0]), int(part[-1])) for part in (most, *sides)]
+    wider = max(ends[1:], key=lambda pair: pair[1] - pair[0])
+    return min(ends[0], wider, key=lambda pair: pair[1] - pair[0])
 
 
 def _without_opaque_alpha(image: Image.Image) -> Image.Image:
@@ -159,15 +182,31 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
         shown = displayed(dataset)
         if not np.isfinite(shown).all():
             raise ValueError("rescale or window is not a number")
+        if colour == "MONOCHROME1":
+            shown = 1 - shown
+        shown = np.where(padded(dataset), 0.0, shown)  # what was not exposed is black, whatever the window makes of it
     except ImageFileError:
         raise
+    except MisleadingHeaderError as error:
+        raise _misleading(path, str(error)) from None
     except Exception as error:  # pydicom raises whatever a damaged element happens to break
         raise UnreadableFileError(
             f"{path} cannot be decoded, it is damaged, no DICOM image, or compressed in a way that pydicom does not read"
             f" here ({error}): {RESTORE}, if need be decompressed (`gdcmconv --raw IN OUT`)"
         ) from None
-    if colour == "MONOCHROME1":
-        shown = 1 - shown
-    if dataset.get("PixelPaddingValue") is not None:
-        shown = np.where(padded(dataset), 0.0, shown)  # what was not exposed is black, whatever the window makes of it
-    return Image.fromarray(np.rint(255 * shown).astype(np.uint8))
+    image = Image.fromarray(np.rint(255 * shown).astype(np.uint8))
+    low, high = extent(image)
+    if not says_how(dataset) and high - low < LEAST_SPREAD and image.getextrema() == (0, 255):
+        raise _misleading(
+            path, "it has no window, its darkest value becomes black and its brightest white, and so nearly all others lie"
+            f" within {high - low} of 255 grey levels: hot or dead pixels, or padding that PixelPaddingValue does not name",
+        )  # fmt: skip
+    return image
+
+
+def _misleading(path: Path, said: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{path} would be shown wrong: {said}; convert it with a window of your own and pin the new file's sha256, or leave the"
+        " image out",
+        "image file's DICOM header would show it nearly as one grey: leave it out, or convert it with a window of your own",
+    )

@@ -264,6 +264,7 @@ BAD = {
     "name too long": (set_cell(IMAGES, 2, "path", "a" * 300), [f"{IMAGES}, row 2", "cannot be read"]),
     "width that disagrees": (set_cell(IMAGES, 2, "width", "384"), [f"{IMAGES}, row 2", "'384' x '384'", "320 x 384"]),
     "NaN height": (set_cell(IMAGES, 2, "height", ""), [f"{IMAGES}, row 2", "width x height is '320' x ''"]),
+    "one grey": (replace_image(lambda path: encoded(Image.new("L", (320, 384), 9))), [f"{IMAGES}, row 2", "9 to 9 only"]),
     "one file of two patients": (
         same_file_as_another_patients,
         [f"{IMAGES}, row ", "of patient", "has the sha256 of row 2, of patient", "remove both rows"],

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.checks.study_check import check
@@ -474,3 +475,11 @@ def test_a_variant_with_two_texts_ends_its_question_and_one_repeated_does_not(ro
     summary = assemble(tmp_path / "two", options(root, root / "hard.csv", "keep"))
     assert summary.skipped == {"contradictory: the same variant of a question has different texts": 3}
     assert baselines(tmp_path / "two") == {(AP, "pneumothorax"): "yes"}
+
+
+def test_an_image_that_shows_next_to_nothing_is_counted(root, tmp_path):
+    Image.new("L", (64, 48), 3).save(root / path_of(SECOND))
+    write_sums(root)
+    rows = [(image, "is there edema?", "yes") for image in (PA, SECOND)]
+    summary = assemble(tmp_path / "study", options(root, asked(root, rows)))
+    assert summary.skipped == {"image file is nearly one grey: leave it out, or convert it with another window": 1}

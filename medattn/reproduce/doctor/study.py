@@ -8,7 +8,7 @@ from medattn.base.hashes import files_below
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.prepare import check_pin
-from medattn.radiographs.image_files import ImageFileError, open_image
+from medattn.radiographs.image_files import ImageFileError, open_radiograph
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
 from medattn.study.model_files import local_directory
 from medattn.study.schema import ModelChoice, Study, read_study, settings
@@ -85,7 +85,7 @@ def image_lines(study: Study) -> list[Line]:
     bad = []
     for row in tried:
         try:
-            open_image(study.image_root, row["path"], row["sha256"])
+            open_radiograph(study.image_root, row["path"], row["sha256"])
         except ImageFileError as error:
             bad.append(error)
         except InputError as error:
