@@ -111,7 +111,7 @@ def ask(query: Query, params: Params) -> Reply:
         terms=made.terms,
         template=str(given.template),
         template_from=source,
-        cautions=cautions(parsed, finding, decoded.forms_probability),
+        cautions=_of_the_image(image, query.image) + cautions(parsed, finding, decoded.forms_probability),
     )
 
 
@@ -170,6 +170,17 @@ def cautions(parsed: str, finding: str | None, forms_probability: float) -> tupl
     if not margin_valid(forms_probability):
         told.append("the margin is not valid: the model was about to say something else than yes or no")
     return tuple(told)
+
+
+def _of_the_image(image: "Image", path: Path) -> tuple[str, ...]:
+    """That the image shows next to nothing, if so; a study with it would be refused."""
+    from medattn.radiographs.image_files import ImageFileError, check_contrast
+
+    try:
+        check_contrast(image, path)
+    except ImageFileError as error:
+        return (str(error),)
+    return ()
 
 
 def open_rgb(path: Path) -> "Image":

@@ -21,6 +21,7 @@ from medattn.base.params import whole as params
 from medattn.checks.study_check import digest
 from medattn.phantom.study import write
 from medattn.prepare import run
+from medattn.radiographs import reader
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 from tests.conftest import CONFIG, change, make_model, read
@@ -387,10 +388,12 @@ def record(root: Path) -> None:
 
 
 def without_body(root: Path) -> str:
-    """The image_id of an image that is black and pinned so."""
+    """The image_id of an image that shows a marker on an empty plate, and is pinned so."""
     row = image_rows(root)[0]
     path = root / "data/images" / row["path"]
-    Image.new("L", (int(row["width"]), int(row["height"]))).save(path)
+    plate = Image.new("L", (int(row["width"]), int(row["height"])))
+    plate.paste(Image.linear_gradient("L").resize((plate.width // 6, plate.height // 6)), (8, 8))
+    plate.save(path)
     change(root / "data/images.csv", lambda rows: rows[0].update(sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
     set_params(root, study_digests={"data": digest(root / "data")})
     return row["image_id"]
@@ -467,3 +470,17 @@ def test_every_other_problem_refuses_under_record_too(root, monkeypatch, capsys,
     spoil(root)
     code, message = medattn(root, monkeypatch, capsys, "prepare")
     assert code == 2 and all(part in message for part in parts) and "sha256" not in message
+
+
+def test_doubtful_body_masks_are_counted_and_listed_with_the_reason(root, monkeypatch):
+    image_id = image_rows(root)[1]["image_id"]
+    whole = run(params.load(root / "params.yaml"), root)
+    assert "doubtful" not in whole
+    found = reader.body_mask
+    wanted = np.asarray(Image.open(root / "data/images" / image_rows(root)[1]["path"]).convert("L"))
+    monkeypatch.setattr(reader, "body_mask", lambda image: found(image) | np.array_equal(image, wanted))
+    output = run(params.load(root / "params.yaml"), root)
+    assert output == whole + (
+        "\n1 body mask(s) are doubtful; look at the images, remove what is no chest radiograph:"
+        f"\n  image {image_id!r}: the body covers 100 % of the image, expected 25 to 97 %"
+    )

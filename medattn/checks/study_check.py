@@ -17,7 +17,7 @@ from medattn.base.errors import InputError
 from medattn.base.params.run import OnError
 from medattn.base.rows import QuestionRow
 from medattn.checks.questions import Problem, check_ids, check_questions
-from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, check_contrast, open_image
+from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, open_image, open_radiograph
 from medattn.study.schema import ModelChoice, Study, is_there, read_study
 
 SHOWN = 20  # problems reported in full
@@ -104,15 +104,21 @@ def _check_images(
             " directory: fix image_root, or restore the images"
         )
     first: dict[tuple[str, str], int] = {}
+    owners: dict[str, tuple[int, str]] = {}  # SHA-256 -> row and subject_id of the first image
     for number, row in enumerate(tqdm(images, desc="check images", unit="image", leave=False), start=2):
         check_ids(file, number, row, ("image_id", "subject_id", "study_id"), problem)
         for name, value in (("image_id", row["image_id"].casefold()), ("path", row["path"])):
             if (earlier := first.setdefault((name, value), number)) != number:
                 problem(file, number, f"{name} {row[name]!r} stands in row {earlier} already: remove one of the rows")
+        earlier, subject = owners.setdefault(row["sha256"].lower() or row["path"], (number, row["subject_id"]))
+        if subject != row["subject_id"]:
+            problem(
+                file, number,
+                f"image {row['image_id']!r} of patient {row['subject_id']!r} has the sha256 of row {earlier}, of patient"
+                f" {subject!r}: one radiograph is of one patient; correct subject_id, or remove both rows and their questions",
+            )  # fmt: skip
         try:
-            image = open_image(study.image_root, row["path"], row["sha256"])
-            check_contrast(image, study.image_root / row["path"])
-            sizes[row["image_id"]] = image.size
+            sizes[row["image_id"]] = open_radiograph(study.image_root, row["path"], row["sha256"]).size
         except ImageFileError as error:
             if unreadable is None or not isinstance(error, UnreadableFileError):
                 problem(file, number, f"image {row['image_id']!r}: {error}")

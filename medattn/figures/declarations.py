@@ -31,6 +31,7 @@ def group(name: str) -> Source:
 
 SAMPLES = Source("samples", paths.EVALUATION)  # answered study rows with a grid, on the clean image, as text
 GRIDS = Source("grids", paths.GRIDS_STORE)  # sample_id -> float32 [16, 16], sum 1, row 0 the top of the image
+BODY_MASKS = group("body_masks")  # image by image, why its body mask may be wrong
 LEAST = Source("least")  # how many patients a mark must stand for: what marks.py asks for
 RADIOGRAPHS = Source("radiographs")  # image_id -> Radiograph
 RULES = Source("rules")  # figures.examples of params.yaml

@@ -14,7 +14,7 @@ from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.tables import read_numbers
 from medattn.figures.columns import PROFILE
-from medattn.figures.declarations import GRIDS, LEAST, SAMPLES, Source, table
+from medattn.figures.declarations import BODY_MASKS, GRIDS, LEAST, SAMPLES, Source, table
 from medattn.figures.outline import CHARTS
 from medattn.report.sections import HEADLINE
 from medattn.report.tables import LAYOUTS
@@ -22,7 +22,7 @@ from medattn.report.tables import LAYOUTS
 # The tables that some chart is drawn from, and those of the page, as they stand in reports/tables and results/groups.
 READ: Mapping[Source, Path] = {
     source: source.path
-    for source in (*(source for chart in CHARTS for source in chart.sources), *map(table, LAYOUTS))
+    for source in (*(source for chart in CHARTS for source in chart.sources), *map(table, LAYOUTS), BODY_MASKS)
     if source.path and source not in (SAMPLES, GRIDS)
 }
 

@@ -19,7 +19,7 @@ from medattn.base.tables import fresh_directory, write_bytes
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
 from medattn.figures import examples, gallery_data, panels, style
-from medattn.figures.declarations import RADIOGRAPHS, RULES, Chart
+from medattn.figures.declarations import BODY_MASKS, RADIOGRAPHS, RULES, Chart
 from medattn.figures.inputs import Results, read_results
 from medattn.figures.outline import CHARTS, OUTLINE, charts
 from medattn.radiographs.reader import RadiographReader
@@ -86,7 +86,10 @@ def publish(params: FiguresParams, study: Study, results: Results, private: Path
         parts = [(heading, [shown[one.name] for one in some if one.name in shown]) for heading, some in OUTLINE]
         report = page.html(
             title,
-            sections.about(study.about, results.headline, model.id),
+            [
+                *sections.about(study.about, results.headline, model.id),
+                *sections.doubtful_masks(results.frames[BODY_MASKS], results.least_patients),
+            ],
             sections.headline(results.headline, results.tables["localisation"]),
             sections.sections(parts, results.tables, said),
         )

@@ -9,6 +9,7 @@ from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
+from medattn.measures.silhouette import doubt
 from medattn.radiographs.reader import RadiographReader
 
 PlaceOf = Callable[[Row], "Place"]  # of an evaluation row
@@ -33,6 +34,7 @@ class Place:
     regions: Mapping[str, Region]  # finding -> its region
     width: int
     height: int
+    doubt: str = ""  # why the body mask may be wrong
 
     def region_of(self, row: Row) -> Region | None:
         """The true region of an evaluation row's finding; None where it is absent or not known."""
@@ -69,6 +71,7 @@ class Places:
             regions=regions,
             width=width,
             height=height,
+            doubt=doubt(radiograph.body),
         )
 
 

@@ -3,24 +3,27 @@
 import hashlib
 import os
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from medattn.base.errors import InputError
 from medattn.mimic import layout
 from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
-from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_image, read_file
+from medattn.radiographs.image_files import NOT_ON_DISK, ImageFileError, open_radiograph, read_file
 from medattn.study.schema import is_there
 
 SUM = re.compile(r"([0-9A-Fa-f]{64}) [ *]?(.+)")
 SUFFIXES = (".jpg", ".dcm")
 NOT_LISTED = f"image file is not listed in {layout.SHA256SUMS}: take the one that came with the images"
 DIFFERS = f"image file differs from {layout.SHA256SUMS}: fetch it again"
+SHARED = "image file is another patient's, too (equal SHA-256), and whose it is cannot be known: ask about another image"
 LINKED = f"image file is linked from outside of the root, and nothing pins it: put {layout.SHA256SUMS} into the root"
 VIEW_ORDER = ("PA", "AP", "LATERAL", "LL")  # which image of a study is asked about, where a question names the study only
+
+Row = TypeVar("Row", bound=Sequence)
 
 
 class Image(NamedTuple):
@@ -59,7 +62,10 @@ class Archive:
                 f"{root / layout.SHA256SUMS} not found: --trust-sums needs it; restore it, or leave the option out"
             )
         self.suffix = self._suffix()
-        self.images = dict(self._metadata(dict(self._splits())))
+        self.repeated: Counter = Counter()  # table -> rows that say once more what an earlier row says
+        splits = self.unique(layout.SPLIT, ("split",), self._splits())
+        self.images = self.unique(layout.METADATA, Image._fields, self._metadata(splits))
+        self._check_owners()
         self._sums: dict[str, str] = {}  # path -> SHA-256, of the images that were asked for
         self._pinned: dict[str, PinnedImage | str] = {}
         self._endings: dict[Path, dict[str, str]] = {}  # folder -> stem of a name -> how it ends
@@ -69,15 +75,33 @@ class Archive:
         """Rows of one of the root's tables. Raises InputError if there are none."""
         return filled_rows_of(self.root / name, columns, desc)
 
-    def _splits(self) -> Iterator[tuple[str, str]]:
+    def unique(self, name: str, fields: Sequence[str], rows: Iterable[tuple[int, str, Row]]) -> dict[str, Row]:
+        """id -> what a table says of it, from (row, id, cells); rows that say the same again are counted in `repeated`.
+
+        Raises InputError for an id that stands twice with different cells: neither row can be trusted.
+        """
+        found: dict[str, Row] = {}
+        for number, key, row in rows:
+            if (earlier := found.setdefault(key, row)) is row:
+                continue
+            if earlier != row:
+                which = next(index for index, pair in enumerate(zip(earlier, row, strict=True)) if pair[0] != pair[1])
+                raise InputError(
+                    f"{self.root / name}, row {number}: {key} stands in an earlier row already, with {fields[which]}"
+                    f" {earlier[which]!r}; here it is {row[which]!r}: download it again, or remove the wrong row"
+                )
+            self.repeated[name] += 1
+        return found
+
+    def _splits(self) -> Iterator[tuple[int, str, tuple[str]]]:
         for number, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split"):
             dicom_id = dicom_id_in(row["dicom_id"])
             if not dicom_id:
                 where = f"{self.root / layout.SPLIT}, row {number}"
                 raise InputError(f"{where}: dicom_id is {row['dicom_id']!r}, expected an identifier: download it again")
-            yield dicom_id, row["split"].strip()
+            yield number, dicom_id, (row["split"].strip(),)
 
-    def _metadata(self, splits: dict[str, str]) -> Iterator[tuple[str, Image]]:
+    def _metadata(self, splits: dict[str, tuple[str]]) -> Iterator[tuple[int, str, Image]]:
         columns = ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")
         for number, row in self.table(layout.METADATA, columns, "metadata"):
             where = f"{self.root / layout.METADATA}, row {number}"
@@ -90,7 +114,18 @@ class Archive:
                 given = ", ".join(repr(row[name]) for name in columns[:3])
                 raise InputError(f"{where}: {', '.join(columns[:3])} are {given}, expected identifiers: download it again")
             view = row["ViewPosition"].strip().upper()
-            yield ids[0], Image(*ids, view, splits.get(ids[0], ""), width, height)
+            yield number, ids[0], Image(*ids, view, *splits.get(ids[0], ("",)), width, height)
+
+    def _check_owners(self) -> None:
+        """Raise InputError for a study of two patients: its report and labels are of one."""
+        owners: dict[str, Image] = {}
+        for image in self.images.values():
+            if (first := owners.setdefault(image.study_id, image)).subject_id != image.subject_id:
+                raise InputError(
+                    f"{self.root / layout.METADATA}: study {image.study_id} is of subject_id {first.subject_id!r} in the row of"
+                    f" {first.dicom_id}, of {image.subject_id!r} in that of {image.dicom_id}: download it again, or remove the"
+                    " wrong row"
+                )
 
     def of_study(self, study_id: str, views: Collection[str]) -> Image | None:
         """The image that stands for a study: PA before AP before the others, then the lowest dicom_id; None without one.
@@ -107,7 +142,10 @@ class Archive:
         return min(fitting, key=lambda image: (rank.get(image.view, len(rank)), image.dicom_id), default=None)
 
     def read_sums(self, wanted: Collection[str]) -> None:
-        """Keep the published SHA-256 of the images `wanted` (dicom_ids). Raises InputError for a line that is malformed."""
+        """Keep the published SHA-256 of the images `wanted` (dicom_ids).
+
+        Raises InputError for a line that is malformed, or contradicts an earlier one.
+        """
         if not self.has_sums:
             return
         paths = {
@@ -119,8 +157,19 @@ class Archive:
             found = SUM.fullmatch(line)
             if found is None and line.strip():
                 raise InputError(f"{path}, line {number}: expected 64 hexadecimal digits and a path: download it again")
-            if found and (name := found[2].removeprefix("./")) in paths:
-                self._sums[name] = found[1].lower()
+            name = found[2].removeprefix("./") if found else ""
+            if found and name in paths and self._sums.setdefault(name, found[1].lower()) != found[1].lower():
+                raise InputError(
+                    f"{path}, line {number}: {name} has SHA-256 {found[1]}, another one in an earlier line: download it again"
+                )
+
+    def several_owners(self) -> set[str]:
+        """SHA-256 of the files, of those that were pinned, that are the image of more than one patient."""
+        owners: dict[str, str] = {}
+        subjects = (
+            (pin.sha256, self.images[name].subject_id) for name, pin in self._pinned.items() if isinstance(pin, PinnedImage)
+        )
+        return {sha256 for sha256, subject in subjects if owners.setdefault(sha256, subject) != subject}
 
     def pin(self, dicom_id: str) -> PinnedImage | str:
         """The image as images.csv pins it, or why it cannot be used."""
@@ -153,7 +202,7 @@ class Archive:
             found = hashlib.sha256(read_file(self.root, path)).hexdigest()
             if known not in (None, found):
                 return DIFFERS
-            opened = open_image(self.root, path, found)
+            opened = open_radiograph(self.root, path, found)
         except ImageFileError as error:
             return error.reason
         return PinnedImage(path, found, opened.width, opened.height)

@@ -22,7 +22,7 @@ from medattn.language.strategy_labels import unknown_labels
 from medattn.language.variants import BASELINE, reword
 from medattn.measures.localisation import ZONES
 from medattn.mimic import question_sets, regions
-from medattn.mimic.archive import Archive, Image, PinnedImage
+from medattn.mimic.archive import SHARED, Archive, Image, PinnedImage
 from medattn.mimic.candidates import RULES, Collector, Question, in_turn, slug
 from medattn.mimic.labels import near, read_labels
 from medattn.mimic.layout import CHEXPERT, DRAWN, LABELS
@@ -70,6 +70,7 @@ class Summary:
     patients: int = 0
     regions: Counter = field(default_factory=Counter)  # used, and reason -> regions that are not
     labels: dict[str, int] = field(default_factory=dict)  # strategy labels that are not known -> variants
+    repeated: Counter = field(default_factory=Counter)  # table of the root -> rows that repeat an earlier one
     resized: int = 0  # images whose file has another size than the metadata say
     unpinned: str = ""  # why the model's files could not be pinned
     note: str = ""  # about the question set
@@ -92,6 +93,7 @@ class Summary:
             lines.append(
                 f"{self.without_controls} images have fewer controls than asked for: their findings leave none to ask about"
             )
+        lines += [f"{count:,} rows of {name} repeat an earlier row" for name, count in self.repeated.items()]
         if self.resized:
             lines.append(f"{self.resized} images have another size than the metadata table says; the file's own size is used")
         if self.regions:
@@ -131,6 +133,7 @@ def assemble(out: Path, options: Options) -> Summary:
         raise InputError(f"no question can be asked:\n{summary.text()}")
     if options.questions is not None:
         labels = read_labels(archive, {question.image.study_id for question in chosen})
+    summary.repeated = archive.repeated
     with new_directory(out) as part:
         part.chmod(0o700)
         _write(part, chosen, archive, labels, options, summary)
@@ -183,10 +186,23 @@ def draw(candidates: Sequence[Question], archive: Archive, options: Options, sum
             continue
         taken[question.finding] += 1
         chosen.append(question)
+    chosen = _of_one_patient(chosen, archive, summary)
     if options.questions is None:
         chosen = _balanced(chosen, summary)
     summary.used += sum(question.rows for question in chosen)
     return sorted(chosen, key=lambda question: (question.image.dicom_id, question.question_id))
+
+
+def _of_one_patient(chosen: Sequence[Question], archive: Archive, summary: Summary) -> list[Question]:
+    """Without the questions about an image whose file is another patient's image, too: answers would be about either."""
+    several, kept = archive.several_owners(), list[Question]()
+    for question in chosen:
+        pinned = archive.pin(question.image.dicom_id)
+        if isinstance(pinned, PinnedImage) and pinned.sha256 in several:
+            summary.skipped[SHARED] += question.rows
+        else:
+            kept.append(question)
+    return kept
 
 
 def _balanced(chosen: Sequence[Question], summary: Summary) -> list[Question]:

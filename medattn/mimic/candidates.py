@@ -17,6 +17,7 @@ from medattn.mimic.question_sets import DISAGREE, QuestionRow
 
 RULES, KEEP, NONE = "rules", "keep", "none"  # five variants by rule, the file's own, the baseline only
 PRESENCE_FORMS = ("is there evidence of {} in this image?", "is there {} in this image?")
+TWO_TEXTS = "contradictory: the same variant of a question has different texts"
 LONGEST_SLUG = 60  # characters of an id that name the finding
 
 
@@ -105,9 +106,14 @@ class Collector:
             return None
         elif self.variants != KEEP or row.baseline != question.text:
             return "same finding asked about the same image once more"
-        if self.variants == KEEP:
-            return _keep(question, row)
-        return None
+        if self.variants != KEEP:
+            return None
+        reason = _keep(question, row)
+        if reason == TWO_TEXTS:
+            broken[key] = reason
+            question.rows += 1
+            return None
+        return reason
 
     def _finding(self, row: QuestionRow, asked: ParsedQuestion | None) -> str | None:
         """What the questions table calls the finding: as the question says or, where the rules cannot read it, the row."""
@@ -171,6 +177,8 @@ def _keep(question: Question, row: QuestionRow) -> str | None:
         index = 0 if row.question == question.text else max(question.variants, default=0) + 1
     if index == 0 and row.question != question.text:
         return "baseline variant differs from baseline_question"
+    if index in question.variants and question.variants[index][0] != row.question:
+        return TWO_TEXTS
     if index in question.variants or any(row.question == text for text, _ in question.variants.values()):
         return "variant is duplicated"
     if index and row.question == question.text:

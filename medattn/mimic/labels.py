@@ -1,7 +1,7 @@
 """What is known of a study's findings: the CheXpert labels of its report, and what they say about each other."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from medattn.base.errors import InputError
@@ -64,20 +64,24 @@ def near(question: str, known: str | None) -> set[str]:
 def read_labels(archive: Archive, wanted: Collection[str] | None = None) -> dict[str, dict[str, str]]:
     """study_id -> finding -> yes or no, of all studies or those `wanted`; a finding that is not decided is left out.
 
-    Raises InputError for a cell that is no identifier, or no label.
+    Raises InputError for a cell that is no identifier, or no label, and for a study with contradicting rows.
     """
-    labels = {}
+    labels = archive.unique(CHEXPERT, tuple(LABELS), _rows(archive, wanted))
+    return {
+        study_id: {finding: answer for finding, answer in zip(LABELS.values(), answers, strict=True) if answer}
+        for study_id, answers in labels.items()
+    }
+
+
+def _rows(archive: Archive, wanted: Collection[str] | None) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """(row, study_id, an answer for each of LABELS)."""
     for number, row in archive.table(CHEXPERT, ("study_id", *LABELS), "labels"):
         study_id = identifier(row["study_id"])
         if not study_id:
             where = f"{archive.root / CHEXPERT}, row {number}"
             raise InputError(f"{where}: study_id is {row['study_id']!r}, expected an identifier: download it again")
         if wanted is None or study_id in wanted:
-            found = {
-                finding: _label(archive.root / CHEXPERT, number, column, row[column]) for column, finding in LABELS.items()
-            }
-            labels[study_id] = {finding: answer for finding, answer in found.items() if answer}
-    return labels
+            yield number, study_id, tuple(_label(archive.root / CHEXPERT, number, column, row[column]) for column in LABELS)
 
 
 def _label(path: Path, row: int, column: str, cell: str) -> str:

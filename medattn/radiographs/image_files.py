@@ -1,8 +1,6 @@
 """Image files as a study may hold them: inside their root, complete, with the pinned bytes, eight bits of grey or RGB.
 
-A DICOM file is shown as its own header says a display shows it, in eight bits of grey: Modality LUT or rescale, then
-VOI LUT or window, then MONOCHROME1 inverted (PS3.3 C.11.1, C.11.2 and C.7.6.3.1.2). Where the header holds several,
-the first counts; a VOI LUT comes before a window. Without either, the darkest pixel is 0 and the brightest is 255.
+A DICOM file is shown as its own header says a display shows it, in eight bits of grey.
 """
 
 import hashlib
@@ -10,20 +8,18 @@ import io
 import struct
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageFile
 
 from medattn.base.errors import InputError
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from medattn.radiographs.dicom_display import MisleadingHeaderError, displayed, padded, says_how
 
 CONVERT = "convert it (for example `magick IN -colorspace Gray -depth 8 -alpha off OUT.png`) and pin the new file's sha256"
 RESTORE = "restore the file, or pin the new one"
 NOT_ON_DISK = "image file is not on disk: complete the copy"
 LEAST_CONTRAST = 16  # grey levels, below which an image is as good as empty
+LEAST_SPREAD = 51  # the same of a DICOM file whose darkest and brightest pixel alone say what is black and white
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 PREAMBLE = 128  # bytes before the letters DICM
 # Whatever Pillow raises for a file that is damaged, depending on where the damage is.
@@ -123,15 +119,37 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     return shown
 
 
+def open_radiograph(root: Path, relative: str, sha256: str) -> Image.Image:
+    """The image as `open_image` gives it; raises its errors, and UnreadableFileError for one that shows next to nothing."""
+    image = open_image(root, relative, sha256)
+    check_contrast(image, root / relative)
+    return image
+
+
 def check_contrast(image: Image.Image, path: Path) -> None:
-    """Raise UnreadableFileError for an image that is one grey but for 1 % of its pixels: nothing would be seen in it."""
-    low, high = np.percentile(np.asarray(image.convert("L")), (0.5, 99.5), method="nearest")
-    if int(high) - int(low) < LEAST_CONTRAST:
+    """Raise UnreadableFileError for an image that takes up few grey levels: nothing would be seen in it."""
+    low, high = extent(image)
+    if high - low < LEAST_CONTRAST:
         raise UnreadableFileError(
-            f"{path} shows grey values {low} to {high} only, without the outer 1 %, expected a range of at least"
-            f" {LEAST_CONTRAST} of 255: a wrong VOI LUT or window, one hot pixel, or an empty exposure; {CONVERT}",
+            f"{path} shows grey values {low} to {high} only, but for a few pixels or a flat part, expected a range of at least"
+            f" {LEAST_CONTRAST} of 255: a wrong VOI LUT or window, one hot pixel, padding, or an empty exposure; {CONVERT}",
             "image file is nearly one grey: leave it out, or convert it with another window",
         )
+
+
+def extent(image: Image.Image) -> tuple[int, int]:
+    """The grey levels, 0–255, between which an image shows something: without its outer 1 %, or on the wider side of the
+    widest gap between its levels, whichever is less.
+
+    The first leaves out a few hot or dead pixels, the second a flat part, as padding, far from all other values.
+    """
+    counts = np.array(image.convert("L").histogram())
+    below, used = np.cumsum(counts), np.flatnonzero(counts)
+    most = np.searchsorted(below, (0.005 * below[-1], 0.995 * below[-1]), side="right")
+    sides = np.split(used, [1 + np.argmax(np.diff(used))]) if len(used) > 1 else [used]
+    ends = [(int(part[0]), int(part[-1])) for part in (most, *sides)]
+    wider = max(ends[1:], key=lambda pair: pair[1] - pair[0])
+    return min(ends[0], wider, key=lambda pair: pair[1] - pair[0])
 
 
 def _without_opaque_alpha(image: Image.Image) -> Image.Image:
@@ -161,77 +179,34 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
             raise UnreadableFileError(
                 f"{path} holds {frames} frame(s) of {colour}, expected one of MONOCHROME1 or MONOCHROME2: {CONVERT}"
             )
-        shown = _displayed(dataset)
+        shown = displayed(dataset)
         if not np.isfinite(shown).all():
             raise ValueError("rescale or window is not a number")
+        if colour == "MONOCHROME1":
+            shown = 1 - shown
+        shown = np.where(padded(dataset), 0.0, shown)  # what was not exposed is black, whatever the window makes of it
     except ImageFileError:
         raise
+    except MisleadingHeaderError as error:
+        raise _misleading(path, str(error)) from None
     except Exception as error:  # pydicom raises whatever a damaged element happens to break
         raise UnreadableFileError(
             f"{path} cannot be decoded, it is damaged, no DICOM image, or compressed in a way that pydicom does not read"
             f" here ({error}): {RESTORE}, if need be decompressed (`gdcmconv --raw IN OUT`)"
         ) from None
-    if colour == "MONOCHROME1":
-        shown = 1 - shown
-    if dataset.get("PixelPaddingValue") is not None:
-        shown = np.where(_padded(dataset), 0.0, shown)  # what was not exposed is black, whatever the window makes of it
-    return Image.fromarray(np.rint(255 * shown).astype(np.uint8))
+    image = Image.fromarray(np.rint(255 * shown).astype(np.uint8))
+    low, high = extent(image)
+    if not says_how(dataset) and high - low < LEAST_SPREAD and image.getextrema() == (0, 255):
+        raise _misleading(
+            path, "it has no window, its darkest value becomes black and its brightest white, and so nearly all others lie"
+            f" within {high - low} of 255 grey levels: hot or dead pixels, or padding that PixelPaddingValue does not name",
+        )  # fmt: skip
+    return image
 
 
-def _padded(dataset: "Dataset") -> np.ndarray:
-    """bool [height, width]: pixels that hold no image, by PixelPaddingValue and, where given, its range limit (C.7.5.1.1.2)."""
-    value, limit = int(dataset.PixelPaddingValue), dataset.get("PixelPaddingRangeLimit")
-    limit = value if limit is None else int(limit)
-    stored = dataset.pixel_array
-    return (stored >= min(value, limit)) & (stored <= max(value, limit))
-
-
-def _displayed(dataset: "Dataset") -> np.ndarray:
-    """float64 [height, width], 0–1: stored values after the Modality and the VOI transformation."""
-    values = dataset.pixel_array
-    order = "<" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">"
-    if dataset.get("ModalityLUTSequence"):
-        values, _ = _looked_up(values, dataset.ModalityLUTSequence[0], order)
-    else:
-        slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
-        values = values * float(1 if slope is None else slope) + float(intercept or 0)
-    if dataset.get("VOILUTSequence"):
-        values, most = _looked_up(values, dataset.VOILUTSequence[0], order)
-        return values / most
-    if dataset.get("WindowWidth") is None or dataset.get("WindowCenter") is None:
-        shown = values if dataset.get("PixelPaddingValue") is None else values[~_padded(dataset)]
-        low, high = (shown.min(), shown.max()) if shown.size else (0, 0)
-        return np.clip((values - low) / (high - low or 1), 0, 1)
-    width, centre = (float(np.atleast_1d(dataset[name].value)[0]) for name in ("WindowWidth", "WindowCenter"))
-    return _windowed(values, centre, width, str(dataset.get("VOILUTFunction") or "LINEAR").upper())
-
-
-def _looked_up(values: np.ndarray, table: "Dataset", order: str) -> tuple[np.ndarray, int]:
-    """int64: what a LUT item gives for `values`, its end entries for those beyond; and the most that an entry can be.
-
-    Not pydicom's: that counts the entries in as many bits as each holds, which folds a 4096-entry LUT of 8 bits.
-    """
-    entries, first, bits = (int(number) for number in table.LUTDescriptor)
-    entries = entries % 2**16 or 2**16
-    data = table.LUTData
-    if isinstance(data, bytes):  # in one byte an entry, or in two
-        data = np.frombuffer(data, "u1" if len(data) < 2 * entries else f"{order}u2")
-    data = np.atleast_1d(np.asarray(data, dtype=np.int64))[:entries]
-    if len(data) < entries or data.max() >= 2**bits:
-        raise ValueError(f"LUT of {entries} entries with {bits} bits has {len(data)} entries up to {data.max()}")
-    return data[np.clip(np.rint(values).astype(np.int64) - first, 0, entries - 1)], 2**bits - 1
-
-
-def _windowed(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
-    """float64, 0–1: `values` through a window."""
-    if width <= 0 or (function == "LINEAR" and width < 1):
-        raise ValueError(f"Window Width is {width} for {function}")
-    if function == "SIGMOID":
-        return 1 / (1 + np.exp(-4 * (values - centre) / width))
-    if function == "LINEAR":  # the window's ends are whole values of their own
-        centre, width = centre - 0.5, width - 1
-    elif function != "LINEAR_EXACT":
-        raise ValueError(f"VOI LUT Function is {function}")
-    if width == 0:
-        return np.where(values > centre, 1.0, 0.0)
-    return np.clip((values - centre) / width + 0.5, 0, 1)
+def _misleading(path: Path, said: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{path} would be shown wrong: {said}; convert it with a window of your own and pin the new file's sha256, or leave the"
+        " image out",
+        "image file's DICOM header would show it nearly as one grey: leave it out, or convert it with a window of your own",
+    )

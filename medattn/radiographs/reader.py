@@ -11,7 +11,7 @@ from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.measures.silhouette import body_mask
-from medattn.radiographs.image_files import ImageFileError, open_image
+from medattn.radiographs.image_files import ImageFileError, open_image, open_radiograph
 from medattn.study.schema import Study
 
 FRONTAL = ("PA", "AP")
@@ -68,7 +68,7 @@ class RadiographReader:
         row = self._images[image_id]
         regions: dict[str, np.ndarray] = {}
         try:
-            image = open_image(self._study.image_root, row["path"], row["sha256"])
+            image = open_radiograph(self._study.image_root, row["path"], row["sha256"])
             for region in self._regions[image_id]:
                 mask = self._mask(region, (image.height, image.width))
                 regions[region["finding"]] = regions.get(region["finding"], False) | mask

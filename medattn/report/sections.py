@@ -156,3 +156,20 @@ def about(study: About, numbers: Mapping[str, float | None], model: str) -> list
         "Intervals resample patients, tests flip the signs of patients (docs/statistics.md); every number is defined in"
         " docs/metrics.md.",
     ]
+
+
+def doubtful_masks(masks: pd.DataFrame, least: int) -> list[str]:
+    """How many body masks may be wrong, no number where it, or how many are not, would stand for fewer than `least` patients.
+
+    masks: subject_id and doubt of every image. Nothing where none is doubtful.
+    """
+    doubtful = masks.doubt != ""
+    if not doubtful.any():
+        return []
+    groups = [set(masks.subject_id[some]) for some in (doubtful, ~doubtful)]
+    told = all(len(patients) >= least for patients in groups if patients)
+    return [
+        f"Body masks: {f'{doubtful.sum():,} of {len(masks):,}' if told else 'some'} are doubtful, as they cover nearly all or"
+        " little of the image, or leave out where lungs usually lie; what is said of attention in the body is less sure there."
+        " `medattn prepare` lists them."
+    ]

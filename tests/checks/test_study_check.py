@@ -140,6 +140,14 @@ def repeat_row(table: str, row: int):
     return lambda study: change(study / table, lambda rows: rows.append(dict(rows[row - 2])))
 
 
+def same_file_as_another_patients(study: Path) -> None:
+    """The last image of another patient than the first becomes the first's file, under its own name."""
+    rows = read(study / "images.csv")
+    index = max(index for index, row in enumerate(rows) if row["subject_id"] != rows[0]["subject_id"])
+    (study / "images" / rows[index]["path"]).write_bytes(first_image(study).read_bytes())
+    set_cell("images.csv", index + 2, "sha256", rows[0]["sha256"])(study)
+
+
 def drop_row(table: str, row: int):
     return lambda study: change(study / table, lambda rows: rows.pop(row - 2))
 
@@ -256,6 +264,11 @@ BAD = {
     "name too long": (set_cell(IMAGES, 2, "path", "a" * 300), [f"{IMAGES}, row 2", "cannot be read"]),
     "width that disagrees": (set_cell(IMAGES, 2, "width", "384"), [f"{IMAGES}, row 2", "'384' x '384'", "320 x 384"]),
     "NaN height": (set_cell(IMAGES, 2, "height", ""), [f"{IMAGES}, row 2", "width x height is '320' x ''"]),
+    "one grey": (replace_image(lambda path: encoded(Image.new("L", (320, 384), 9))), [f"{IMAGES}, row 2", "9 to 9 only"]),
+    "one file of two patients": (
+        same_file_as_another_patients,
+        [f"{IMAGES}, row ", "of patient", "has the sha256 of row 2, of patient", "remove both rows"],
+    ),
     "duplicate image": (repeat_row(IMAGES, 2), [f"{IMAGES}, row 10", "image_id", "stands in row 2 already"]),
     "unsafe image id": (set_cell(IMAGES, 2, "image_id", "a/b"), [f"{IMAGES}, row 2", "image_id is 'a/b'"]),
     "unsafe patient id": (set_cell(IMAGES, 2, "subject_id", "Mr X"), [f"{IMAGES}, row 2", "subject_id is 'Mr X'"]),

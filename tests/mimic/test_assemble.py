@@ -1,25 +1,29 @@
 """A study directory from a hand-made root: which questions are asked, of which images, and what is reported of the others."""
 
 import csv
+import gzip
 import hashlib
 import os
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.checks.study_check import check
+from medattn.mimic.archive import SHARED
 from medattn.mimic.assemble import Options, assemble, assembled_before
 from medattn.mimic.candidates import slug
 from medattn.mimic.labels import related
-from medattn.mimic.layout import DRAWN, LABELS
+from medattn.mimic.layout import CHEXPERT, DRAWN, LABELS, METADATA, SHA256SUMS, SPLIT
 from medattn.study import pins
 from medattn.study.caveats import caveat
 from medattn.study.schema import read_study
 
-from .conftest import AP, LATERAL, OTHER, PA, SECOND, path_of, write_table
+from .conftest import AP, LATERAL, OTHER, PA, SECOND, path_of, write_sums, write_table
 
 MODEL = {"id": "google/medgemma-4b-it", "revision": "0" * 40, "dtype": "bfloat16", "device": "cpu"}
 PROMPT = {"system": "", "template": "{question}", "order": "question_first", "max_new_tokens": 24}
@@ -386,3 +390,96 @@ def test_a_study_of_a_drawn_tree_says_so_and_one_of_patients_does_not(root, tmp_
     drawn = read_study(tmp_path / "drawn")
     assert caveat(drawn, None) == "drawn, not patients" and drawn.licence == "credentialed"
     assert drawn.about.title.startswith("Drawn in MIMIC-CXR's layout: ") and real.digest() != drawn.digest()
+
+
+def again(path: Path, **changed: str) -> None:
+    """Append the last row of a gzipped table once more, with some cells changed."""
+    with gzip.open(path, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    write_table(path, list(rows[0]), [*rows, rows[-1] | changed])
+
+
+TWICE = {
+    "patient": (METADATA, {"subject_id": "10000009"}, "subject_id '10000003'; here it is '10000009'"),
+    "study": (METADATA, {"study_id": "50000009"}, "study_id '50000003'; here it is '50000009'"),
+    "view": (METADATA, {"ViewPosition": "LL"}, "view ''; here it is 'LL'"),
+    "size": (METADATA, {"Columns": "65"}, "width 64; here it is 65"),
+    "split": (SPLIT, {"split": "test"}, "split 'validate'; here it is 'test'"),
+    "label": (CHEXPERT, {"Cardiomegaly": "1.0"}, "Cardiomegaly 'no'; here it is 'yes'"),
+    "label that was undecided": (CHEXPERT, {"Edema": "1.0"}, "Edema ''; here it is 'yes'"),
+}
+
+
+@pytest.mark.parametrize("table, changed, said", TWICE.values(), ids=TWICE)
+def test_what_stands_twice_in_a_table_and_differs_is_an_error_that_names_both(root, tmp_path, table, changed, said):
+    again(root / table, **changed)
+    with pytest.raises(InputError, match=rf"{re.escape(table)}, row \d+: .* stands in an earlier row already, with {said}"):
+        assemble(tmp_path / "study", options(root))
+    assert not (tmp_path / "study").exists()
+
+
+def test_rows_that_say_the_same_twice_are_counted_and_change_nothing(root, tmp_path):
+    alone = assemble(tmp_path / "alone", options(root))
+    for table in (METADATA, SPLIT, CHEXPERT):
+        again(root / table)
+    summary = assemble(tmp_path / "study", options(root))
+    assert (summary.repeated, summary.used, summary.read) == ({METADATA: 1, SPLIT: 1, CHEXPERT: 1}, alone.used, alone.read)
+    assert f"1 rows of {METADATA} repeat an earlier row" in summary.text()
+    assert baselines(tmp_path / "study") == baselines(tmp_path / "alone")
+
+
+def test_a_study_of_two_patients_is_an_error(root, tmp_path):
+    again(root / METADATA, dicom_id=OTHER.replace("e", "f"), subject_id="10000001")
+    with pytest.raises(InputError, match=r"study 50000003 is of subject_id '10000003' in the row of .*, of '10000001' in that"):
+        assemble(tmp_path / "study", options(root))
+
+
+def test_a_file_with_two_published_hashes_is_an_error(root, tmp_path):
+    with (root / SHA256SUMS).open("a") as file:
+        file.write(f"{'0' * 64}  {path_of(PA)}\n")
+    with pytest.raises(InputError, match=rf"{SHA256SUMS}, line 6: .* has SHA-256 0{{64}}, another one in an earlier line"):
+        assemble(tmp_path / "study", options(root, asked(root, [(PA, "is there edema?", "yes")])))
+
+
+@pytest.mark.parametrize("summed", [True, False])
+def test_one_image_under_the_ids_of_two_patients_is_asked_about_under_neither(root, tmp_path, summed):
+    (root / path_of(SECOND)).write_bytes((root / path_of(AP)).read_bytes())
+    write_sums(root)
+    if not summed:
+        (root / SHA256SUMS).unlink()
+    rows = [(image, "is there edema?", "yes") for image in (PA, AP, SECOND, OTHER)]
+    summary = assemble(tmp_path / "study", options(root, asked(root, rows)))
+    assert {image for image, _ in baselines(tmp_path / "study")} == {PA, OTHER}
+    assert summary.skipped == {SHARED: 2} and SHARED in summary.text()
+
+
+def test_one_image_under_two_ids_of_one_patient_is_asked_about_under_both(root, tmp_path):
+    (root / path_of(PA)).write_bytes((root / path_of(LATERAL)).read_bytes())
+    write_sums(root)
+    rows = [(image, "is there edema?", "yes") for image in (PA, LATERAL)]
+    assert assemble(tmp_path / "study", options(root, asked(root, rows))).used == 2
+
+
+def test_a_variant_with_two_texts_ends_its_question_and_one_repeated_does_not(root, tmp_path):
+    base = "is there pneumothorax?"
+    shared = {"dicom_id": PA, "answer": "yes", "baseline_question": base, "strategy": "phrasing"}
+    rows = [
+        shared | {"variant_index": index, "question": text}
+        for index, text in (("0", base), ("1", "pneumothorax?"), ("1", "pneumothorax?"))
+    ]
+    write_table(root / "hard.csv", HARD, rows)
+    summary = assemble(tmp_path / "repeated", options(root, root / "hard.csv", "keep"))
+    assert summary.skipped == {"variant is duplicated": 1} and summary.used == 2
+    other = shared | {"dicom_id": AP, "variant_index": "0", "question": base}
+    write_table(root / "hard.csv", HARD, [*rows[:2], rows[1] | {"question": "any pneumothorax?"}, other])
+    summary = assemble(tmp_path / "two", options(root, root / "hard.csv", "keep"))
+    assert summary.skipped == {"contradictory: the same variant of a question has different texts": 3}
+    assert baselines(tmp_path / "two") == {(AP, "pneumothorax"): "yes"}
+
+
+def test_an_image_that_shows_next_to_nothing_is_counted(root, tmp_path):
+    Image.new("L", (64, 48), 3).save(root / path_of(SECOND))
+    write_sums(root)
+    rows = [(image, "is there edema?", "yes") for image in (PA, SECOND)]
+    summary = assemble(tmp_path / "study", options(root, asked(root, rows)))
+    assert summary.skipped == {"image file is nearly one grey: leave it out, or convert it with another window": 1}

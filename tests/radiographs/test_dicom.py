@@ -259,6 +259,89 @@ def test_several_frames_are_refused(tmp_path):
     assert "holds 2 frame(s) of MONOCHROME2, expected one" in refusal(tmp_path, made)
 
 
+FILM = np.tile(np.arange(0, 4096, 16, dtype=np.uint16), (64, 1))  # 12 bits, 256 columns
+HOT = np.where(np.arange(FILM.size).reshape(FILM.shape) == 0, 4095, FILM // 8).astype(np.uint16)
+MANY_HOT = FILM // 8
+MANY_HOT[0, :32] = np.linspace(512, 4095, 32)
+UNNAMED = np.where(np.arange(64)[:, None] < 20, -32768, FILM.astype(np.int16)).astype(np.int16)
+MISLEADING = {
+    "a VOI LUT of 12 bits that says 16": (
+        FILM, {"VOILUTSequence": table(list(range(4096)), 0, 16)},
+        "the descriptor of its VOI LUT says 16 bits, its entries go to 4095 only, which are 12 bits",
+    ),
+    "a VOI LUT of 12 bits that says 13": (
+        FILM, {"VOILUTSequence": table(list(range(4096)), 0, 13)},
+        "the descriptor of its VOI LUT says 13 bits, its entries go to 4095 only, which are 12 bits",
+    ),
+    "a VOI LUT of zeros": (FILM, {"VOILUTSequence": table([0] * 4096, 0, 12)}, "its entries go to 0 only, which are 1 bits"),
+    "one hot pixel": (HOT, {}, "it has no window, its darkest value becomes black"),
+    "one dead pixel": (4095 - HOT, {}, "within 32 of 255 grey levels: hot or dead pixels"),
+    "one hot pixel in a negative": (HOT, {"PhotometricInterpretation": "MONOCHROME1"}, "within 32 of 255 grey levels"),
+    "hot pixels of many values": (MANY_HOT, {}, "within 32 of 255 grey levels"),
+    "padding that is not named": (UNNAMED, {"BitsStored": 16, "HighBit": 15}, "padding that PixelPaddingValue does not name"),
+    "padding that is named wrong": (UNNAMED, {"BitsStored": 16, "HighBit": 15, "PixelPaddingValue": 0}, "within 28 of 255"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pixels, elements, said", MISLEADING.values(), ids=MISLEADING)
+def test_a_header_that_would_show_a_radiograph_nearly_black_is_refused_with_what_to_do(tmp_path, pixels, elements, said):
+    message = refusal(tmp_path, dicom(pixels, **elements))
+    assert said in message and str(tmp_path / "radiograph.dcm") in message
+    assert "convert it with a window of your own" in message and "damaged" not in message
+
+
+def test_a_hot_pixel_does_no_harm_where_a_window_is_given(tmp_path):
+    shown = opened(tmp_path, dicom(HOT, WindowCenter=256, WindowWidth=512))
+    assert shown[5, 255] - int(shown[5, 0]) > 250
+
+
+def test_a_voi_lut_shorter_than_the_values_repeats_its_ends_and_an_empty_one_leaves_the_window(tmp_path):
+    shown = opened(tmp_path, dicom(FILM, VOILUTSequence=table(list(range(256)), 0, 8)))
+    assert (shown == np.minimum(FILM, 255)).all()
+    window = {"WindowCenter": 2048, "WindowWidth": 4096}
+    assert (opened(tmp_path, dicom(FILM, VOILUTSequence=[], **window)) == opened(tmp_path, dicom(FILM, **window))).all()
+
+
+PADDING = {
+    "one value": (np.uint16, 0, 0, None),
+    "a value above the image's": (np.uint16, 4095, 4095, None),
+    "signed": (np.int16, -2000, -2000, None),
+    "signed, written as an unsigned number": (np.int16, -2000, 63536, None),
+    "a range": (np.int16, (-2000, -1024), -2000, -1024),
+    "a range the other way round": (np.int16, (-2000, -1024), -1024, -2000),
+    "a range up to the image's values": (np.uint16, (0, 50), 0, 60),
+}
+
+
+@pytest.mark.parametrize("colour", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("kind, stored, value, limit", PADDING.values(), ids=PADDING)
+def test_padding_is_black_and_has_no_part_in_what_the_other_pixels_show(tmp_path, colour, kind, stored, value, limit):
+    """Two rows of padding above a ramp from 100 to 355, without a window: the ramp alone becomes 0 to 255."""
+    ramp = np.tile(np.arange(100, 356, dtype=kind), (6, 1))
+    pixels = np.vstack([np.tile(np.resize(np.array(stored, dtype=kind), 256), (2, 1)), ramp])
+    made = dicom(pixels, 16, PhotometricInterpretation=colour)
+    signed = kind is np.int16 and value < 32768
+    for tag, element in ((0x00280120, value), (0x00280121, limit)):
+        if element is not None:
+            made.add_new(tag, "SS" if signed else "US", element)
+    shown = opened(tmp_path, made)
+    assert (shown[:2] == 0).all()
+    assert (shown[2:] == (np.arange(256) if colour == "MONOCHROME2" else np.arange(256)[::-1])).all()
+
+
+def test_padding_is_black_under_a_window_too(tmp_path):
+    made = dicom(np.array([[4095, 0, 2040, 4080]], np.uint16), PixelPaddingValue=4095, WindowCenter=2040.5, WindowWidth=4081)
+    assert opened(tmp_path, made).tolist() == [[0, 0, 128, 255]]
+
+
+def test_an_image_of_padding_alone_is_black(tmp_path):
+    assert not opened(tmp_path, dicom(np.full((4, 5), 7, np.uint16), PixelPaddingValue=7)).any()
+
+
+def test_signed_values_of_twelve_bits_are_read_as_signed(tmp_path):
+    assert opened(tmp_path, dicom(np.array([[-2048, 0, 2047]], np.int16))).tolist() == [[0, 128, 255]]
+
+
 DAMAGED = {
     "truncated pixels": lambda content: content[:-4000],
     "truncated header": lambda content: content[:300],
@@ -282,6 +365,7 @@ WRONG = {
     "window of no width": {"WindowCenter": 5, "WindowWidth": 0},
     "window narrower than a value": {"WindowCenter": 5, "WindowWidth": 0.5},
     "rescale by no number": {"RescaleSlope": "nan", "RescaleIntercept": 0},
+    "padding that is no number": {"PixelPaddingValue": [0, 5]},
     "unknown window function": {"WindowCenter": 5, "WindowWidth": 5, "VOILUTFunction": "CUBIC"},
     "table shorter than it says": {"VOILUTSequence": table([1, 2], 0, 12, LUTDescriptor=[300, 0, 12])},
     "table with more than its bits hold": {"VOILUTSequence": table([1, 5000], 0, 12)},

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from PIL import Image
 
-from medattn.radiographs.image_files import UnreadableFileError, check_contrast, open_image
+from medattn.radiographs.image_files import UnreadableFileError, check_contrast, open_image, open_radiograph
 
 
 def _saved(image, tmp_path, **options):
@@ -43,3 +43,19 @@ def test_an_image_of_one_grey_and_a_hot_pixel_is_as_good_as_empty(tmp_path):
     with pytest.raises(UnreadableFileError, match="grey values 7 to 7 only"):
         check_contrast(image, tmp_path)
     check_contrast(Image.linear_gradient("L"), tmp_path)
+
+
+def test_a_flat_part_does_not_hide_that_the_rest_is_one_grey(tmp_path):
+    image = Image.new("RGB", (64, 64), (140, 140, 140))
+    image.paste((0, 0, 0), (0, 0, 64, 20))
+    image.putpixel((40, 40), (150, 150, 150))
+    with pytest.raises(UnreadableFileError, match="grey values 140 to 150 only, but for a few pixels or a flat part"):
+        check_contrast(image, tmp_path)
+
+
+def test_a_radiograph_is_an_image_that_shows_something_and_a_mask_need_not(tmp_path):
+    name = _saved(Image.new("L", (8, 8), 255), tmp_path)
+    assert open_image(tmp_path, *name, modes=("L",)).getextrema() == (255, 255)
+    with pytest.raises(UnreadableFileError, match=r"image\.png shows grey values 255 to 255 only"):
+        open_radiograph(tmp_path, *name)
+    assert open_radiograph(tmp_path, *_saved(Image.linear_gradient("L"), tmp_path)).size == (256, 256)

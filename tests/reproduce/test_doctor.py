@@ -315,6 +315,39 @@ def test_no_image_of_a_credentialed_study_is_named(root):
     )
 
 
+def masks(root: Path, *doubts: str, known: bool = True) -> None:
+    rows = read_study(root / "data").images()
+    names = [row["image_id"] if known else "another" for row in rows]
+    (root / "results/groups").mkdir(parents=True)
+    lines = [f"{name},p,{doubt}" for name, doubt in zip(names, doubts, strict=False)]
+    (root / "results/groups/body_masks.csv").write_text("\n".join(["image_id,subject_id,doubt", *lines, ""]))
+
+
+def test_doubtful_body_masks_of_the_last_run_are_listed(root):
+    masks(root, "the body is all", "", "the body is little")
+    first, _, third = (row["image_id"] for row in read_study(root / "data").images()[:3])
+    line = about(study.run_inputs(root).lines, "body masks")
+    assert (line.status, line.said) == ("note", "2 of 3 in the last run are doubtful")
+    assert line.remedy.splitlines()[1:] == [f"image {first!r}: the body is all", f"image {third!r}: the body is little"]
+
+
+def test_no_doubtful_body_mask_of_a_credentialed_study_is_named(root):
+    masks(root, "the body is all", "")
+    path = root / "data/study.yaml"
+    path.write_text(path.read_text().replace("licence: open", "licence: credentialed"))
+    line = about(study.run_inputs(root).lines, "body masks")
+    assert line.said == "1 of 2 in the last run are doubtful" and "results/groups/body_masks.csv names them" in line.remedy
+    assert read_study(root / "data").images()[0]["image_id"] not in line.remedy
+
+
+def test_body_masks_without_doubt_are_ok_and_those_of_another_study_are_nothing(root):
+    masks(root, "", "")
+    assert about(study.run_inputs(root).lines, "body masks").status == "ok"
+    shutil.rmtree(root / "results")
+    masks(root, "doubt", known=False)
+    assert "body masks" not in [line.about for line in study.run_inputs(root).lines]
+
+
 # --- disk and caches --------------------------------------------------------------------------------------------------
 
 

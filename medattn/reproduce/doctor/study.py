@@ -3,17 +3,20 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.hashes import files_below
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
+from medattn.base.tables import read_table
 from medattn.prepare import check_pin
-from medattn.radiographs.image_files import ImageFileError, open_image
+from medattn.radiographs.image_files import ImageFileError, open_radiograph
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
 from medattn.study.model_files import local_directory
 from medattn.study.schema import ModelChoice, Study, read_study, settings
 
 SAMPLE = 5  # images opened
+MASKS = paths.GROUPS / "body_masks.csv"  # of the metrics stage
 
 
 class RunInputs(NamedTuple):
@@ -36,7 +39,7 @@ def run_inputs(root: Path) -> RunInputs:
         lines.append(ok("params", f"params.yaml is valid; study {params.study}"))
         about, said = "study", f"{params.study} cannot be used"
         study = read_study(root / params.study)
-        lines += [study_line(study), digest_line(study, params), *image_lines(study)]
+        lines += [study_line(study), digest_line(study, params), *image_lines(study), *mask_lines(study, root)]
         about, said = "model", "cannot be used"
         model = settings(study, params)[0]
         about, said = "model", f"{model.id} is not complete on this machine"
@@ -85,7 +88,7 @@ def image_lines(study: Study) -> list[Line]:
     bad = []
     for row in tried:
         try:
-            open_image(study.image_root, row["path"], row["sha256"])
+            open_radiograph(study.image_root, row["path"], row["sha256"])
         except ImageFileError as error:
             bad.append(error)
         except InputError as error:
@@ -95,6 +98,24 @@ def image_lines(study: Study) -> list[Line]:
     named = str(bad[0]) if study.licence == "open" else bad[0].reason
     remedy = f"{named}; `medattn study check {study.directory}` names every image and what is wrong"
     return [missing("images", f"{len(bad)} of {len(tried)} opened cannot be used ({len(rows):,} in all)", remedy)]
+
+
+def mask_lines(study: Study, root: Path) -> list[Line]:
+    """Which body masks of the last run are doubtful; of a credentialed study only how many. Nothing without such a run."""
+    if not (root / MASKS).is_file():
+        return []
+    known = {row["image_id"] for row in study.images()}
+    rows = read_table(root / MASKS, ("image_id", "doubt"), "run `dvc repro metrics`", may_be_empty=True)
+    if not rows or not known.issuperset(row["image_id"] for row in rows):
+        return []  # of another study
+    doubtful = [row for row in rows if row["doubt"]]
+    if not doubtful:
+        return [ok("body masks", f"{len(rows):,} in the last run, none doubtful")]
+    named = "\n".join(f"image {row['image_id']!r}: {row['doubt']}" for row in doubtful)
+    remedy = "look at the images, remove what is no chest radiograph: " + (
+        f"\n{named}" if study.licence == "open" else f"{MASKS} names them"
+    )
+    return [note("body masks", f"{len(doubtful):,} of {len(rows):,} in the last run are doubtful", remedy)]
 
 
 def model_line(study: Study, model: ModelChoice, directory: Path) -> Line:
