@@ -10,7 +10,9 @@ import numpy as np
 from scipy import ndimage, sparse
 
 WORKING_SIDE = 256  # longer images are reduced to it by area means before the body is looked for
-LEAST_CUT, CUT = 4, 64  # pixels at each border that are not looked at (frames, scanning lines), at least; and one in so many
+UNIFORM = 2  # grey levels: lines along a side that vary by no more are a frame, not film
+LEAST_CUT = 4  # pixels at each border, at least, that are not looked at (scanning lines, what JPEG leaves of a frame)
+GRID_CELLS = 57  # cells of the grid to which the rest is cut, at most, and at least half as many
 SMOOTHING = 5  # side of the box filter, working pixels
 THIN = 5  # working pixels: brighter lines thinner than this (ribs, wires) are no chest wall
 RANKS = 4096  # of grey values, in an equalised image
@@ -20,7 +22,7 @@ LEAST_CHEST_CONTRAST = 4  # the same in the middle of the image
 LEAST_SHARE = 0.05  # of the image: a smaller component is a marker, not a body
 LEAST_WALL = 5  # levels from the air's floor up to the lowest pass over the chest wall
 AIR, SIDE_AIR = 22, 9  # levels: a region whose floor is brighter is no air; stricter where it meets only a side (a cut lung)
-SIDE_REACH = 8  # air that meets only a side reaches at most one in so many of the width into the image
+SIDE_REACH = 8  # air that meets neither the top nor a lower corner reaches at most one in so many of the width into the image
 CHEST = (0.30, 0.22)  # half-axes of the ellipse, in widths and heights, that is inside every chest
 CHEST_IN_BODY = (0.38, 0.33)  # the same in the body's box: where lungs usually lie
 CENTRE = (0.50, 0.45)  # of both ellipses, from the left and from the top
@@ -43,8 +45,9 @@ def body_mask(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 2 or image.size == 0:
         raise ValueError(f"image is {image.dtype} {list(image.shape)}, expected uint8 [height, width]")
-    cut = max(LEAST_CUT, max(image.shape) // CUT) if min(image.shape) > 8 * LEAST_CUT else 0
-    inner = image[cut : image.shape[0] - cut, cut : image.shape[1] - cut]
+    exposed = _exposed(image)
+    cuts = _cut(image[exposed].shape)
+    inner = image[tuple(slice(at.start + cut, at.stop - cut) for at, cut in zip(exposed, cuts, strict=True))]
     grey = _reduced(inner)
     _check_contrast(_smoothed(grey))
     bands = _bands(grey)
@@ -56,7 +59,8 @@ def body_mask(image: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"the largest component covers {mask.mean():.3f} of the image, expected a body of at least {LEAST_SHARE}"
         )
-    return np.pad(_enlarged(mask, inner.shape), cut, mode="edge")
+    continued, beyond = zip(*map(_margins, exposed, image.shape, cuts), strict=True)
+    return np.pad(np.pad(_enlarged(mask, inner.shape), continued, mode="edge"), beyond)
 
 
 def doubt(mask: np.ndarray) -> str:
@@ -101,6 +105,50 @@ def _extent(values: np.ndarray) -> tuple[int, int]:
     """1st and 99th percentile."""
     low, high = np.sort(values.ravel())[[values.size // 100, -1 - values.size // 100]]
     return int(low), int(high)
+
+
+# --- the frame --------------------------------------------------------------------------------------------------------
+
+
+def _exposed(image: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of a uint8 [H, W] without the uniform lines along the four sides (a frame, padding, collimation)."""
+    everything = slice(0, image.shape[0]), slice(0, image.shape[1])
+    rows, columns = everything
+    while True:
+        before = rows, columns
+        rows = _without_uniform(image[:, columns], rows)
+        columns = _without_uniform(image[rows].T, columns) if rows.start < rows.stop else rows
+        if columns.start == columns.stop:  # uniform throughout: all of it is looked at, and refused
+            return everything
+        if (rows, columns) == before:
+            return before
+
+
+def _without_uniform(lines: np.ndarray, among: slice) -> slice:
+    """Of the lines uint8 [n, m] in a slice, those between the uniform ones at either end."""
+    first, end = among.start, among.stop
+    while first < end and np.ptp(lines[first]) <= UNIFORM:
+        first += 1
+    while first < end and np.ptp(lines[end - 1]) <= UNIFORM:
+        end -= 1
+    return slice(first, end)
+
+
+def _cut(sides: tuple[int, ...]) -> list[int]:
+    """Pixels to cut at both ends of each side: to whole cells of a grid, so that a frame of a few pixels changes nothing."""
+    if min(sides) <= 8 * LEAST_CUT:
+        return [0 for _ in sides]
+    cell = 2
+    while cell * GRID_CELLS <= max(sides):
+        cell *= 2
+    return [(side - (side - 2 * LEAST_CUT) // cell * cell) // 2 for side in sides]
+
+
+def _margins(exposed: slice, side: int, cut: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Pixels at both ends of a side into which the mask is continued, and those beyond: a frame of more than a few pixels."""
+    frame = exposed.start, side - exposed.stop
+    thin = [pixels if pixels <= LEAST_CUT else 0 for pixels in frame]
+    return (cut + thin[0], cut + thin[1]), (frame[0] - thin[0], frame[1] - thin[1])
 
 
 # --- the working image ------------------------------------------------------------------------------------------------
@@ -200,19 +248,21 @@ def _working_mask(ranks: np.ndarray, shown: np.ndarray, bands: list[np.ndarray])
 
     Twice: what the first pass takes for the body says where the chest is, and paths start in all of it.
     """
-    upper, meets = _borders(bands)
+    borders = _borders(bands)
     chest = chest_ellipse(ranks.shape, CHEST) & shown
-    mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets))
+    opened = ndimage.grey_opening(ranks, size=(THIN, THIN))
+    floods = [ndimage.label((opened <= level) & shown)[0] for level in range(LEVELS)]
+    mask = _tidied(shown & ~_air(ranks, _passes(floods, chest), shown, borders))
     if mask.any():
         rows, columns = (slice(at[0], at[-1] + 1) for at in map(np.flatnonzero, (mask.any(axis=1), mask.any(axis=0))))
         chest[rows, columns] |= chest_ellipse(mask[rows, columns].shape) & mask[rows, columns]
-        mask = _tidied(shown & ~_air(ranks, chest, shown, upper, meets)) & shown
+        mask = _tidied(shown & ~_air(ranks, _passes(floods, chest), shown, borders)) & shown
     return mask | (ndimage.binary_dilation(mask, SQUARE, iterations=3) & ~shown & ~np.logical_or.reduce(bands))
 
 
 def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels, bool [H, W] each, at the top or in a lower corner, where there is air rather than a lung; and at any side but
-    the bottom, where bowel gas is cut."""
+    """Pixels, bool [H, W] each, at the top or in a lower corner, where there is air rather than a lung; and at the left or
+    the right: air around a patient meets one of them, a windpipe or a lung that is cut at the top does not."""
     at = []
     for turn, band in enumerate(bands):
         side = np.zeros_like(band)
@@ -220,20 +270,24 @@ def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         at.append(side | ndimage.binary_dilation(band, iterations=4) if band.any() else side)
     upper = at[0].copy()
     upper[-1, [0, -1]] = True
-    return upper, at[0] | at[1] | at[3]
+    return upper, at[1] | at[3]
 
 
-def _passes(ranks: np.ndarray, chest: np.ndarray, shown: np.ndarray) -> np.ndarray:
+def _passes(floods: list[np.ndarray], chest: np.ndarray) -> np.ndarray:
     """int [H, W]: the brightest level that a path from the chest must cross, the darkest path taken; LEVELS where none is.
 
-    Grey-level reconstruction by erosion (Vincent 1993), level by level.
+    `floods`: the components, labelled from 1, of what is no brighter than each level, int [H, W] each. This is grey-level
+    reconstruction by erosion (Vincent 1993), level by level.
     """
-    passes = np.full(ranks.shape, LEVELS, dtype=np.int64)
+    passes = np.full(chest.shape, LEVELS, dtype=np.int64)
     for level in range(LEVELS - 1, -1, -1):
-        reached = _connected((ranks <= level) & shown, chest)
-        if not reached.any():
+        labels = floods[level]
+        kept = np.zeros(labels.max() + 1, dtype=bool)
+        kept[labels[chest]] = True
+        kept[0] = False
+        if not kept.any():
             break
-        passes[reached] = level
+        passes[kept[labels]] = level
     return passes
 
 
@@ -246,14 +300,14 @@ def _connected(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     return kept[labels]
 
 
-def _air(ranks: np.ndarray, chest: np.ndarray, shown: np.ndarray, upper: np.ndarray, meets: np.ndarray) -> np.ndarray:
-    """Dark regions at the border, parted from the chest by something brighter: bool [H, W]."""
-    passes = _passes(ndimage.grey_opening(ranks, size=(THIN, THIN)), chest, shown)
+def _air(ranks: np.ndarray, passes: np.ndarray, shown: np.ndarray, borders: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Dark regions at the borders, parted from the chest by something brighter: bool [H, W]."""
+    upper, sides = borders
     labels, _ = ndimage.label(shown & (passes > ranks), SQUARE)
     air = np.zeros(ranks.shape, dtype=bool)
     for number, box in enumerate(ndimage.find_objects(labels), 1):
         region = labels[box] == number
-        if not (region & meets[box]).any():
+        if not (region & sides[box]).any():
             continue
         levels = ranks[box][region]
         floor = int(np.sort(levels)[levels.size // 20])
@@ -265,7 +319,7 @@ def _air(ranks: np.ndarray, chest: np.ndarray, shown: np.ndarray, upper: np.ndar
         else:
             is_air = floor <= SIDE_AIR and region.shape[1] * SIDE_REACH <= ranks.shape[1]
         if is_air:
-            air[box] |= _connected(region & (2 * ranks[box] <= floor + wall), meets[box])
+            air[box] |= _connected(region & (2 * ranks[box] <= floor + wall), (upper | sides)[box])
     return air
 
 
