@@ -111,7 +111,7 @@ def ask(query: Query, params: Params) -> Reply:
         terms=made.terms,
         template=str(given.template),
         template_from=source,
-        cautions=_of_the_image(image, query.image) + cautions(parsed, finding, decoded.forms_probability),
+        cautions=image_cautions(image, query.image) + cautions(parsed, finding, decoded.forms_probability),
     )
 
 
@@ -172,7 +172,7 @@ def cautions(parsed: str, finding: str | None, forms_probability: float) -> tupl
     return tuple(told)
 
 
-def _of_the_image(image: "Image", path: Path) -> tuple[str, ...]:
+def image_cautions(image: "Image", path: Path) -> tuple[str, ...]:
     """That the image shows next to nothing, if so; a study with it would be refused."""
     from medattn.radiographs.image_files import ImageFileError, check_contrast
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from medattn.ask import Query, cautions, prompt_of
+from medattn.ask import Query, cautions, image_cautions, prompt_of
 from medattn.base.params.whole import load as load_params
 from medattn.model.published_models import MEDGEMMA
 from medattn.phantom import shape
@@ -126,3 +126,9 @@ def test_a_mistake_is_one_message_and_exit_code_2(tmp_path, make, question, more
     done = ask(path, question, "--out", tmp_path / "out", *(more or ["--model", tmp_path]))
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_an_image_that_shows_next_to_nothing_is_answered_with_a_word_of_caution():
+    (said,) = image_cautions(Image.new("RGB", (32, 32), (9, 9, 9)), Path("film.png"))
+    assert said.startswith("film.png shows grey values 9 to 9 only")
+    assert image_cautions(Image.linear_gradient("L").convert("RGB"), Path("film.png")) == ()

@@ -12,8 +12,8 @@ BODY_MASKS = ("image_id", "subject_id", "doubt")
 
 
 def body_masks(rows: Sequence[SampleRow], place_of: PlaceOf) -> list[Row]:
-    """BODY_MASKS, one row per image that is shown as it is. doubt: why its body mask may be wrong, or empty."""
-    first = {row["image_id"]: row for row in reversed(rows) if row.is_clean}
+    """BODY_MASKS, one row per image that was answered about as it is. doubt: why its body mask may be wrong, or empty."""
+    first = {row["image_id"]: row for row in reversed(rows) if row.is_clean and row.answered}
     return [
         {"image_id": image_id, "subject_id": row["subject_id"], "doubt": place_of(row).doubt}
         for image_id, row in sorted(first.items())
