@@ -280,8 +280,8 @@ def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _passes(floods: list[tuple[np.ndarray, int]], chest: np.ndarray) -> np.ndarray:
     """int [H, W]: the brightest level that a path from the chest must cross, the darkest path taken; LEVELS where none is.
 
-    `floods`: the components, labelled from 1, of what is no brighter than each level, int [H, W], and their number. This is grey-level
-    reconstruction by erosion (Vincent 1993), level by level.
+    `floods`: for each level the components of what is no brighter, labelled from 1, int [H, W], and their number. This is
+    grey-level reconstruction by erosion (Vincent 1993), level by level.
     """
     passes = np.full(chest.shape, LEVELS, dtype=np.int8)
     for labels, count in floods:
