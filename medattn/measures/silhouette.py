@@ -264,17 +264,19 @@ def _working_mask(ranks: np.ndarray, shown: np.ndarray, bands: list[np.ndarray])
     return mask | (ndimage.binary_dilation(mask, SQUARE, iterations=3) & ~shown & ~np.logical_or.reduce(bands))
 
 
-def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels, bool [H, W] each, at the top or in a lower corner, where there is air rather than a lung; and at the left or
-    the right: air around a patient meets one of them, a windpipe or a lung that is cut at the top does not."""
+def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels, bool [H, W] each, at the top; at the left or the right; in the lower corners.
+
+    Air around a patient meets the left or the right, a windpipe or a lung that is cut at the top does not.
+    """
     at = []
     for turn, band in enumerate(bands):
         side = np.zeros_like(band)
         np.rot90(side, turn)[0] = True
         at.append(side | ndimage.binary_dilation(band, iterations=4) if band.any() else side)
-    upper = at[0].copy()
-    upper[-1, [0, -1]] = True
-    return upper, at[1] | at[3]
+    corners = np.zeros_like(at[0])
+    corners[-1, [0, -1]] = True
+    return at[0], at[1] | at[3], corners
 
 
 def _passes(floods: list[tuple[np.ndarray, int]], chest: np.ndarray) -> np.ndarray:
@@ -301,9 +303,9 @@ def _connected(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     return kept[labels]
 
 
-def _air(ranks: np.ndarray, passes: np.ndarray, shown: np.ndarray, borders: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _air(ranks: np.ndarray, passes: np.ndarray, shown: np.ndarray, borders: tuple[np.ndarray, ...]) -> np.ndarray:
     """Dark regions at the borders, parted from the chest by something brighter: bool [H, W]."""
-    upper, sides = borders
+    top, sides, corners = borders
     labels, _ = ndimage.label(shown & (passes > ranks), SQUARE)
     air = np.zeros(ranks.shape, dtype=bool)
     for number, box in enumerate(ndimage.find_objects(labels), 1):
@@ -315,12 +317,15 @@ def _air(ranks: np.ndarray, passes: np.ndarray, shown: np.ndarray, borders: tupl
         wall = int(passes[box][region].max())
         if wall - floor < LEAST_WALL:
             continue
-        if (region & upper[box]).any():
+        height, width = region.shape
+        if (region & top[box]).any():
             is_air = floor <= AIR
+        elif (region & corners[box]).any():
+            is_air = floor <= AIR and 2 * width <= height  # beside a patient air is upright
         else:
-            is_air = floor <= SIDE_AIR and region.shape[1] * SIDE_REACH <= ranks.shape[1]
+            is_air = floor <= SIDE_AIR and width * SIDE_REACH <= ranks.shape[1]
         if is_air:
-            air[box] |= _connected(region & (2 * ranks[box] <= floor + wall), (upper | sides)[box])
+            air[box] |= _connected(region & (2 * ranks[box] <= floor + wall), (top | sides)[box])
     return air
 
 
