@@ -13,6 +13,7 @@ WORKING_SIDE = 256  # longer images are reduced to it by area means before the b
 UNIFORM = 2  # grey levels: lines along a side that vary by no more are a frame, not film
 LEAST_CUT = 4  # pixels at each border, at least, that are not looked at (scanning lines, what JPEG leaves of a frame)
 GRID_CELLS = 57  # cells of the grid to which the rest is cut, at most, and at least half as many
+EQUALISED_SIDE = 512  # longer images are reduced to it before they are equalised
 SMOOTHING = 5  # side of the box filter, working pixels
 THIN = 5  # working pixels: brighter lines thinner than this (ribs, wires) are no chest wall
 RANKS = 4096  # of grey values, in an equalised image
@@ -48,6 +49,9 @@ def body_mask(image: np.ndarray) -> np.ndarray:
     exposed = _exposed(image)
     cuts = _cut(image[exposed].shape)
     inner = image[tuple(slice(at.start + cut, at.stop - cut) for at, cut in zip(exposed, cuts, strict=True))]
+    shape = inner.shape
+    if max(shape) > EQUALISED_SIDE:
+        inner = (_reduced(inner, EQUALISED_SIDE) // SCALE).astype(np.uint8)
     grey = _reduced(inner)
     _check_contrast(_smoothed(grey))
     bands = _bands(grey)
@@ -60,7 +64,7 @@ def body_mask(image: np.ndarray) -> np.ndarray:
             f"the largest component covers {mask.mean():.3f} of the image, expected a body of at least {LEAST_SHARE}"
         )
     continued, beyond = zip(*map(_margins, exposed, image.shape, cuts), strict=True)
-    return np.pad(np.pad(_enlarged(mask, inner.shape), continued, mode="edge"), beyond)
+    return np.pad(np.pad(_enlarged(mask, shape), continued, mode="edge"), beyond)
 
 
 def doubt(mask: np.ndarray) -> str:
@@ -155,24 +159,24 @@ def _margins(exposed: slice, side: int, cut: int) -> tuple[tuple[int, int], tupl
 
 
 def _weights(pixels: int, cells: int) -> sparse.csr_matrix:
-    """Overlap of each cell with each pixel, in units of 1/cells pixel: whole numbers, float [cells, pixels]."""
+    """Overlap of each cell with each pixel, in units of 1/cells pixel: whole numbers, int32 [cells, pixels]."""
     pixel = np.arange(pixels)
     first, last = pixel * cells // pixels, ((pixel + 1) * cells - 1) // pixels
     in_first = np.where(first == last, cells, (first + 1) * pixels - pixel * cells)
-    values = np.concatenate([in_first, cells - in_first]).astype(np.float64)
+    values = np.concatenate([in_first, cells - in_first]).astype(np.int32)
     place = (np.concatenate([first, last]), np.concatenate([pixel, pixel]))
     return sparse.csr_matrix((values, place), shape=(cells, pixels))
 
 
-def _reduced(image: np.ndarray) -> np.ndarray:
-    """Area means of whole numbers [H, W], rounded down to sixteenths: int64, at most WORKING_SIDE on the longer side."""
+def _reduced(image: np.ndarray, side: int = WORKING_SIDE) -> np.ndarray:
+    """Area means of whole numbers [H, W], rounded down to sixteenths: int64, at most so many on the longer side."""
     longest = max(image.shape)
-    if longest <= WORKING_SIDE:
+    if longest <= side:
         return image.astype(np.int64) * SCALE
-    height, width = (max(1, (2 * side * WORKING_SIDE + longest) // (2 * longest)) for side in image.shape)
-    rows = _weights(image.shape[0], height) @ image.astype(np.float64)
-    sums = (_weights(image.shape[1], width) @ rows.T).T  # whole numbers below 2^53: exact in any order
-    return sums.astype(np.int64) * SCALE // image.size
+    height, width = (max(1, (2 * pixels * side + longest) // (2 * longest)) for pixels in image.shape)
+    rows = _weights(image.shape[0], height) @ image.astype(np.int32)
+    sums = (_weights(image.shape[1], width).astype(np.int64) @ rows.T.astype(np.int64)).T
+    return sums * SCALE // image.size
 
 
 def _enlarged(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -251,7 +255,7 @@ def _working_mask(ranks: np.ndarray, shown: np.ndarray, bands: list[np.ndarray])
     borders = _borders(bands)
     chest = chest_ellipse(ranks.shape, CHEST) & shown
     opened = ndimage.grey_opening(ranks, size=(THIN, THIN))
-    floods = [ndimage.label((opened <= level) & shown)[0] for level in range(LEVELS)]
+    floods = [ndimage.label((opened <= level) & shown) for level in range(LEVELS)]
     mask = _tidied(shown & ~_air(ranks, _passes(floods, chest), shown, borders))
     if mask.any():
         rows, columns = (slice(at[0], at[-1] + 1) for at in map(np.flatnonzero, (mask.any(axis=1), mask.any(axis=0))))
@@ -260,34 +264,33 @@ def _working_mask(ranks: np.ndarray, shown: np.ndarray, bands: list[np.ndarray])
     return mask | (ndimage.binary_dilation(mask, SQUARE, iterations=3) & ~shown & ~np.logical_or.reduce(bands))
 
 
-def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels, bool [H, W] each, at the top or in a lower corner, where there is air rather than a lung; and at the left or
-    the right: air around a patient meets one of them, a windpipe or a lung that is cut at the top does not."""
+def _borders(bands: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels, bool [H, W] each, at the top; at the left or the right; in the lower corners.
+
+    Air around a patient meets the left or the right, a windpipe or a lung that is cut at the top does not.
+    """
     at = []
     for turn, band in enumerate(bands):
         side = np.zeros_like(band)
         np.rot90(side, turn)[0] = True
         at.append(side | ndimage.binary_dilation(band, iterations=4) if band.any() else side)
-    upper = at[0].copy()
-    upper[-1, [0, -1]] = True
-    return upper, at[1] | at[3]
+    corners = np.zeros_like(at[0])
+    corners[-1, [0, -1]] = True
+    return at[0], at[1] | at[3], corners
 
 
-def _passes(floods: list[np.ndarray], chest: np.ndarray) -> np.ndarray:
+def _passes(floods: list[tuple[np.ndarray, int]], chest: np.ndarray) -> np.ndarray:
     """int [H, W]: the brightest level that a path from the chest must cross, the darkest path taken; LEVELS where none is.
 
-    `floods`: the components, labelled from 1, of what is no brighter than each level, int [H, W] each. This is grey-level
-    reconstruction by erosion (Vincent 1993), level by level.
+    `floods`: for each level the components of what is no brighter, labelled from 1, int [H, W], and their number. This is
+    grey-level reconstruction by erosion (Vincent 1993), level by level.
     """
-    passes = np.full(chest.shape, LEVELS, dtype=np.int64)
-    for level in range(LEVELS - 1, -1, -1):
-        labels = floods[level]
-        kept = np.zeros(labels.max() + 1, dtype=bool)
-        kept[labels[chest]] = True
-        kept[0] = False
-        if not kept.any():
-            break
-        passes[kept[labels]] = level
+    passes = np.full(chest.shape, LEVELS, dtype=np.int8)
+    for labels, count in floods:
+        kept = np.zeros(count + 1, dtype=np.int8)
+        kept[labels[chest]] = 1
+        kept[0] = 0
+        passes -= kept[labels]
     return passes
 
 
@@ -300,9 +303,9 @@ def _connected(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     return kept[labels]
 
 
-def _air(ranks: np.ndarray, passes: np.ndarray, shown: np.ndarray, borders: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _air(ranks: np.ndarray, passes: np.ndarray, shown: np.ndarray, borders: tuple[np.ndarray, ...]) -> np.ndarray:
     """Dark regions at the borders, parted from the chest by something brighter: bool [H, W]."""
-    upper, sides = borders
+    top, sides, corners = borders
     labels, _ = ndimage.label(shown & (passes > ranks), SQUARE)
     air = np.zeros(ranks.shape, dtype=bool)
     for number, box in enumerate(ndimage.find_objects(labels), 1):
@@ -314,12 +317,15 @@ def _air(ranks: np.ndarray, passes: np.ndarray, shown: np.ndarray, borders: tupl
         wall = int(passes[box][region].max())
         if wall - floor < LEAST_WALL:
             continue
-        if (region & upper[box]).any():
+        height, width = region.shape
+        if (region & top[box]).any():
             is_air = floor <= AIR
+        elif (region & corners[box]).any():
+            is_air = floor <= AIR and 2 * width <= height  # beside a patient air is upright
         else:
-            is_air = floor <= SIDE_AIR and region.shape[1] * SIDE_REACH <= ranks.shape[1]
+            is_air = floor <= SIDE_AIR and width * SIDE_REACH <= ranks.shape[1]
         if is_air:
-            air[box] |= _connected(region & (2 * ranks[box] <= floor + wall), (upper | sides)[box])
+            air[box] |= _connected(region & (2 * ranks[box] <= floor + wall), (top | sides)[box])
     return air
 
 

@@ -133,6 +133,12 @@ def framed(pixels, value):
     return frame
 
 
+def padded(grey, sides, value):
+    """Pixels of one grey value added above, below, at the left and at the right."""
+    top, bottom, left, right = sides
+    return np.pad(grey, ((top, bottom), (left, right)), constant_values=value)
+
+
 def collimated(value, slope):
     """A field of 92 % of each side, turned by a small slope; flat outside."""
 
@@ -182,6 +188,58 @@ def test_frames_and_flips_do_not_change_the_body_of_a_real_radiograph():
             assert np.array_equal(body_mask(image[:, ::-1]), mask[:, ::-1]), path.name
             for name, frame in FRAMES.items():
                 assert np.mean(body_mask(frame(image)) != mask) < 0.01, (path.name, name)
+            for pixels, value in ((2, 255), (30, 128)):
+                inside = np.s_[pixels:-pixels, pixels:-pixels]
+                assert np.array_equal(body_mask(padded(image, (pixels,) * 4, value))[inside], mask), (path.name, pixels, value)
+
+
+def cropped(top, bottom, left, right):
+    """The image without shares of its height and width."""
+
+    def crop(image):
+        height, width = image.shape
+        return image[int(top * height) : height - int(bottom * height), int(left * width) : width - int(right * width)]
+
+    return crop
+
+
+def turned(degrees, fill):
+    def turn(image):
+        outside = fill if image.dtype == np.uint8 else False
+        return np.asarray(Image.fromarray(image).rotate(degrees, fillcolor=outside))
+
+    return turn
+
+
+def resized(factor):
+    def resize(image):
+        return np.asarray(Image.fromarray(image).resize([round(factor * side) for side in image.shape[::-1]]))
+
+    return resize
+
+
+VIEWS = {
+    "the top cut off": cropped(0.08, 0, 0, 0),
+    "more of the top cut off": cropped(0.15, 0, 0, 0),
+    "both sides cut off": cropped(0, 0, 0.08, 0.08),
+    "the bottom cut off": cropped(0, 0.2, 0, 0),
+    "turned, black corners": turned(5, 0),
+    "turned, white corners": turned(-3, 255),
+    "half as large": resized(0.5),
+    "three times as large": resized(3),
+}
+
+
+@pytest.mark.skipif(not OUTLINED, reason="MEDATTN_RADIOGRAPHS names no directory with outlined lungs")
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_the_lungs_are_inside_the_body_in_other_views_of_a_real_radiograph(view):
+    lost = {}
+    for path in OUTLINED:
+        grey, lungs = (view(image) for image in outlined(path))
+        inside = np.count_nonzero(body_mask(grey) & lungs) / np.count_nonzero(lungs)
+        if inside < 0.99:
+            lost[path.name] = round(inside, 3)
+    assert not lost
 
 
 @pytest.mark.parametrize("tone", TONES.values(), ids=TONES)
@@ -196,7 +254,19 @@ def test_a_frame_hardly_changes_the_body_of_a_phantom():
     mask = body_mask(film.image)
     for name, frame in FRAMES.items():
         assert np.mean(body_mask(frame(film.image)) != mask) < 0.01, name
-        assert np.mean(body_mask(np.pad(film.image, 2, constant_values=255))[2:-2, 2:-2] != mask) < 0.01
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize("sides", [(1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3), (0, 1, 3, 0), (40, 40, 40, 40), (0, 0, 90, 0)])
+def test_padding_does_not_change_the_body_at_all(value, sides):
+    film = phantom(2)
+    top, bottom, left, right = sides
+    mask = body_mask(padded(film.image, sides, value))
+    height, width = mask.shape
+    inside = mask[top : height - bottom, left : width - right]
+    assert np.array_equal(inside, body_mask(film.image))
+    if max(sides) > 4:
+        assert np.count_nonzero(mask) == np.count_nonzero(inside)
 
 
 @pytest.mark.parametrize("slope", [0, 0.02, 0.05])
