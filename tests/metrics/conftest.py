@@ -18,7 +18,7 @@ from medattn.base.params.whole import Params
 LAYERS, HEADS, KEY_VALUE_HEADS = 2, 4, 2
 HOT_LAYER, HOT_HEAD = 1, 2  # the one head that looks at the true region
 WIDTH, HEIGHT = 64, 48
-BODY = (12, 3, 52, 48)  # x0, y0, x1, y1 in pixels
+BODY = (12, 6, 52, 48)  # x0, y0, x1, y1 in pixels: the mask does not look at the outer four
 STRATEGIES = ("baseline", "phrasing", "synonym")
 # image -> subject, view, finding, truth, region (x, y, w, h) or None, use a mask
 IMAGES = {

@@ -43,7 +43,7 @@ def test_the_meta_file_is_the_samples_row_and_how_its_grid_was_made(done):
     assert meta["sinks"] == {"cells": [85], "computed": True, "mass": 0.01, "position": None}
     assert meta["terms"]["original"] == ["pleural effusion"] and meta["profiles"]["original"]["gating"] is True
     x0, y0, x1, y1 = meta["body_box"]
-    assert [x0, y0, x1, y1] == pytest.approx([12 / 64, 3 / 48, 52 / 64, 1], abs=0.05)
+    assert [x0, y0, x1, y1] == pytest.approx([12 / 64, 6 / 48, 52 / 64, 1], abs=0.05)
 
 
 @pytest.mark.parametrize("images", [("i1",), ("i3",), ("i1", "i4")])
