@@ -2,7 +2,7 @@
 
 Air is dark, but after histogram equalisation a lung is as dark. What tells them apart is that the chest wall lies between
 them: to leave the lungs, a path must climb over it. So the image is reduced to ranks (which no tone curve changes), and air
-is what is dark, reaches the image's border, and is parted from the chest by brighter pixels. Integers and exactly rounded
+is what is dark, reaches the left or right border, and is parted from the chest by brighter pixels. Integers and exactly rounded
 sums only, each step symmetric: the same mask on every processor, and the flipped mask for a flipped image.
 """
 

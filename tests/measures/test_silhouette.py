@@ -222,6 +222,7 @@ VIEWS = {
     "the top cut off": cropped(0.08, 0, 0, 0),
     "more of the top cut off": cropped(0.15, 0, 0, 0),
     "both sides cut off": cropped(0, 0, 0.08, 0.08),
+    "all sides cut off": cropped(0.08, 0.08, 0.08, 0.08),
     "the bottom cut off": cropped(0, 0.2, 0, 0),
     "turned, black corners": turned(5, 0),
     "turned, white corners": turned(-3, 255),
