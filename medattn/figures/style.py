@@ -87,7 +87,13 @@ class PowersOfTen(LogFormatterSciNotation):
 
 
 def _make_printable(fig: Figure) -> None:
-    """Write what a font cannot show, and what turns or hides other text, as codes."""
+    """Write what a font cannot show, and what turns or hides other text, as codes; label logarithmic axes without markup."""
+    for axis in (axis for axes in fig.axes for axis in (axes.xaxis, axes.yaxis)):
+        for ticker in (axis.major, axis.minor):
+            if type(ticker.formatter) is LogFormatterSciNotation:
+                plain = PowersOfTen(labelOnlyBase=ticker.formatter.labelOnlyBase)
+                plain.set_axis(axis)
+                ticker.formatter = plain
     for text in fig.findobj(Text):
         if text.get_text() != (shown := printable(text.get_text())):
             text.set_text(shown)

@@ -33,9 +33,6 @@ def draw(contrast: pd.DataFrame, least: int) -> Figure:
     right.set_ylabel(marks.counted("images", least))
     if min(variant.min(), finding.min()) > 0:
         left.set(xscale="log", yscale="log")
-        for axis in (left.xaxis, left.yaxis):
-            axis.set_major_formatter(style.PowersOfTen())
-            axis.set_minor_formatter(style.PowersOfTen())
         right.set_xscale("log")
     every = marks.Look(np.ones(len(variant), bool), {"marker": "o", "color": style.BLUE, "markersize": 3, "alpha": 0.6})
     points = marks.Points(variant, finding, patients, "images")
