@@ -1,7 +1,6 @@
 """One image, one question, no study: with a real, untrained model of the phantom's shape."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,9 +71,10 @@ def query(model, template=None):
 def test_a_studys_own_model_is_asked_with_the_studys_prompt(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     params = load_params()
-    shutil.copy("data/study.yaml", tmp_path / "study.yaml")
-    about = yaml.safe_load((tmp_path / "study.yaml").read_text())
-    about["defaults"]["prompt"] |= {"template": "Look. {question}", "order": "image_first"}
+    model = {"id": "model", "revision": None, "dtype": "float64", "device": "cpu"}
+    prompt = {"system": "", "template": "Look. {question}", "order": "image_first", "max_new_tokens": 24}
+    about = {"name": "own", "title": "Own", "licence": "open", "image_root": "images", "source": "made here",
+             "defaults": {"model": model, "prompt": prompt}}  # fmt: skip
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(about))
     params = params.model_copy(update={"study": str(tmp_path)})
     (tmp_path / "model").mkdir()

@@ -407,7 +407,7 @@ def deleted(root: Path) -> str:
 
 @pytest.mark.parametrize(
     ("spoil", "reason"),
-    [(truncate, "has sha256"), (deleted, "is absent or no file"), (without_body, "shows grey values 0 to 0 only")],
+    [(truncate, "has sha256"), (deleted, "is absent or no file"), (without_body, "no body found")],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_an_image_that_cannot_be_read_stops_prepare_or_keeps_its_rows_as_params_say(root, monkeypatch, capsys, spoil, reason):

@@ -1,6 +1,8 @@
 """Load a Gemma 3 vision-language model and its processor from local files, ready for capture."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +17,7 @@ from transformers import (
     Gemma3TextConfig,
     SiglipVisionConfig,
 )
+from transformers.utils import logging as reports
 
 from medattn.base.errors import InputError
 from medattn.base.json_files import read_object
@@ -128,12 +131,23 @@ def load(
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it a deterministic product on CUDA is an error
     torch.use_deterministic_algorithms(True)
     where = choose_device(device)
-    with border(f"model {directory} cannot be loaded", "restore its files"):
+    with border(f"model {directory} cannot be loaded", "restore its files"), _without_reports():
         processor = _processor_of(directory)
         model = _model_of(directory, DTYPES[dtype])
         if redraw_seed is not None:
             redraw_language(model, redraw_seed)
         return LoadedModel(prepare_model(model, where), processor, where)
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """The library does not print what it finds while it loads: what is wrong is said here, in one line."""
+    before = reports.get_verbosity()
+    reports.set_verbosity(reports.CRITICAL)
+    try:
+        yield
+    finally:
+        reports.set_verbosity(before)
 
 
 def _processor_of(directory: Path) -> Gemma3Processor:
