@@ -6,18 +6,7 @@ import json
 import yaml
 
 from tests.import_closure import ROOT
-
-STORE = ROOT / "dvc-store/files/md5"
-
-
-def stored(md5: str):
-    return STORE / md5[:2] / md5[2:]
-
-
-def entries() -> list[dict[str, str]]:
-    (out,) = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"]
-    assert out["path"] == "data"
-    return json.loads(stored(out["md5"]).read_text())
+from tests.stored_study import entries, stored
 
 
 def test_the_pinned_digest_is_that_of_the_stored_study():

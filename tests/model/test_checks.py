@@ -13,7 +13,7 @@ from medattn.model.prompt import PromptSettings
 from medattn.model.vision import input_features
 from medattn.phantom.cases import make_case
 from medattn.radiographs.conditions import resized
-from tests.import_closure import ROOT
+from tests.stored_study import stored_model
 
 
 def asked(loaded):
@@ -33,8 +33,8 @@ def test_captured_attention_agrees_with_the_librarys_eager_attention_by_a_factor
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-def test_the_trained_phantom_agrees_by_a_factor_of_three_in_every_dtype(dtype):
-    found = eager_check.compare_with_eager(loaded := load(ROOT / "data/model", dtype, "cpu"), *asked(loaded))
+def test_the_trained_phantom_agrees_by_a_factor_of_three_in_every_dtype(dtype, tmp_path):
+    found = eager_check.compare_with_eager(loaded := load(stored_model(tmp_path), dtype, "cpu"), *asked(loaded))
     assert found.difference <= found.tolerance / 3 and found.power > 0.9 and found.blind_layers == ()
 
 
