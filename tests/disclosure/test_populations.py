@@ -28,7 +28,9 @@ OVERALL = ("exposure_order", ("all", None, None, None), "verdict")  # a text alo
 SAME = {  # three variants of every question; the largest cell is never in the region
     ("sinks", ("pointing_game",), "difference"),
     *(("consistency", ("question", condition, None), "mean_variants") for condition in ("clean", "no_image")),
+    ("answer_classes", ("first word",), "contradictory_share"),  # a first word says one thing
 }
+TEXTS = {"yes": "Yes.", "no": "No.", "unparsed": "zzz", "contradictory": "Yes, there is no evidence of {}."}
 ROWS = ("questions", "contrast", "reliance", "occlusion", "sinks", "localisation", "localisation_without_sinks")
 
 
@@ -114,7 +116,8 @@ def with_other_answers(of: Evaluation, patient: str, *answers: str) -> Evaluatio
     for row in of.rows:
         if row["subject_id"] == patient:
             changes = {name: other(name, value) for name, value in row.items()}
-            changes["parsed_answer"] = answers[row["variant_index"]]
+            changes["parsed_answer"] = answer = answers[row["variant_index"]]
+            changes["answer"] = TEXTS[answer].format(row["finding"])
             row = row | changes | ({} if row.is_clean else {"correct": row["correct"]})  # else no change against it
         rows.append(row)
     return dataclasses.replace(of, rows=rows)
@@ -146,7 +149,7 @@ def test_the_patients_counted_for_a_number_are_those_it_was_computed_from(evalua
     for patient in sorted(set(patient_of.values())):
         moved = changed(before, without(evaluation, patient))
         beyond |= {cell for cell in moved if patient not in counted[cell] and not about_others_too(cell)}
-        for answers in (("no", "yes", "unparsed"), ("yes",) * 3, ("no",) * 3, ("unparsed",) * 3):
+        for answers in (("no", "yes", "unparsed"), *((answer,) * 3 for answer in TEXTS)):
             moved |= changed(before, with_other_answers(evaluation, patient, *answers))
         moved |= changed(before, with_other_comparisons(evaluation, patient))
         for cells in alike.values():
