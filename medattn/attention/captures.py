@@ -37,6 +37,11 @@ class Capture:
     totals: np.ndarray  # float32 [layer, head, row, 5]: TOTALS; sums to 1 in valid rows
 
     @property
+    def sample_ids(self) -> tuple[str, ...]:
+        """All samples whose attention this is, in order: those that showed the model the same input."""
+        return (self.sample_id,)
+
+    @property
     def heads(self) -> int:
         return self.totals.shape[1]
 
