@@ -14,8 +14,9 @@ import yaml
 from PIL import Image
 from safetensors import safe_open
 
-from medattn import aggregate, prepare
-from medattn.aggregate import METADATA
+from medattn import prepare
+from medattn.aggregate import stage as aggregate
+from medattn.aggregate.stage import METADATA
 from medattn.attention import captures
 from medattn.base import paths
 from medattn.base.params.terms import terms_of

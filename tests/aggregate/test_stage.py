@@ -8,7 +8,7 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from medattn import aggregate
+from medattn.aggregate import stage as aggregate
 from medattn.attention import captures
 from medattn.attention.captures import Capture
 from medattn.base import paths, sample_tables
