@@ -1,47 +1,48 @@
-"""Stage 3: captures -> one 16×16 grid per sample and profile. No model; seconds on a CPU."""
+"""Stage 3: captures -> one 16×16 grid per sample and profile. No model; seconds on a CPU.
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+Captures stream by, and what is made of them is written at once: only a few numbers a sample stay in memory.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import click
 import numpy as np
-from safetensors.numpy import save
 from tqdm import tqdm
 
+from medattn.aggregate.head_tables import HeadTables
+from medattn.aggregate.regions import TrueRegions
+from medattn.aggregate.samples import AGAIN, Samples, read_samples
 from medattn.attention import captures
 from medattn.attention.captures import Capture
 from medattn.attention.gating import TermFinder
+from medattn.attention.grid_writer import Writer, ids_of, new_store
 from medattn.attention.grids import ProfileMaps, combine, resolve_layers, to_grid, to_group_grids
-from medattn.attention.sinks import Sinks, find_sinks
-from medattn.base import paths, sample_tables
+from medattn.attention.sinks import find_sinks
+from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params.aggregate import Aggregate, AggregateParams, Profile
 from medattn.base.params.reading import load_sections
 from medattn.base.params.terms import terms_of
-from medattn.base.rounding import DIGITS, round_number, round_significant
-from medattn.base.rows import SampleRow
-from medattn.base.tables import write_bytes
+from medattn.base.rounding import DIGITS, round_significant
+from medattn.study.schema import read_study
 
-METADATA = "medattn"
-AGAIN = "run `dvc repro -f extract`"
 # What the captures say about the model, handed on.
 MODEL = ("layers", "heads", "key_value_heads", "image_side", "cross_attention", "eager_agreement")
 REFERENCE = "decision"  # the profile whose grids sinks are looked for in
+QUESTIONS = 4096  # whose terms are remembered
 
 
-@dataclass
-class Collected:
-    """What is kept of the captures while they stream by: small, per sample."""
+@dataclass(frozen=True)
+class Inputs:
+    """Where what the stage reads is."""
 
-    made: dict[str, dict[str, ProfileMaps]] = field(default_factory=dict)  # profile -> sample_id -> Made
-    heads: dict[str, np.ndarray] = field(default_factory=dict)  # sample_id -> float32 [layer, head, 256]
-
-
-def is_reference(row: SampleRow) -> bool:
-    """Clean baseline variants and controls: one question per finding, in one template, for every image."""
-    return row.is_clean and row.is_baseline
+    captures: Path
+    manifest: Path
+    failures: Path
+    study: Path
 
 
 def check_profiles(profiles: Mapping[str, Profile], shared: Mapping[str, int], rows: int) -> dict[str, list[int]]:
@@ -61,177 +62,134 @@ def check_profiles(profiles: Mapping[str, Profile], shared: Mapping[str, int], r
     return layers
 
 
-def collect(
-    directory: Path,
-    manifest: Mapping[str, SampleRow],
-    failed: Collection[str],
-    params: Aggregate,
-    terms: Sequence[str],
-) -> tuple[Collected, dict]:
-    """Stream the captures shard by shard: one of every sample of the manifest but those that `failed`.
+def captured(directory: Path, samples: Samples) -> Iterator[tuple[Capture, list[int]]]:
+    """Every capture with its samples' places in the manifest: one of every sample but those that failed.
 
-    Raises InputError that names the sample a profile cannot be made of, or that has a capture too many or too few.
+    Raises InputError that names a sample that has a capture too many or too few, or one that shows an image where the
+    manifest shows none, or none where it does.
     """
-    shared = captures.read_shared(directory)
-    finder = TermFinder(terms)
-    out = Collected(made={name: {} for name in params.profiles})
-    layers: dict[str, list[int]] = {}
-    seen = set()
-    for capture in tqdm(captures.read(directory), total=len(manifest), desc="aggregate", unit="sample"):
-        seen.add(capture.sample_id)
-        if capture.sample_id not in manifest:
-            raise InputError(f"{directory} holds sample {capture.sample_id!r}, the manifest does not: run `dvc repro extract`")
-        if capture.sample_id in failed:
-            raise InputError(f"{directory} holds sample {capture.sample_id!r}, {paths.FAILURES} lists it as failed: {AGAIN}")
+    seen = samples.columns["failed"].copy()
+    with tqdm(total=len(samples), desc="aggregate", unit="sample") as bar:
+        for capture in captures.read(directory):
+            rows = []
+            for sample_id in capture.sample_ids:
+                holds = f"{directory} holds sample {sample_id!r}"
+                if (row := samples.row_of.get(sample_id)) is None:
+                    raise InputError(f"{holds}, the manifest does not: run `dvc repro extract`")
+                if samples.columns["failed"][row]:
+                    raise InputError(f"{holds}, {paths.FAILURES} lists it as failed: {AGAIN}")
+                if seen[row]:
+                    raise InputError(f"{holds} twice: {AGAIN}")
+                if (capture.image_weights is None) != (samples.columns["shown"][row] < 0):
+                    raise InputError(f"{holds}, which shows an image there or in the manifest only: {AGAIN}")
+                seen[row] = True
+                rows.append(row)
+            bar.update(len(rows))
+            yield capture, rows
+    missing = np.flatnonzero(~seen)
+    if len(missing):
+        first = samples.ids[missing[0]].decode()
+        raise InputError(f"{directory} has no sample {first!r} ({len(missing)} missing): run `dvc repro extract`")
+
+
+class Maker:
+    """Makes what a profile asks for of captures: heads reduced, rows gated, layers weighted."""
+
+    def __init__(self, profiles: Mapping[str, Profile], shared: Mapping[str, int], terms: Sequence[str]) -> None:
+        self.profiles, self._shared = profiles, shared
+        self._terms_in = lru_cache(QUESTIONS)(TermFinder(terms))
+        self._layers: dict[str, list[int]] = {}
+
+    def maps(self, capture: Capture, name: str) -> ProfileMaps:
+        """The maps of a sample. Raises InputError that names it, or the parameter that the captures cannot give."""
+        self._layers = self._layers or check_profiles(self.profiles, self._shared, len(capture.valid))
+        profile, found = self.profiles[name], self._terms_in(capture.question)
+        try:
+            return combine(capture, profile, self._layers[name], self._shared["key_value_heads"], found)
+        except ValueError as error:
+            raise InputError(f"sample {capture.sample_id!r}, profile {name!r}: {error}") from None
+
+    def grids(self, capture: Capture, name: str, made: ProfileMaps) -> dict[str, np.ndarray]:
+        """The store's tensors with sinks that a profile has: name -> a row of it, float32 [..., 16, 16]."""
+        profile = self.profiles[name]
+        try:
+            grids = {name: to_grid(made.layers, profile)}
+            if profile.gqa == "per_group":
+                grids[f"{name}|groups"] = to_group_grids(made, profile)
+        except ValueError as error:
+            raise InputError(f"sample {capture.sample_id!r}, profile {name!r}: {error}") from None
+        return {tensor: round_significant(values, DIGITS) for tensor, values in grids.items()}
+
+
+def write_maps(directory: Path, samples: Samples, maker: Maker, heads: HeadTables, store: Writer) -> None:
+    """Write every grid with its notes, and what is kept of heads."""
+    for capture, rows in captured(directory, samples):
         if capture.image_weights is None:
             continue
-        layers = layers or check_profiles(params.profiles, shared, len(capture.valid))
-        found = finder(capture.question)
-        for name, profile in params.profiles.items():
-            try:
-                made = combine(capture, profile, layers[name], shared["key_value_heads"], found)
-            except ValueError as error:
-                raise InputError(f"sample {capture.sample_id!r}, profile {name!r}: {error}") from None
-            out.made[name][capture.sample_id] = made
-        if is_reference(manifest[capture.sample_id]):
-            out.heads[capture.sample_id] = head_maps(capture)
-    missing = sorted(set(manifest) - seen - set(failed))
-    if missing:
-        raise InputError(f"{directory} has no sample {missing[0]!r} ({len(missing)} missing): run `dvc repro extract`")
-    return out, shared
+        made = {name: maker.maps(capture, name) for name in maker.profiles}
+        grids = {tensor: grid for name in made for tensor, grid in maker.grids(capture, name, made[name]).items()}
+        for row in samples.grid_rows[rows].tolist():
+            store.put_question(row, made[REFERENCE])
+            for name in made:
+                store.put_notes(name, row, made[name])
+            for tensor, grid in grids.items():
+                store.put(tensor, row, grid)
+        heads.add(capture, [row for row in rows if samples.columns["reference"][row]], store)
+    heads.write_means(store)
 
 
-def failed_samples(path: Path, manifest: Mapping[str, SampleRow]) -> Collection[str]:
-    """The sample_ids that extract could not compute. Raises InputError if they are all there are, or not in the manifest."""
-    failed = sample_tables.read(path, sample_tables.FAILURES, "extract")
-    if unknown := sorted(set(failed) - set(manifest)):
-        raise InputError(f"{path} lists sample {unknown[0]!r}, the manifest does not: run `dvc repro extract`")
-    if failed and len(failed) == len(manifest):
-        first = failed[min(failed)]
-        raise InputError(
-            f"{path} lists every sample of the manifest ({len(failed)}), so there is nothing to aggregate; the first is"
-            f" {first['sample_id']!r}: {first['reason']}: fix that, then {AGAIN}"
-        )
-    return failed.keys()
+def write_sinks(samples: Samples, threshold: float, store: Writer) -> None:
+    """Write the sinks of every image that a reference sample is about, from the rounded grids."""
+    for at, rows in enumerate(samples.by_image()):
+        columns = samples.columns[rows]
+        grids = np.stack([store.get(REFERENCE, row).astype(np.float64).ravel() for row in samples.grid_rows[rows].tolist()])
+        asked = columns["reference"]
+        blank = None if asked.all() else grids[~asked]
+        store.put_sinks(at, find_sinks(grids[asked], len(np.unique(columns["finding"][asked])), threshold, blank))
 
 
-def head_maps(capture: Capture) -> np.ndarray:
-    """float32 [layer, head, 256], each summing to 1: where every head looks from the last prompt token.
+def write_without_sinks(directory: Path, samples: Samples, maker: Maker, store: Writer) -> None:
+    """Write the grids of the profiles that zero sinks; the sinks must have been written."""
+    zeroing = [name for name, profile in maker.profiles.items() if profile.sinks == "zero"]
+    for capture, rows in captured(directory, samples) if zeroing else ():
+        for name in zeroing if capture.image_weights is not None else ():
+            made = maker.maps(capture, name)
+            for row in rows:
+                at = samples.sinks_row(row)
+                cells = () if at is None else store.sink_cells(at)
+                try:
+                    grid = to_grid(made.layers, maker.profiles[name], cells)
+                except ValueError as error:
+                    said = f"sample {samples.ids[row].decode()!r}: without sinks, {error}: raise aggregate.sink_z"
+                    raise InputError(said) from None
+                store.put(f"{name}|without_sinks", int(samples.grid_rows[row]), round_significant(grid, DIGITS))
 
-    Raises InputError for a head that gives the image no attention.
-    """
-    weights = capture.on_image[:, :, 0].astype(np.float64)
-    sums = weights.sum(axis=-1, keepdims=True)
-    if not np.all(sums > 0):
-        raise InputError(f"sample {capture.sample_id!r}: a head gives the image no attention at all")
-    return round_significant(weights / sums, DIGITS)
 
-
-def sinks_of_images(grids: Mapping[str, np.ndarray], manifest: Mapping[str, SampleRow], threshold: float) -> dict[str, Sinks]:
-    """image_id -> its sinks, from the rounded reference grids [16, 16] of the questions asked about it."""
-    asked: dict[str, list[str]] = {}
-    blank: dict[str, list[str]] = {}
-    for sample_id in sorted(grids):
-        row = manifest[sample_id]
-        if is_reference(row):
-            asked.setdefault(row["image_id"], []).append(sample_id)
-        elif row["condition"] == "blank" and row.is_baseline:
-            blank.setdefault(row["image_id"], []).append(sample_id)
-
-    def stacked(samples: Sequence[str]) -> np.ndarray:
-        return np.stack([grids[sample_id].astype(np.float64).ravel() for sample_id in samples])
-
-    return {
-        image_id: find_sinks(
-            stacked(samples),
-            len({manifest[sample_id]["finding"] for sample_id in samples}),
-            threshold,
-            stacked(blank[image_id]) if image_id in blank else None,
-        )
-        for image_id, samples in sorted(asked.items())
+def run(inputs: Inputs, out: Path, params: Aggregate, terms: Sequence[str]) -> int:
+    """Make `out` of the inputs, gated by `terms`; returns the number of samples with a grid."""
+    samples, shared = read_samples(inputs.manifest, inputs.failures), captures.read_shared(inputs.captures)
+    regions = TrueRegions(read_study(inputs.study))
+    heads = HeadTables(samples, regions, (shared["layers"], shared["heads"]))
+    about = {name: shared[name] for name in MODEL} | {
+        "profiles": {name: profile.model_dump() for name, profile in params.profiles.items()},
+        "terms": list(terms),
+        "findings": heads.findings,
+        "region_findings": regions.findings,
     }
-
-
-def store_of(collected: Collected, manifest: Mapping[str, SampleRow], params: Aggregate, shared: dict) -> bytes:
-    """The bytes of results/grids.safetensors: one tensor per profile, everything else as JSON in its metadata."""
-    samples = sorted(collected.made[REFERENCE])
-
-    def stacked(made: Iterable[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-        values = list(made)
-        return round_significant(np.stack(values), DIGITS) if values else np.zeros((0, *shape), np.float32)
-
-    tensors = {}
-    for name, profile in params.profiles.items():
-        made = collected.made[name]
-        tensors[name] = stacked((to_grid(made[sample_id].layers, profile) for sample_id in samples), (16, 16))
-        if profile.gqa == "per_group":
-            groups = (shared["key_value_heads"], 16, 16)
-            tensors[f"{name}|groups"] = stacked((to_group_grids(made[sample_id], profile) for sample_id in samples), groups)
-    reference = dict(zip(samples, tensors[REFERENCE], strict=True))
-    sinks = sinks_of_images(reference, manifest, params.sink_z)
-    for name, profile in params.profiles.items():
-        if profile.sinks == "zero":
-            made = collected.made[name]
-            tensors[f"{name}|without_sinks"] = stacked(
-                (_without_sinks(sample_id, made, profile, manifest, sinks) for sample_id in samples), (16, 16)
-            )
-    head_samples = sorted(collected.heads)
-    shape = (0, shared["layers"], shared["heads"], 256)
-    tensors["heads"] = np.stack([collected.heads[s] for s in head_samples]) if head_samples else np.zeros(shape, np.float32)
-    about = {
-        "samples": samples,
-        "head_samples": head_samples,
-        **{name: shared[name] for name in MODEL},
-        "profiles": {name: _notes(samples, collected.made[name]) for name in params.profiles},
-        "sinks": {image_id: _sink_note(found) for image_id, found in sinks.items()},
-    }
-    return save(tensors, metadata={METADATA: json.dumps(about, sort_keys=True)})
-
-
-def _without_sinks(
-    sample_id: str, made: Mapping[str, ProfileMaps], profile: Profile, manifest: Mapping[str, SampleRow], sinks: dict
-) -> np.ndarray:
-    row = manifest[sample_id]
-    # A blank image has no content sinks, and in a rotated one they lie elsewhere: nothing is zeroed there.
-    found = None if row["condition"] in ("blank", "rotation") else sinks.get(row["shown_image_id"])
-    try:
-        return to_grid(made[sample_id].layers, profile, found.cells if found else ())
-    except ValueError as error:
-        raise InputError(f"sample {sample_id!r}: without sinks, {error}: raise aggregate.sink_z") from None
-
-
-def _notes(samples: Sequence[str], made: Mapping[str, ProfileMaps]) -> dict[str, dict]:
-    return {
-        sample_id: {
-            "gate_count": made[sample_id].gate_count,
-            "gated": made[sample_id].gated,
-            "terms": list(made[sample_id].terms),
-            "image_mass": round_number(made[sample_id].image_mass),
-            "rows": list(made[sample_id].rows),
-        }
-        for sample_id in samples
-    }
-
-
-def _sink_note(found: Sinks) -> dict:
-    mass = None if found.mass is None else round_number(found.mass)
-    position = None if found.position is None else list(found.position)
-    return {"computed": found.computed, "cells": list(found.cells), "mass": mass, "position": position}
-
-
-def run(directory: Path, manifest_path: Path, failures_path: Path, out: Path, params: Aggregate, terms: Sequence[str]) -> int:
-    """Make `out` of the captures below `directory`, gated by `terms`; returns the number of samples with a grid."""
-    manifest = sample_tables.read(manifest_path, sample_tables.MANIFEST, "prepare")
-    failed = failed_samples(failures_path, manifest)
-    collected, shared = collect(directory, manifest, failed, params, terms)
-    write_bytes(out, store_of(collected, manifest, params, shared))
-    return len(collected.made[REFERENCE])
+    asked = ids_of([samples.images[image] for image in samples.asked_images])
+    maker = Maker(params.profiles, shared, terms)
+    with new_store(out, about, samples.ids[samples.with_grid], asked, heads.regions) as store:
+        write_maps(inputs.captures, samples, maker, heads, store)
+        write_sinks(samples, params.sink_z, store)
+        write_without_sinks(inputs.captures, samples, maker, store)
+    return len(samples.with_grid)
 
 
 @click.command(name="aggregate")
 def command() -> None:
     """Make one grid per sample and profile: GQA reduction, gating, layers, sinks."""
     paths.check_root()
-    params = load_sections(AggregateParams).aggregate
-    count = run(paths.CAPTURES, paths.MANIFEST, paths.FAILURES, paths.GRIDS_STORE, params, terms_of(params))
-    click.echo(f"{count} samples with a grid, {len(params.profiles)} profiles -> {paths.GRIDS_STORE}")
+    params = load_sections(AggregateParams)
+    inputs = Inputs(paths.CAPTURES, paths.MANIFEST, paths.FAILURES, Path(params.study))
+    count = run(inputs, paths.GRIDS_STORE, params.aggregate, terms_of(params.aggregate))
+    click.echo(f"{count} samples with a grid, {len(params.aggregate.profiles)} profiles -> {paths.GRIDS_STORE}")

@@ -34,13 +34,14 @@ def write_grids(path: Path, of: Evaluation, tick: Callable[[], object]) -> int:
             if sample_id not in store.samples:
                 continue
             sinks = store.sinks.get(row["shown_image_id"])
+            notes = {name: noted[sample_id] for name, noted in store.notes.items()}
             meta = {
                 **row,
                 "body_box": [round_number(value) for value in of.place_of(row).box],
                 "profiles": profiles,
                 "sinks": sinks,
-                "terms": {name: notes[sample_id]["terms"] for name, notes in store.notes.items()},
-                "used_rows": {name: notes[sample_id]["rows"] for name, notes in store.notes.items()},
+                "terms": {name: note["terms"] for name, note in notes.items()},
+                "used_rows": {name: note["rows"] for name, note in notes.items()},
             }
             (part / f"{sample_id}_grid.npy").write_bytes(_npy_bytes(store.grids["original"][store.samples[sample_id]]))
             (part / f"{sample_id}_meta.json").write_bytes(json_bytes(meta))
