@@ -102,8 +102,8 @@ class Archive:
             if not dicom_id:
                 where = f"{self.root / layout.SPLIT}, row {number}"
                 raise InputError(f"{where}: dicom_id is {row['dicom_id']!r}, expected an identifier: download it again")
-            ids = (identifier(row.get(name, "")) for name in ("subject_id", "study_id"))
-            yield number, dicom_id, (row["split"].strip(), *map(sys.intern, ids))
+            subject, study = (sys.intern(identifier(row.get(name, ""))) for name in ("subject_id", "study_id"))
+            yield number, dicom_id, (row["split"].strip(), subject, study)
 
     def _metadata(self, splits: dict[str, Split]) -> Iterator[tuple[int, str, Image]]:
         columns = ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")
