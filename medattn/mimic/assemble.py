@@ -18,8 +18,8 @@ from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.base.yaml_files import dumped
 from medattn.language.question_forms import ParsedQuestion
-from medattn.language.strategy_labels import unknown_labels
-from medattn.language.variants import BASELINE, reword
+from medattn.language.strategy_labels import BASELINE, unknown_labels
+from medattn.language.variants import reword
 from medattn.measures.localisation import ZONES
 from medattn.mimic import question_sets, regions
 from medattn.mimic.archive import SHARED, Archive, Image, PinnedImage
