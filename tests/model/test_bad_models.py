@@ -5,7 +5,7 @@ import logging
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,21 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from medattn import cli
+from medattn.ask import BARE
 from medattn.phantom import shape
 
 INDEX, WEIGHTS = "model.safetensors.index.json", "model.safetensors"
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 Change = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The model is so small that further threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +53,7 @@ def ask(tmp_path, monkeypatch, capfd) -> Callable[[Path], tuple[int, str]]:
     """`medattn ask` in this process: (exit code, what it says on stderr but for the library's progress)."""
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50), dtype=np.uint8)).save(tmp_path / "r.png")
     monkeypatch.setattr("medattn.model.template.SECONDS", 0.5)
+    monkeypatch.setattr("medattn.ask.BARE", BARE.model_copy(update={"max_new_tokens": 2}))  # an answer is enough
 
     def run(model: Path) -> tuple[int, str]:
         command = ["medattn", "ask", tmp_path / "r.png", "Is there a nodule?", "--model", model, "--device", "cpu"]
