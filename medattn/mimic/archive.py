@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from medattn.base.errors import InputError
+from medattn.base.pipes import refuse_pipe
 from medattn.mimic import layout
 from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
@@ -270,6 +271,7 @@ class Archive:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a text from 1. Raises InputError if it cannot be read as UTF-8."""
+    refuse_pipe(path)
     try:
         with path.open(encoding="utf-8-sig") as file:
             yield from enumerate((line.rstrip("\r\n") for line in file), start=1)

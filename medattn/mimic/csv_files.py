@@ -12,6 +12,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.pipes import refuse_pipe
 from medattn.base.tables import check_header, missing_columns
 
 ROWS_PER_TICK = 4096
@@ -60,8 +61,7 @@ def filled_rows_of(path: Path, columns: Collection[str], desc: str | None) -> It
 def _lines(path: Path, desc: str | None) -> Generator[tuple[int, list[str]]]:
     """(row, cells), the header first; empty lines are left out. A bar is shown if `desc` names it."""
     try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no file: give the file itself, or restore it")
+        refuse_pipe(path)
         with (
             path.open("rb") as raw,
             tqdm(total=path.stat().st_size, desc=desc, unit="B", unit_scale=True, leave=False, disable=desc is None) as bar,

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from medattn.base.errors import InputError, told
 from medattn.base.json_files import SHOWN
+from medattn.base.pipes import refuse_pipe
 from medattn.base.tables import write_csv
 from medattn.mimic.csv_files import header_of, rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
@@ -136,6 +137,7 @@ def _csv(path: Path, form: str) -> Iterator[QuestionRow]:
 
 
 def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
+    refuse_pipe(path)
     try:
         with (
             path.open("rb") as file,
@@ -234,7 +236,7 @@ def answer_of(text: str) -> str:
     if text.startswith("[") and text.endswith("]"):
         try:
             items = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # what Python says of a list that is none
             return text.lower()
         return ", ".join(sorted(str(item).strip().lower() for item in items))
     return text.lower().rstrip(".")

@@ -116,7 +116,7 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     if turned not in (0, 1):
         raise UnreadableFileError(
             f"{path} has EXIF orientation {turned!r}: its pixels are stored turned or mirrored, and models and viewers differ"
-            " in whether they turn them; store them upright (for example `magick IN -auto-orient OUT.png`) and pin the new file",
+            " in turning them; store them upright (for example `magick IN -auto-orient OUT.png`) and pin the new file",
             f"image file has EXIF orientation {turned}: store it upright",
         )
     shown = _without_opaque_alpha(image)

@@ -206,6 +206,12 @@ BAD = {
     "label in upper case": (set_cell(QUESTIONS, 3, "answer", "YES"), [ROW_3, "is 'YES'"]),
     "empty question": (set_cell(QUESTIONS, 3, "question", "  "), [ROW_3, "question is empty", "write the question"]),
     "question with white space": (set_cell(QUESTIONS, 3, "question", "Is it? "), [ROW_3, "starts or ends with white space"]),
+    **{
+        f"question with {one!r}": (
+            set_cell(QUESTIONS, 3, "question", f"Is there ede{one}ma?"), [ROW_3, repr(one), "nobody sees and the model reads"]
+        )
+        for one in ("\u200b", "\u202e", "\u00ad", "\ufeff", "\U000e0041")
+    },
     "question of two lines": (set_cell(QUESTIONS, 3, "question", "Is\nit?"), [ROW_3, "control character", "remove it"]),
     **{
         f"question with {token}": (

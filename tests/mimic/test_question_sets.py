@@ -208,6 +208,8 @@ def test_other_separators_are_named(tmp_path, separator, name):
 
 def test_a_list_is_never_evaluated_as_code():
     assert answer_of("[__import__('os').getcwd()]") == "[__import__('os').getcwd()]"
+    deep = ("[" + "[" * 3000 + "]" * 3001, "[" + "-" * 5000 + "1]", "[" + "1+" * 20_000 + "1j]", "[" + "9" * 9000 + "]", "[\0]")
+    assert all(answer_of(text) == text for text in deep)
     assert answer_of("['b', 'a']") == "a, b" and answer_of("[]") == "" and answer_of("[yes") == "[yes"
 
 
