@@ -85,7 +85,7 @@ def content_of(path: Path, absent: str, remedy: str) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a path with a NUL
         raise InputError(f"{path} not found: {absent}") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): {remedy}") from None

@@ -10,12 +10,14 @@ import pytest
 from medattn.base import json_files, tables, yaml_files
 from medattn.base.errors import InputError
 from medattn.mimic import archive, csv_files, question_sets
+from medattn.study import attest
 
 READERS: dict[str, Callable[[Path], object]] = {
     "x.yaml": lambda path: yaml_files.read(path, "make it", "fix it"),
     "x.csv": lambda path: tables.read_table(path, ("a",)),
     "y.csv": csv_files.header_of,
     "x.json": lambda path: list(question_sets.read(path)),
+    "reference.json": attest.read_reference,
     "SHA256SUMS.txt": lambda path: list(archive._lines(path)),
 }
 

@@ -304,6 +304,12 @@ BAD = {
     "absent weights": (lambda s: (s / "model/weights.safetensors").unlink(), ["weights.safetensors", "absent"]),
     "file that is not pinned": (lambda s: (s / "model/more.json").write_text("{}"), ["model/more.json", "not listed"]),
     "another revision": (rewrite("model.json", "null", '"abc"'), ["revision is 'abc'", "study.yaml has None"]),
+    "pins of a file elsewhere": (
+        rewrite("model.json", "config.json", "../study.yaml"), ["model.json: files", "'../study.yaml' is not inside the model"],
+    ),
+    "pins of an absolute path": (
+        rewrite("model.json", "config.json", "/etc/passwd"), ["model.json: files", "'/etc/passwd' is not inside the model"],
+    ),
     "broken model.json": (rewrite("model.json", "files", "fils"), ["model.json: files", "model.json: fils"]),
     "absent model": (rewrite("study.yaml", "{id: model,", "{id: other,"), ["model.id is 'other'", "not a directory"]),
 }  # fmt: skip
