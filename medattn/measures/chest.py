@@ -19,7 +19,10 @@ def chest_ellipse(shape: tuple[int, ...], half_axes: tuple[float, float] = CHEST
 
 
 def check_contrast(values: np.ndarray) -> None:
-    """Raise ValueError for an image without contrast, or with none where the chest must be (a marker on an empty plate)."""
+    """Of a working image int [H, W], in sixteenths of a grey level.
+
+    Raises ValueError for one without contrast, or with none where the chest must be (a marker on an empty plate).
+    """
     for where, part, least in (
         ("", values, LEAST_CONTRAST),
         (" where the chest must be", values[chest_ellipse(values.shape, CHEST)], LEAST_CHEST_CONTRAST),

@@ -31,7 +31,7 @@ def reduced(image: np.ndarray, side: int = WORKING_SIDE) -> np.ndarray:
 
 
 def enlarged(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The working mask bool at full size: a pixel whose centre lies on the line between two cells counts with either."""
+    """The working mask at full size, bool [H, W]: a pixel whose centre is on the line between two cells counts with either."""
     for axis in (0, 1):
         cells, pixels = mask.shape[axis], shape[axis]
         centre = (2 * np.arange(pixels) + 1) * cells
@@ -55,6 +55,6 @@ def equalised(image: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 def extent(values: np.ndarray) -> tuple[int, int]:
-    """1st and 99th percentile."""
+    """1st and 99th percentile of whole numbers int [n], or of any shape."""
     low, high = np.sort(values.ravel())[[values.size // 100, -1 - values.size // 100]]
     return int(low), int(high)
