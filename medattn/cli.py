@@ -134,6 +134,12 @@ def main() -> None:
     except InputError as error:
         click.echo(f"medattn: {error}", err=True)
         code = 2
+    except OSError as error:  # where nothing nearer could say more: a full disk, a directory that is not this user's
+        if error.filename is None:
+            raise
+        said = InputError(f"{error.filename} cannot be read or written ({error.strerror}): choose another place, or make it so")
+        click.echo(f"medattn: {said}", err=True)
+        code = 2
     except click.ClickException as error:
         error.show()
         code = error.exit_code

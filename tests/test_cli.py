@@ -123,6 +123,15 @@ def test_a_mistake_is_one_message_and_exit_code_2(tmp_path):
     assert done.stderr.startswith("medattn: params.yaml: nonsense: ") and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("place", ["params.yaml/study", "/proc/study", "/dev/null/study"])
+def test_a_place_that_cannot_be_written_is_one_message_and_exit_code_2(tmp_path, place):
+    (tmp_path / "params.yaml").write_text("a file")
+    for command in (("study", "fake-mimic", "--out", place), ("study", "template", f"{place}.csv")):
+        done = medattn(*command, cwd=tmp_path)
+        assert done.returncode == 2 and done.stdout == ""
+        assert re.fullmatch(r"medattn: .+ cannot be read or written \(.+\): choose another place, or make it so\n", done.stderr)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from medattn.base.errors import InputError
+from medattn.base.pipes import refuse_pipe
 from medattn.base.rounding import round_number
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # what other programs put for the comma
@@ -122,6 +123,7 @@ def read_table(
     absent: what to do if the file is not there. Raises InputError for a missing file, column or cell, a column given twice,
     or no row at all.
     """
+    refuse_pipe(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -13,6 +13,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from medattn.base.errors import InputError
+from medattn.base.pipes import refuse_pipe
 
 DEEPEST = 24  # levels; DVC's own files have eight
 LARGEST = 1 << 24  # bytes
@@ -80,10 +81,11 @@ def read(path: Path, absent: str, remedy: str) -> Any:
 
 def content_of(path: Path, absent: str, remedy: str) -> bytes:
     """The bytes of a file of settings; one that is too large is cut, and `parse` says so. Raises InputError as `read`."""
+    refuse_pipe(path)
     try:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a path with a NUL
         raise InputError(f"{path} not found: {absent}") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): {remedy}") from None

@@ -16,6 +16,8 @@ TOKEN = re.compile(r"<[/|]?[A-Za-z_][\w|]*>|<0x[0-9A-Fa-f]{2}>|\[multimodal\]|\[
 # What the variants of one question share.
 SHARED = ("role", "image_id", "study_id", "subject_id", "finding", "zone", "baseline_question", "answer")
 
+JOINERS = "\u200c\u200d"  # part of how some scripts, and emoji, are written
+
 Problem = Callable[[str, int | None, str], None]  # file, row, what is wrong and what to do
 
 
@@ -89,6 +91,8 @@ def check_text(name: str, text: str, wrong: Callable[[str], None]) -> None:
         wrong(f"{name} {text!r} holds {found.group()!r}, which the model reads as a control token: remove it")
     elif any(unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp") for letter in text):
         wrong(f"{name} {text!r} holds a line break or another control character: remove it")
+    elif found_one := next((one for one in text if unicodedata.category(one) == "Cf" and one not in JOINERS), ""):
+        wrong(f"{name} {text!r} holds {found_one!r}, which nobody sees and the model reads: remove it")
 
 
 def _check_variant(row: dict[str, str], wrong: Callable[[str], None]) -> None:

@@ -9,31 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from medattn.base.seeding import choose
-from medattn.language.findings import LEXICON, NAMES, Term, entry, fill
-from medattn.language.invariants import INVARIANTS, UNIQUE, plain, repeated, violations
+from medattn.language.findings import NAMES, Term, entry, fill
+from medattn.language.invariants import INVARIANTS, plain, repeated, violations
 from medattn.language.places import PLACES
 from medattn.language.question_forms import ParsedQuestion, about, placed, styled, synonyms
 from medattn.language.strategy_labels import BASELINE, STRATEGIES
-
-__all__ = [
-    "BASELINE",
-    "BASELINE_TEMPLATES",
-    "INVARIANTS",
-    "LEXICON",
-    "LOCATED",
-    "STRATEGIES",
-    "TEMPLATES",
-    "UNIQUE",
-    "Term",
-    "Variant",
-    "baseline_template",
-    "fill",
-    "options",
-    "repeated",
-    "reword",
-    "variants",
-    "violations",
-]  # fmt: skip
 
 # {x}: the finding's name; {X}: capitalised; {ax}: with its article; {ox}: as it stands after "of"; {at}: where.
 BASELINE_TEMPLATES = ("Is there evidence of {ox} in this image?", "Is there {ax} in this image?")

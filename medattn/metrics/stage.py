@@ -20,6 +20,7 @@ from medattn.metrics.rows import columns, evaluate
 from medattn.metrics.table import declared
 from medattn.metrics.tables.headline import HEADLINE
 from medattn.radiographs.reader import RadiographReader
+from medattn.study.caveats import caveat, marked
 from medattn.study.schema import read_study
 
 
@@ -47,6 +48,7 @@ def run(params: MetricsParams, root: Path = Path(".")) -> str:
         made |= (safe := publishable(of))
         by_name = {table.name: rows for table, rows in safe.items()}
         compared = published.published(root / paths.PUBLISHED, study.about.name, by_name)
+        said = caveat(study, params.limit)
         # Everything is computed; from here on results are replaced.
         grids = export.write_grids(root / paths.GRIDS, of, bar.update)
     write_csv(root / paths.EVALUATION, columns(store), rows)
@@ -54,9 +56,10 @@ def run(params: MetricsParams, root: Path = Path(".")) -> str:
         with fresh_directory(root / directory) as part:
             for table in made:
                 if table.output == directory:
-                    write_csv(part / f"{table.name}.csv", table.columns, made[table])
+                    marks = said if directory == paths.TABLES else ""
+                    write_csv(part / f"{table.name}.csv", *marked(table.columns, made[table], marks))
             if directory == paths.TABLES:
-                write_csv(part / "published.csv", published.COLUMNS, compared)
+                write_csv(part / "published.csv", *marked(published.COLUMNS, compared, said))
     export.write_json(root / paths.METRICS, made[HEADLINE][0])
     outputs = [table.output for table in made]
     counts = f"{outputs.count(paths.GROUPS)} tables by question or image, {outputs.count(paths.TABLES) + 1} aggregate tables"

@@ -3,12 +3,14 @@
 import hashlib
 import os
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from medattn.base.errors import InputError
+from medattn.base.pipes import refuse_pipe
 from medattn.mimic import layout
 from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
@@ -24,6 +26,7 @@ LINKED = f"image file is linked from outside of the root, and nothing pins it: p
 VIEW_ORDER = ("PA", "AP", "LATERAL", "LL")  # which image of a study is asked about, where a question names the study only
 
 Row = TypeVar("Row", bound=Sequence)
+Split = tuple[str, str, str]  # split, subject_id, study_id; "" where the table does not say
 
 
 class Image(NamedTuple):
@@ -63,9 +66,10 @@ class Archive:
             )
         self.suffix = self._suffix()
         self.repeated: Counter = Counter()  # table -> rows that say once more what an earlier row says
-        splits = self.unique(layout.SPLIT, ("split",), self._splits())
+        splits = self.unique(layout.SPLIT, ("split", "subject_id", "study_id"), self._splits())
         self.images = self.unique(layout.METADATA, Image._fields, self._metadata(splits))
-        self._check_owners()
+        self._check_splits(splits)
+        self.owners = self._owners()  # study_id -> subject_id
         self._sums: dict[str, str] = {}  # path -> SHA-256, of the images that were asked for
         self._pinned: dict[str, PinnedImage | str] = {}
         self._endings: dict[Path, dict[str, str]] = {}  # folder -> stem of a name -> how it ends
@@ -93,15 +97,16 @@ class Archive:
             self.repeated[name] += 1
         return found
 
-    def _splits(self) -> Iterator[tuple[int, str, tuple[str]]]:
+    def _splits(self) -> Iterator[tuple[int, str, Split]]:
         for number, row in self.table(layout.SPLIT, ("dicom_id", "split"), "split"):
             dicom_id = dicom_id_in(row["dicom_id"])
             if not dicom_id:
                 where = f"{self.root / layout.SPLIT}, row {number}"
                 raise InputError(f"{where}: dicom_id is {row['dicom_id']!r}, expected an identifier: download it again")
-            yield number, dicom_id, (row["split"].strip(),)
+            subject, study = (sys.intern(identifier(row.get(name, ""))) for name in ("subject_id", "study_id"))
+            yield number, dicom_id, (row["split"].strip(), subject, study)
 
-    def _metadata(self, splits: dict[str, tuple[str]]) -> Iterator[tuple[int, str, Image]]:
+    def _metadata(self, splits: dict[str, Split]) -> Iterator[tuple[int, str, Image]]:
         columns = ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")
         for number, row in self.table(layout.METADATA, columns, "metadata"):
             where = f"{self.root / layout.METADATA}, row {number}"
@@ -113,11 +118,22 @@ class Archive:
             if "" in ids:
                 given = ", ".join(repr(row[name]) for name in columns[:3])
                 raise InputError(f"{where}: {', '.join(columns[:3])} are {given}, expected identifiers: download it again")
-            view = row["ViewPosition"].strip().upper()
-            yield number, ids[0], Image(*ids, view, *splits.get(ids[0], ("",)), width, height)
+            split = splits[ids[0]][0] if ids[0] in splits else ""
+            yield number, ids[0], Image(*ids, row["ViewPosition"].strip().upper(), split, width, height)
 
-    def _check_owners(self) -> None:
-        """Raise InputError for a study of two patients: its report and labels are of one."""
+    def _check_splits(self, splits: dict[str, Split]) -> None:
+        """Raise InputError for an image that the split table has of another patient or study."""
+        for dicom_id in sorted(splits.keys() & self.images.keys()):
+            _, *there = splits[dicom_id]
+            for name, here, other in zip(("subject_id", "study_id"), self.images[dicom_id][1:3], there, strict=True):
+                if other not in ("", here):
+                    raise InputError(
+                        f"{self.root / layout.METADATA}: {name} of {dicom_id} is {here!r}, in {layout.SPLIT} {other!r}:"
+                        " download both again"
+                    )
+
+    def _owners(self) -> dict[str, str]:
+        """study_id -> subject_id. Raises InputError for a study of two patients: its report and labels are of one."""
         owners: dict[str, Image] = {}
         for image in self.images.values():
             if (first := owners.setdefault(image.study_id, image)).subject_id != image.subject_id:
@@ -126,6 +142,7 @@ class Archive:
                     f" {first.dicom_id}, of {image.subject_id!r} in that of {image.dicom_id}: download it again, or remove the"
                     " wrong row"
                 )
+        return {study_id: image.subject_id for study_id, image in owners.items()}
 
     def of_study(self, study_id: str, views: Collection[str]) -> Image | None:
         """The image that stands for a study: PA before AP before the others, then the lowest dicom_id; None without one.
@@ -254,6 +271,7 @@ class Archive:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a text from 1. Raises InputError if it cannot be read as UTF-8."""
+    refuse_pipe(path)
     try:
         with path.open(encoding="utf-8-sig") as file:
             yield from enumerate((line.rstrip("\r\n") for line in file), start=1)

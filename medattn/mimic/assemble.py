@@ -18,8 +18,8 @@ from medattn.base.seeding import digest_of
 from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.base.yaml_files import dumped
 from medattn.language.question_forms import ParsedQuestion
-from medattn.language.strategy_labels import unknown_labels
-from medattn.language.variants import BASELINE, reword
+from medattn.language.strategy_labels import BASELINE, unknown_labels
+from medattn.language.variants import reword
 from medattn.measures.localisation import ZONES
 from medattn.mimic import question_sets, regions
 from medattn.mimic.archive import SHARED, Archive, Image, PinnedImage
@@ -62,6 +62,7 @@ class Summary:
     used: int = 0  # rows of the question set
     read: int = 0
     skipped: Counter = field(default_factory=Counter)  # reason -> rows
+    examples: dict[str, str] = field(default_factory=dict)  # reason -> the first row of those that must be corrected
     answers: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # finding -> answer -> questions
     variants: int = 0
     controls: int = 0
@@ -77,7 +78,7 @@ class Summary:
     digest: str = ""
 
     def text(self) -> str:
-        """For a person to read: counts only, no id."""
+        """For a person to read: counts, and no id but those that contradict the metadata."""
         questions = sum(sum(answers.values()) for answers in self.answers.values())
         lines = [
             f"{self.directory}: {questions} questions in {self.variants} variants, {self.controls} controls, {self.images}"
@@ -85,6 +86,7 @@ class Summary:
             f" {self.patients} patients",
             f"rows used: {self.used:,} of {self.read:,}",
             *(f"  not used: {count:>9,}  {reason}" for reason, count in self.skipped.most_common()),
+            *(f"  the first where {reason}: {where}" for reason, where in self.examples.items()),
             *filter(None, [self.note]),
             "finding: yes, no",
             *(f"  {finding}: {answers['yes']}, {answers['no']}" for finding, answers in sorted(self.answers.items())),
@@ -115,7 +117,7 @@ def assemble(out: Path, options: Options) -> Summary:
     """Write the study to `out`, all or nothing. Raises InputError if the inputs give no question, or `out` is not empty."""
     summary = Summary(out)
     archive = Archive(options.root, options.trust_sums)
-    collector = Collector(archive, options.views, options.split, options.variants, summary.skipped)
+    collector = Collector(archive, options.views, options.split, options.variants, summary.skipped, summary.examples)
     if options.questions is None:
         labels = read_labels(archive)
         candidates = collector.from_labels(labels)

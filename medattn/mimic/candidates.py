@@ -13,10 +13,13 @@ from medattn.checks.questions import ANSWERS, check_text
 from medattn.language.findings import NAMES
 from medattn.language.question_forms import ParsedQuestion, asked_name, finding_in, parse
 from medattn.mimic.archive import Archive, Image
+from medattn.mimic.layout import METADATA
 from medattn.mimic.question_sets import DISAGREE, QuestionRow
 
 RULES, KEEP, NONE = "rules", "keep", "none"  # five variants by rule, the file's own, the baseline only
 PRESENCE_FORMS = ("is there evidence of {} in this image?", "is there {} in this image?")
+OTHER_STUDY = "image is of another study than the row names: correct or remove the row"
+OTHER_PATIENT = "image is of another patient than the row names: correct or remove the row"
 TWO_TEXTS = "contradictory: the same variant of a question has different texts"
 LONGEST_SLUG = 60  # characters of an id that name the finding
 
@@ -61,6 +64,7 @@ class Collector:
     split: str | None
     variants: str
     skipped: Counter
+    examples: dict[str, str] = field(default_factory=dict)  # reason -> the first row that was not used for it, where it helps
 
     def collect(self, rows: Iterable[QuestionRow]) -> list[Question]:
         """The questions of a question set, in its order, each finding of an image once."""
@@ -134,13 +138,20 @@ class Collector:
             image = self.archive.of_study(row.study_id, self.views)
             if image is None:
                 return "study is not in the metadata table, or has no image in the views asked for"
+        if row.subject_id not in ("", image.subject_id):
+            return self._contradiction(row, "subject_id", row.subject_id, OTHER_PATIENT)
         if row.study_id not in ("", image.study_id):
-            return "image is of another study than the row names"
+            return self._contradiction(row, "study_id", row.study_id, OTHER_STUDY)
         if self.views and image.view not in self.views:
             return f"view {image.view or 'unknown'} was not asked for"
         if self.split and image.split != self.split:
             return f"split {image.split or 'unknown'} was not asked for"
         return image
+
+    def _contradiction(self, row: QuestionRow, column: str, value: str, reason: str) -> str:
+        """The reason, of which the first row is kept as an example."""
+        self.examples.setdefault(reason, f"{row.where}: {column} is {value!r}, which {METADATA} contradicts")
+        return reason
 
     def from_labels(self, labels: dict[str, dict[str, str]]) -> list[Question]:
         """Is the finding there? For every label that is decided, about the image that stands for the study."""

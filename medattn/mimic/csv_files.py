@@ -7,13 +7,16 @@ import zlib
 from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
 from medattn.base.errors import InputError
+from medattn.base.pipes import refuse_pipe
 from medattn.base.tables import check_header, missing_columns
 
 ROWS_PER_TICK = 4096
+LONGEST_LINE = 1 << 20  # characters; a compressed file may hold one that fills the memory
 AGAIN = "download it again, or save it as CSV in UTF-8"
 
 
@@ -58,13 +61,15 @@ def filled_rows_of(path: Path, columns: Collection[str], desc: str | None) -> It
 def _lines(path: Path, desc: str | None) -> Generator[tuple[int, list[str]]]:
     """(row, cells), the header first; empty lines are left out. A bar is shown if `desc` names it."""
     try:
+        refuse_pipe(path)
         with (
             path.open("rb") as raw,
             tqdm(total=path.stat().st_size, desc=desc, unit="B", unit_scale=True, leave=False, disable=desc is None) as bar,
         ):
             stream = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
             found = False
-            for number, line in enumerate(csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""), strict=True), start=1):
+            text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+            for number, line in enumerate(csv.reader(_bounded(text), strict=True), start=1):
                 if line:
                     found = True
                     yield number, line
@@ -76,3 +81,11 @@ def _lines(path: Path, desc: str | None) -> Generator[tuple[int, list[str]]]:
         raise InputError(f"{path} not found: name the data as PhysioNet lays them out, or restore the file") from None
     except (UnicodeDecodeError, csv.Error, EOFError, zlib.error, OSError) as error:  # gzip's own is an OSError
         raise InputError(f"{path} cannot be read as CSV in UTF-8: {error}: {AGAIN}") from None
+
+
+def _bounded(text: TextIO) -> Iterator[str]:
+    """The lines of a text. Raises csv.Error for one that no table has."""
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise csv.Error(f"a line has more than {LONGEST_LINE} characters")
+        yield line

@@ -7,7 +7,7 @@ from pathlib import Path
 from medattn.base.errors import InputError
 from medattn.language.findings import named
 from medattn.mimic.archive import Archive
-from medattn.mimic.layout import CHEXPERT, LABELS
+from medattn.mimic.layout import CHEXPERT, LABELS, METADATA
 from medattn.mimic.numbers import identifier, whole_number
 
 ANSWERS = {1: "yes", 0: "no", -1: ""}  # uncertain, and not mentioned, are not an answer
@@ -64,7 +64,8 @@ def near(question: str, known: str | None) -> set[str]:
 def read_labels(archive: Archive, wanted: Collection[str] | None = None) -> dict[str, dict[str, str]]:
     """study_id -> finding -> yes or no, of all studies or those `wanted`; a finding that is not decided is left out.
 
-    Raises InputError for a cell that is no identifier, or no label, and for a study with contradicting rows.
+    Raises InputError for a cell that is no identifier, or no label, for a study with contradicting rows, and for one whose
+    patient is another than the metadata say.
     """
     labels = archive.unique(CHEXPERT, tuple(LABELS), _rows(archive, wanted))
     return {
@@ -80,6 +81,12 @@ def _rows(archive: Archive, wanted: Collection[str] | None) -> Iterator[tuple[in
         if not study_id:
             where = f"{archive.root / CHEXPERT}, row {number}"
             raise InputError(f"{where}: study_id is {row['study_id']!r}, expected an identifier: download it again")
+        subject, owner = identifier(row.get("subject_id", "")), archive.owners.get(study_id, "")
+        if subject and owner not in ("", subject):
+            raise InputError(
+                f"{archive.root / CHEXPERT}, row {number}: subject_id of study {study_id} is {subject!r}, in {METADATA}"
+                f" {owner!r}: download both again, or correct the wrong one"
+            )
         if wanted is None or study_id in wanted:
             yield number, study_id, tuple(_label(archive.root / CHEXPERT, number, column, row[column]) for column in LABELS)
 

@@ -22,6 +22,8 @@ import ijson
 from tqdm import tqdm
 
 from medattn.base.errors import InputError, told
+from medattn.base.json_files import SHOWN
+from medattn.base.pipes import refuse_pipe
 from medattn.base.tables import write_csv
 from medattn.mimic.csv_files import header_of, rows_of
 from medattn.mimic.numbers import dicom_id_in, identifier, whole_number
@@ -49,6 +51,8 @@ class QuestionRow(NamedTuple):
     variant: int | None  # 0: the baseline variant; None: the row does not say
     strategy: str  # as the file labels it; "" in formats without
     finding: str = ""  # lower case, as the file names it; "" in formats without
+    subject_id: str = ""  # "" in formats without
+    where: str = ""  # file and row, for messages
 
 
 def format_of(path: Path) -> str:
@@ -127,16 +131,19 @@ def _csv(path: Path, form: str) -> Iterator[QuestionRow]:
             _variant(path, number, row) if form == HARD_POSITIVES else 0,
             row.get("strategy", "").strip(),
             row.get("finding", "").strip().lower(),
+            identifier(row.get("subject_id", "")),
+            f"{path}, row {number}",
         )
 
 
 def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
+    refuse_pipe(path)
     try:
         with (
             path.open("rb") as file,
             tqdm(total=path.stat().st_size, desc="questions", unit="B", unit_scale=True, leave=False) as bar,
         ):
-            start = _check_depth(file, path)
+            start = _check_shape(file, path)
             file.seek(start)
             number = 0
             for number, entry in enumerate(ijson.items(file, "item", use_float=True), start=1):
@@ -154,23 +161,31 @@ def _ext_vqa(path: Path) -> Iterator[QuestionRow]:
         raise InputError(f"{path} cannot be read ({error.strerror}): give --questions one of the dataset's files") from None
 
 
-def _check_depth(file: BinaryIO, path: Path) -> int:
-    """Where the JSON begins, behind a mark of its encoding. Raises InputError for one that is nested deeply.
+def _check_shape(file: BinaryIO, path: Path) -> int:
+    """Where the JSON begins, behind a mark of its encoding.
 
-    ijson names every level by all above it, so a file of open brackets alone would take all memory.
+    Raises InputError for one that is nested deeply: ijson names every level by all above it, so a file of open brackets
+    alone would take all memory. And for one with a key twice in an object: ijson would keep the last one.
     """
     start = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
     file.seek(start)
-    depth = 0
-    for event, _ in ijson.basic_parse(file, use_float=True):  # without, a number of 5,000 digits crashes the interpreter
-        if event in ("start_map", "start_array"):
-            depth += 1
-            if depth > DEEPEST:
+    levels: list[set[str]] = []  # of each object or list that is open: its keys
+    entry = 0
+    # Without use_float a number of 5,000 digits crashes the interpreter.
+    for event, value in ijson.basic_parse(file, use_float=True):
+        if event == "map_key":
+            if value in levels[-1]:
+                raise InputError(f"{path}, entry {entry}: key {value[:SHOWN]!r} stands twice in one object: keep one of them")
+            levels[-1].add(value)
+        elif event in ("start_map", "start_array"):
+            entry += len(levels) == 1
+            levels.append(set())
+            if len(levels) > DEEPEST:
                 raise InputError(
                     f"{path} is nested more than {DEEPEST} levels deep, expected a list of questions: is it the right file?"
                 )
         elif event in ("end_map", "end_array"):
-            depth -= 1
+            levels.pop()
     return start
 
 
@@ -178,7 +193,7 @@ def _ext_row(entry: Any, where: str) -> QuestionRow:
     try:
         question, given = entry["question"].strip(), entry["answer"]
         cells = {name: str(entry.get(name, "")) for name in IMAGE_COLUMNS if name != "study_id"}
-        study = identifier(entry.get("study_id", ""))
+        study, subject = (identifier(entry.get(name, "")) for name in ("study_id", "subject_id"))
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{where}: {told(error)}: expected question, answer and study_id: download it again") from None
     if isinstance(given, str):
@@ -187,7 +202,8 @@ def _ext_row(entry: Any, where: str) -> QuestionRow:
         answer = ", ".join(sorted(str(item).strip().lower() for item in given or ()))
     else:
         raise InputError(f"{where}: answer is {given!r}, expected a list of words or one text: download it again")
-    return QuestionRow(_image_in(cells), study, question, answer, str(entry.get("split", "")), question, 0, "")
+    split = str(entry.get("split", ""))
+    return QuestionRow(_image_in(cells), study, question, answer, split, question, 0, "", "", subject, where)
 
 
 def _variant(path: Path, number: int, row: dict[str, str]) -> int | None:
@@ -220,7 +236,7 @@ def answer_of(text: str) -> str:
     if text.startswith("[") and text.endswith("]"):
         try:
             items = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # what Python says of a list that is none
             return text.lower()
         return ", ".join(sorted(str(item).strip().lower() for item in items))
     return text.lower().rstrip(".")

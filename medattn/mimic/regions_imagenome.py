@@ -12,11 +12,13 @@ a box drawn around the finding itself. A report's finding in a zone is repeated 
 """
 
 import os
+import struct
 import zipfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +33,10 @@ SUFFIX = "_SceneGraph.json"
 PLACES = tuple(
     f"{outer}/{inner}" for outer in (".", "silver_dataset") for inner in (".", "scene_graph", "scene_graph/scene_graph")
 )
+Graph = tuple[str, Callable[[], bytes]]  # name for messages, how to read it
+MOST_BYTES = 8 * 10**6  # of a scene graph; the published ones have less than a tenth
+ENCRYPTED = 0x1  # of a zip entry's flags
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the others without a bound
 NO_GRAPH = "image has no scene graph"
 NO_BOX = "place has no box"
 DENIED = "report says yes and no of the same place"
@@ -66,7 +72,7 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Drawn]:
     path: scene_graph.zip, the folder it was unpacked to, or the dataset's own folder. Of the zip, only the wanted members
     are read. Raises InputError naming the member that is not what it seems.
     """
-    with _members(path) as members:
+    with _graphs(path) as members:
         wanted = sorted(images.keys() & members.keys())
         counts.update([OTHER_IMAGE] * (len(members) - len(wanted)) + [NO_GRAPH] * (len(images) - len(wanted)))
         for dicom_id in tqdm(wanted, desc="imagenome", unit="graph", leave=False):
@@ -75,29 +81,73 @@ def read(path: Path, images: Sizes, counts: Counter[str]) -> Iterator[Drawn]:
 
 
 @contextmanager
-def _members(path: Path) -> Iterator[dict[str, tuple[str, Callable[[], bytes]]]]:
-    """dicom_id -> (name for messages, how to read it)."""
+def _graphs(path: Path) -> Iterator[dict[str, Graph]]:
+    """dicom_id -> its scene graph."""
     for folder in (path / place for place in PLACES) if path.is_dir() else ():
         if (folder / "scene_graph.zip").is_file():
             path = folder / "scene_graph.zip"
             break
-        files = {entry.name: Path(entry.path) for entry in os.scandir(folder)} if folder.is_dir() else {}
-        if found := {
-            name.removesuffix(SUFFIX): (str(at), at.read_bytes) for name, at in files.items() if name.endswith(SUFFIX)
-        }:
-            yield found
+        files = [Path(entry.path) for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)] if folder.is_dir() else []
+        if files:
+            yield {at.name.removesuffix(SUFFIX): (str(at), partial(_file, at)) for at in files}
             return
     if not path.is_file():
         raise InputError(f"{path}: no scene_graph.zip and no file *{SUFFIX} in it: name the zip or the folder that holds them")
+    with _reading(path):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        yield _entries(archive, path)
+
+
+def _entries(archive: zipfile.ZipFile, path: Path) -> dict[str, Graph]:
+    found: dict[str, Graph] = {}
+    for entry in archive.infolist():
+        if entry.filename.endswith(SUFFIX):
+            dicom_id = entry.filename.rpartition("/")[2].removesuffix(SUFFIX)
+            if dicom_id in found:
+                raise InputError(f"{path}: {dicom_id}{SUFFIX} is in it more than once: download it again")
+            found[dicom_id] = f"{path}, {entry.filename}", partial(_entry, archive, path, entry)
+    return found
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What a zip file can do wrong, as an InputError."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield {
-                name.rpartition("/")[2].removesuffix(SUFFIX): (f"{path}, {name}", partial(archive.read, name))
-                for name in archive.namelist()
-                if name.endswith(SUFFIX)
-            }
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:  # NotImplementedError is one
+        yield
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError, struct.error) as error:
         raise InputError(f"{path} is not a zip file, or is damaged: {error}: download it again") from None
+
+
+def _entry(archive: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo) -> bytes:
+    """What an entry of the zip holds. Raises InputError for one that is encrypted, or unpacks to more than it says."""
+    where = f"{path}, {entry.filename}"
+    if entry.flag_bits & ENCRYPTED or entry.compress_type not in METHODS:
+        kind = "is encrypted" if entry.flag_bits & ENCRYPTED else f"is compressed by method {entry.compress_type}"
+        raise InputError(f"{where} {kind}, expected a plain zip file, as the dataset's is: download it again")
+    whole = copy(entry)
+    whole.file_size = 2 * MOST_BYTES  # else what unpacks to more than it says would be cut off there, and could pass
+    with _reading(path), archive.open(whole) as stream:
+        content = stream.read(MOST_BYTES + 1)
+    if len(_bounded(content, where)) != entry.file_size:
+        raise InputError(f"{where} unpacks to {len(content)} bytes, and says {entry.file_size}: download it again")
+    return content
+
+
+def _file(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise InputError(f"{path} is not a file: download it again")
+        with path.open("rb") as file:
+            return _bounded(file.read(MOST_BYTES + 1), str(path))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}: let this user read it, or download it again") from None
+
+
+def _bounded(content: bytes, where: str) -> bytes:
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{where} has more than {MOST_BYTES} bytes, which no scene graph has: download it again")
+    return content
 
 
 def _regions(name: str, dicom_id: str, content: bytes, counts: Counter[str]) -> Iterator[Drawn]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medattn.base.errors import InputError, told
-from medattn.base.json_files import parse
+from medattn.base.json_files import read_object
 from medattn.mimic.csv_files import filled_rows_of
 from medattn.mimic.numbers import dicom_id_in, numbers
 from medattn.mimic.region_geometry import OTHER_IMAGE, Drawn, Region, Sizes, unknown
@@ -80,7 +80,7 @@ def _csv(path: Path) -> Iterator[_Box]:
 
 def _coco(path: Path) -> Iterator[_Box]:
     try:
-        content = parse(path.read_bytes(), str(path), "download it again")
+        content = read_object(path)
         categories = {entry["id"]: entry["name"].strip() for entry in content["categories"]}
         images = {
             entry["id"]: (dicom_id_in(entry["file_name"]), numbers((entry["width"], entry["height"])))

@@ -11,7 +11,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from medattn.language.answers import read_answer
-from medattn.language.variants import BASELINE, STRATEGIES, baseline_template, variants
+from medattn.language.strategy_labels import BASELINE, STRATEGIES
+from medattn.language.variants import baseline_template, variants
 from medattn.model.decode import decode
 from medattn.model.load import load
 from medattn.model.prompt import PromptSettings

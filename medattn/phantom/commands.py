@@ -24,6 +24,7 @@ def train_phantom(out: Path) -> None:
     """Train the phantom model from nothing (under 25 minutes on two cores)."""
     from medattn.phantom.training import train
 
+    out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written is found now, not after training
     train(out)
     click.echo(f"{out}: trained")
 

@@ -21,7 +21,8 @@ from medattn.base.hashes import hashes_of, sha256_of
 from medattn.base.seeding import generator
 from medattn.base.tables import new_directory, write_bytes, write_csv
 from medattn.checks.study_check import StudySummary, box_of, check
-from medattn.language.variants import BASELINE, baseline_template, variants
+from medattn.language.strategy_labels import BASELINE
+from medattn.language.variants import baseline_template, variants
 from medattn.phantom.anatomy import FINDINGS
 from medattn.phantom.cases import EXPOSURE, Case, make_case
 from medattn.study.schema import CONFIG, IMAGE_COLUMNS, QUESTION_COLUMNS, REGION_COLUMNS

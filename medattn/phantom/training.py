@@ -25,7 +25,9 @@ from tqdm import tqdm
 from transformers import Gemma3ForConditionalGeneration, Gemma3Processor, GemmaTokenizer
 
 from medattn.base.seeding import generator
-from medattn.language.variants import BASELINE, BASELINE_TEMPLATES, LEXICON, TEMPLATES, fill
+from medattn.language.findings import LEXICON, fill
+from medattn.language.strategy_labels import BASELINE
+from medattn.language.variants import BASELINE_TEMPLATES, TEMPLATES
 from medattn.measures.body import cell_coverage
 from medattn.phantom import shape
 from medattn.phantom.anatomy import FINDINGS

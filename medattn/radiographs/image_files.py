@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from medattn.base.errors import InputError
 from medattn.radiographs.dicom_display import MisleadingHeaderError, displayed, padded, says_how
@@ -21,6 +21,9 @@ NOT_ON_DISK = "image file is not on disk: complete the copy"
 LEAST_CONTRAST = 16  # grey levels, below which an image is as good as empty
 LEAST_SPREAD = 51  # the same of a DICOM file whose darkest and brightest pixel alone say what is black and white
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
+FORMATS = ("PNG", "JPEG", "JPEG2000", "TIFF", "BMP", "PPM", "GIF", "WEBP")  # Pillow reads others with other programs' help
+DEFLATED = b"1.2.840.10008.1.2.1.99"  # DICOM's transfer syntax of this name: pydicom unpacks it without a bound
+HEAD = 4096  # bytes of a DICOM file in which its transfer syntax stands
 PREAMBLE = 128  # bytes before the letters DICM
 # Whatever Pillow raises for a file that is damaged, depending on where the damage is.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, Image.DecompressionBombError)
@@ -91,22 +94,29 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
     if path.suffix.lower() == ".dcm" or content[PREAMBLE : PREAMBLE + 4] == b"DICM":
         return _open_dicom(path, content)
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            depth = _depth(image, content)
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            depth, frames = _depth(image, content), getattr(image, "n_frames", 1)
             turned = image.getexif().get(ORIENTATION, 1)
             image.load()
     except Image.DecompressionBombError as error:
+        raise _too_large(path, str(error)) from None
+    except UnidentifiedImageError:
+        known = ", ".join(FORMATS)
         raise UnreadableFileError(
-            f"{path} is too large to be a radiograph, and a file that says so may be made to fill the memory ({error}):"
-            f" {RESTORE}, or reduce it (for example `magick IN -resize 4096x4096 OUT.png`)",
-            "image file is too large to be a radiograph: restore the published file",
+            f"{path} cannot be decoded, it is damaged, or no image of {known} or DICOM: {RESTORE}"
         ) from None
     except DAMAGE as error:
         raise UnreadableFileError(f"{path} cannot be decoded, it is truncated or no image ({error}): {RESTORE}") from None
+    if frames != 1:
+        raise UnreadableFileError(
+            f"{path} holds {frames} images, and which one is meant nobody can tell: keep one of them (for example `magick"
+            " IN[0] OUT.png`) and pin the new file",
+            "image file holds several images: restore the published file",
+        )
     if turned not in (0, 1):
         raise UnreadableFileError(
-            f"{path} has EXIF orientation {turned}: its pixels are stored turned or mirrored, and models and viewers differ in"
-            " whether they turn them; store them upright (for example `magick IN -auto-orient OUT.png`) and pin the new file",
+            f"{path} has EXIF orientation {turned!r}: its pixels are stored turned or mirrored, and models and viewers differ"
+            " in turning them; store them upright (for example `magick IN -auto-orient OUT.png`) and pin the new file",
             f"image file has EXIF orientation {turned}: store it upright",
         )
     shown = _without_opaque_alpha(image)
@@ -173,7 +183,11 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
     except ModuleNotFoundError:
         raise InputError("an image is a DICOM file, pydicom reads it: `pip install 'medattn[dicom]'`") from None
     try:
+        if DEFLATED in content[:HEAD]:
+            raise ValueError("it is deflated")
         dataset = dcmread(io.BytesIO(content))
+        if (pixels := int(dataset.Rows) * int(dataset.Columns)) > 2 * (Image.MAX_IMAGE_PIXELS or pixels):  # as Pillow has it
+            raise _too_large(path, f"{pixels} pixels")
         colour, frames = dataset.PhotometricInterpretation, int(dataset.get("NumberOfFrames") or 1)
         if colour not in ("MONOCHROME1", "MONOCHROME2") or dataset.SamplesPerPixel != 1 or frames != 1:
             raise UnreadableFileError(
@@ -202,6 +216,14 @@ def _open_dicom(path: Path, content: bytes) -> Image.Image:
             f" within {high - low} of 255 grey levels: hot or dead pixels, or padding that PixelPaddingValue does not name",
         )  # fmt: skip
     return image
+
+
+def _too_large(path: Path, said: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{path} is too large to be a radiograph, and a file that says so may be made to fill the memory ({said}):"
+        f" {RESTORE}, or reduce it (for example `magick IN -resize 4096x4096 OUT.png`)",
+        "image file is too large to be a radiograph: restore the published file",
+    )
 
 
 def _misleading(path: Path, said: str) -> UnreadableFileError:

@@ -18,6 +18,7 @@ from medattn.release.charts import chart_problems
 from medattn.release.file_kinds import kind
 from medattn.reproduce.crate.stage import CRATE
 from medattn.study.attest import Aggregate
+from medattn.study.caveats import COLUMN
 
 RECORDED = (f"{paths.TABLES.parent.as_posix()}/", CRATE.as_posix())  # what the pipeline writes and git tracks
 _SIZE = re.compile(r"^(\s*size: )\d+$", re.MULTILINE)
@@ -75,6 +76,7 @@ def _aggregates(content: bytes, header: Sequence[str]) -> Iterator[str]:
     """A table of published numbers, or one with columns that aggregate tables declare."""
     if tuple(header) == SOURCE_COLUMNS:
         return
+    header = header[1:] if header[:1] == [COLUMN] else header
     known = shapes.shapes().values()
     texts = frozenset().union(*(shape.texts for shape in known))
     if other := sorted(set(header) - {name for shape in known for name in shape.columns}):

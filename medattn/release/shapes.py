@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from medattn.base import paths
@@ -19,6 +19,7 @@ from medattn.metrics import published
 from medattn.metrics.export import json_bytes
 from medattn.metrics.table import declared
 from medattn.metrics.tables.headline import NUMBERS
+from medattn.study.caveats import COLUMN
 
 REMEDY = "run `dvc repro --force metrics figures`"
 _WHOLE = re.compile(r"0|[1-9][0-9]*")
@@ -52,6 +53,7 @@ def table_problems(content: bytes, shape: Shape, least: int) -> Iterator[str]:
     except (InputError, UnicodeDecodeError) as error:
         yield str(error)
         return
+    shape = _as_headed(columns, shape)
     if other := sorted(set(columns) - set(shape.columns)):
         yield f"has a column {other[0]!r}, which this table does not declare: {REMEDY}"
     elif columns != list(shape.columns):
@@ -69,9 +71,15 @@ def texts(content: bytes, shape: Shape) -> Iterator[tuple[int, str]]:
     """(row, cell) of every cell of text, and of the header."""
     rows = csv.reader(io.StringIO(content.decode("utf-8", "replace"), newline=""))
     columns = next(rows, [])
+    shape = _as_headed(columns, shape)
     yield from ((1, name) for name in columns)
     for number, row in enumerate(rows, start=2):
         yield from ((number, cell) for name, cell in zip(columns, row, strict=False) if name in shape.texts and cell)
+
+
+def _as_headed(columns: Sequence[str], shape: Shape) -> Shape:
+    """The shape with a column of caveats where the table has one: of a drawn study, or of a limited run."""
+    return Shape((COLUMN, *shape.columns), shape.texts | {COLUMN}) if columns[:1] == [COLUMN] else shape
 
 
 def _cell_problem(name: str, cell: str, shape: Shape, least: int) -> str | None:

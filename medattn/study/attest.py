@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from medattn.base.errors import InputError
 from medattn.base.json_files import parse
 from medattn.base.params.reading import Section
+from medattn.base.pipes import refuse_pipe
 from medattn.base.validation import problems
 from medattn.study import attest_groups
 from medattn.study.attest_groups import FEWEST, FORMAT, TABLES, Count, Digest, Table, TableName
@@ -103,6 +104,7 @@ def describe(found: Mapping) -> str:
 
 def read_reference(path: Path) -> dict:
     """A published aggregate. Raises InputError if it is not there, of another format, or not what it seems."""
+    refuse_pipe(path)
     try:
         content = parse(path.read_bytes(), str(path), "restore it")
     except (FileNotFoundError, IsADirectoryError):

@@ -9,10 +9,10 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 
 from medattn.base import json_files
 from medattn.base.errors import InputError
@@ -63,6 +63,14 @@ class ModelPins(Section):
 
     revision: str | None
     files: dict[str, str]
+
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ValueError(f"{name!r} is not inside the model directory")
+        return files
 
 
 class ModelChoice(Section):

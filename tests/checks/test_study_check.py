@@ -206,6 +206,12 @@ BAD = {
     "label in upper case": (set_cell(QUESTIONS, 3, "answer", "YES"), [ROW_3, "is 'YES'"]),
     "empty question": (set_cell(QUESTIONS, 3, "question", "  "), [ROW_3, "question is empty", "write the question"]),
     "question with white space": (set_cell(QUESTIONS, 3, "question", "Is it? "), [ROW_3, "starts or ends with white space"]),
+    **{
+        f"question with {one!r}": (
+            set_cell(QUESTIONS, 3, "question", f"Is there ede{one}ma?"), [ROW_3, repr(one), "nobody sees and the model reads"]
+        )
+        for one in ("\u200b", "\u202e", "\u00ad", "\ufeff", "\U000e0041")
+    },
     "question of two lines": (set_cell(QUESTIONS, 3, "question", "Is\nit?"), [ROW_3, "control character", "remove it"]),
     **{
         f"question with {token}": (
@@ -298,6 +304,12 @@ BAD = {
     "absent weights": (lambda s: (s / "model/weights.safetensors").unlink(), ["weights.safetensors", "absent"]),
     "file that is not pinned": (lambda s: (s / "model/more.json").write_text("{}"), ["model/more.json", "not listed"]),
     "another revision": (rewrite("model.json", "null", '"abc"'), ["revision is 'abc'", "study.yaml has None"]),
+    "pins of a file elsewhere": (
+        rewrite("model.json", "config.json", "../study.yaml"), ["model.json: files", "'../study.yaml' is not inside the model"],
+    ),
+    "pins of an absolute path": (
+        rewrite("model.json", "config.json", "/etc/passwd"), ["model.json: files", "'/etc/passwd' is not inside the model"],
+    ),
     "broken model.json": (rewrite("model.json", "files", "fils"), ["model.json: files", "model.json: fils"]),
     "absent model": (rewrite("study.yaml", "{id: model,", "{id: other,"), ["model.id is 'other'", "not a directory"]),
 }  # fmt: skip

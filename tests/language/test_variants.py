@@ -10,23 +10,11 @@ import pytest
 from medattn.base.params.terms import read_terms
 from medattn.base.paths import TERMS
 from medattn.language.findings import LEXICON, fill
+from medattn.language.invariants import INVARIANTS, UNIQUE, repeated, violations
 from medattn.language.places import PLACES
 from medattn.language.question_forms import about, parse
-from medattn.language.variants import (
-    BASELINE,
-    BASELINE_TEMPLATES,
-    INVARIANTS,
-    LOCATED,
-    STRATEGIES,
-    TEMPLATES,
-    UNIQUE,
-    baseline_template,
-    options,
-    repeated,
-    reword,
-    variants,
-    violations,
-)
+from medattn.language.strategy_labels import BASELINE, STRATEGIES
+from medattn.language.variants import BASELINE_TEMPLATES, LOCATED, TEMPLATES, baseline_template, options, reword, variants
 from medattn.measures.localisation import ZONES
 from medattn.mimic.layout import LABELS
 from medattn.phantom.anatomy import FINDINGS

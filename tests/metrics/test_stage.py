@@ -1,5 +1,7 @@
 """The metrics stage as a whole: same bytes, no stale file, small studies, and messages for bad input."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.metrics.stage import run
+from medattn.study.schema import QUESTION_COLUMNS
 from tests.metrics.conftest import make_params, make_root
 
 OUTPUTS = (paths.GRIDS, paths.GROUPS, paths.TABLES, paths.EVALUATION, paths.METRICS)
@@ -64,6 +67,34 @@ def test_a_profile_without_sinks_reports_every_metric_with_them_too(tmp_path):
     assert rows.loc["q1-v0-clean", "decision_entropy"] != rows.loc["q1-v0-clean", "decision_with_sinks_entropy"]
     profiles = pd.read_csv(root / paths.TABLES / "profiles.csv").set_index("profile")
     assert profiles.loc["decision", "sink_share"] == 0 < profiles.loc["decision_with_sinks", "sink_share"]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "limit", "said"),
+    [
+        (True, None, "drawn, not patients"),
+        (False, 2, "first 2 questions"),
+        (True, 2, "drawn, not patients; first 2 questions"),
+        (False, 4, ""),  # all there are
+    ],
+)
+def test_every_published_table_of_a_drawn_or_limited_study_says_so_in_its_first_column(root, done, drawn, limit, said):
+    about = root / "data/study.yaml"
+    about.write_text(about.read_text() + "drawn: true\n" * drawn)
+    asked = pd.read_csv(root / paths.MANIFEST, dtype=str, keep_default_na=False)
+    asked.drop_duplicates(["question_id", "variant_index"])[list(QUESTION_COLUMNS)].to_csv(
+        root / "data/questions.csv", index=False
+    )
+    run(make_params().model_copy(update={"limit": limit}), root)
+    usual, changed = contents(done), contents(root)
+    assert changed.keys() == usual.keys()
+    for name in changed:
+        if said and name.startswith(str(paths.TABLES)):
+            header, *rows = csv.reader(io.StringIO(changed[name].decode()))
+            assert [header[0], *(row[0] for row in rows)] == ["caveat", *([said] * len(rows))]
+            assert [header[1:], *(row[1:] for row in rows)] == list(csv.reader(io.StringIO(usual[name].decode())))
+        else:
+            assert changed[name] == usual[name]
 
 
 def damage_image(root: Path) -> None:

@@ -49,6 +49,15 @@ def write_sums(root: Path) -> None:
     (root / layout.SHA256SUMS).write_text("".join(lines))
 
 
+def rewritten(root: Path, name: str, *changes: tuple[str, str]) -> None:
+    """A gzipped table of the root with some texts replaced by others."""
+    text = gzip.decompress((root / name).read_bytes()).decode()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (root / name).write_bytes(gzip.compress(text.encode()))
+
+
 @pytest.fixture
 def root(tmp_path) -> Path:
     directory = tmp_path / "root"
@@ -71,7 +80,8 @@ def root(tmp_path) -> Path:
         split.append({"dicom_id": dicom_id, "study_id": study, "subject_id": subject, "split": part})
     write_table(directory / layout.METADATA, list(metadata[0]), metadata)
     write_table(directory / layout.SPLIT, list(split[0]), split)
-    labels = [{"subject_id": "1", "study_id": study} | found for study, found in LABELS.items()]
+    owners = {study: subject for subject, study, *_ in IMAGES.values()}
+    labels = [{"subject_id": owners[study], "study_id": study} | found for study, found in LABELS.items()]
     write_table(directory / layout.CHEXPERT, ["subject_id", "study_id", *layout.LABELS, layout.NO_FINDING], labels)
     (directory / layout.IMAGE_FILENAMES).write_text("".join(f"{path_of(name)}\n" for name in IMAGES))
     write_sums(directory)

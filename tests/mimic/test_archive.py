@@ -13,7 +13,7 @@ from medattn.mimic import layout
 from medattn.mimic.archive import Archive, PinnedImage
 from medattn.mimic.labels import near, read_labels, related
 
-from .conftest import AP, IMAGES, LATERAL, OTHER, PA, SECOND, path_of
+from .conftest import AP, IMAGES, LATERAL, OTHER, PA, SECOND, path_of, rewritten
 
 
 def opened(root, **options) -> Archive:
@@ -198,14 +198,6 @@ def test_a_missing_cut_or_foreign_table_is_named(root, name):
     (root / name).unlink()
     with pytest.raises(InputError, match=f"{name} not found"):
         Archive(root)
-
-
-def rewritten(root, name: str, *changes: tuple[str, str]) -> None:
-    text = gzip.decompress((root / name).read_bytes()).decode()
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    (root / name).write_bytes(gzip.compress(text.encode()))
 
 
 def test_tables_that_another_program_saved_say_the_same(root):

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import json
 import os
 import re
 from collections import Counter
@@ -14,16 +15,16 @@ from PIL import Image
 
 from medattn.base.errors import InputError
 from medattn.checks.study_check import check
-from medattn.mimic.archive import SHARED
+from medattn.mimic.archive import SHARED, Archive
 from medattn.mimic.assemble import Options, assemble, assembled_before
-from medattn.mimic.candidates import slug
-from medattn.mimic.labels import related
+from medattn.mimic.candidates import OTHER_PATIENT, OTHER_STUDY, slug
+from medattn.mimic.labels import read_labels, related
 from medattn.mimic.layout import CHEXPERT, DRAWN, LABELS, METADATA, SHA256SUMS, SPLIT
 from medattn.study import pins
 from medattn.study.caveats import caveat
 from medattn.study.schema import read_study
 
-from .conftest import AP, LATERAL, OTHER, PA, SECOND, path_of, write_sums, write_table
+from .conftest import AP, LATERAL, OTHER, PA, SECOND, path_of, rewritten, write_sums, write_table
 
 MODEL = {"id": "google/medgemma-4b-it", "revision": "0" * 40, "dtype": "bfloat16", "device": "cpu"}
 PROMPT = {"system": "", "template": "{question}", "order": "question_first", "max_new_tokens": 24}
@@ -179,9 +180,54 @@ def test_a_row_that_names_its_image_wrongly_is_not_asked_about_another_image(roo
     summary = assemble(tmp_path / "study", options(root, root / "own.csv"))
     assert baselines(tmp_path / "study") == {(SECOND, "edema"): "no", (AP, "edema"): "no"}
     assert dict(summary.skipped) == {
-        "image is not in the metadata table": 1, "image is of another study than the row names": 1,
-        "row names neither an image nor a study: fill in dicom_id": 2,
+        "image is not in the metadata table": 1, OTHER_STUDY: 1, "row names neither an image nor a study: fill in dicom_id": 2,
     }  # fmt: skip
+    where = f"{root / 'own.csv'}, row 3: study_id is '50000002', which {METADATA} contradicts"
+    assert f"the first where {OTHER_STUDY}: {where}" in summary.text()
+
+
+def test_a_row_that_names_another_patient_than_the_metadata_is_not_asked_and_the_first_is_shown(root, tmp_path):
+    rows = [
+        {"dicom_id": PA, "subject_id": "10000002", "answer": "yes"},  # another patient of the root
+        {"dicom_id": AP, "subject_id": "p10000001.0", "answer": "yes"},
+        {"study_id": "50000002", "subject_id": "19999999", "answer": "no"},  # none of the root
+        {"dicom_id": OTHER, "subject_id": "", "answer": "no"},
+    ]
+    columns = ["dicom_id", "study_id", "subject_id", "question", "answer"]
+    write_table(root / "own.csv", columns, [row | {"question": "is there edema?"} for row in rows])
+    (root / "own.json").write_text(json.dumps([row | {"question": "is there edema?"} for row in rows]))
+    for name, unit in (("own.csv", "row 2"), ("own.json", "entry 1")):
+        summary = assemble(tmp_path / name, options(root, root / name))
+        assert baselines(tmp_path / name) == {(AP, "edema"): "yes", (OTHER, "edema"): "no"}
+        assert summary.skipped == {OTHER_PATIENT: 2} and summary.text().count(f"the first where {OTHER_PATIENT}: ") == 1
+        assert f"{root / name}, {unit}: subject_id is '10000002', which {METADATA} contradicts" in summary.text()
+
+
+@pytest.mark.parametrize("asked_about", ["labels", "questions"])
+def test_labels_of_another_patient_than_the_metadata_say_are_an_error(root, tmp_path, asked_about):
+    """They are not used as truths of controls either."""
+    rewritten(root, CHEXPERT, ("10000002,50000002", "10000003,50000002"))
+    questions = asked(root, [(PA, "is there edema?", "yes")]) if asked_about == "questions" else None
+    said = rf"{CHEXPERT}, row 3: subject_id of study 50000002 is '10000003', in {METADATA} '10000002': download both again"
+    with pytest.raises(InputError, match=said):
+        assemble(tmp_path / "study", options(root, questions))
+    assert not (tmp_path / "study").exists()
+
+
+def test_labels_without_a_patient_and_of_studies_that_are_not_here_are_no_contradiction(root):
+    before = read_labels(Archive(root))
+    rewritten(root, CHEXPERT, ("10000002,50000002", ",50000002"), ("10000001,50000001", "10000001.0,s50000001"))
+    again(root / CHEXPERT, study_id="59999999", subject_id="10000001")
+    assert read_labels(Archive(root), before) == before
+
+
+@pytest.mark.parametrize("name, value", [("subject_id", "10000009"), ("study_id", "50000009")])
+def test_a_split_of_another_patient_or_study_than_the_metadata_say_is_an_error(root, name, value):
+    with gzip.open(root / SPLIT, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    write_table(root / SPLIT, list(rows[0]), [*rows[:-1], rows[-1] | {name: value}])
+    with pytest.raises(InputError, match=rf"{METADATA}: {name} of {OTHER} is '.0000003', in {SPLIT} '{value}': download both"):
+        Archive(root)
 
 
 def test_of_a_table_of_results_the_true_answers_are_asked_and_the_models_left_alone(root, tmp_path):

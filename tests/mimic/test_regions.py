@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -231,7 +232,7 @@ def test_ms_cxr_without_a_column_is_refused(tmp_path):
     ("content", "message"),
     [
         ("{", "boxes.json is not JSON"),
-        ("[]", "boxes.json is not a COCO file"),
+        ("[]", "boxes.json is not a JSON object: it holds list: restore it"),
         ("[" * 100_000, "boxes.json is not JSON that can be read: it nests too deeply"),
         ('{"categories": [], "images": []}', "boxes.json is not a COCO file .KeyError: 'annotations'"),
         ('{"categories": [], "images": [], "annotations": [{"image_id": 3}]}', "boxes.json, annotation 0: KeyError: 3"),
@@ -384,6 +385,64 @@ def test_a_damaged_zip_is_refused(tmp_path):
     path.write_bytes(b"no zip")
     with pytest.raises(InputError, match=r"scene_graph\.zip is not a zip file, or is damaged"):
         read("imagenome", path)
+
+
+SPACES = json.dumps(GRAPHS[A]).encode() + bytes([32]) * 200_000_000  # 200 kB once compressed
+PLAIN = json.dumps(GRAPHS[A]).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "method", "said", "message"),
+    [
+        (SPACES, zipfile.ZIP_DEFLATED, {}, "has more than 8000000 bytes, which no scene graph has"),
+        (SPACES, zipfile.ZIP_DEFLATED, {"file_size": len(PLAIN)}, "has more than 8000000 bytes"),
+        (PLAIN + b" " * 9, zipfile.ZIP_DEFLATED, {"file_size": len(PLAIN), "CRC": zlib.crc32(PLAIN)}, "is not a zip"),
+        (PLAIN + b" " * 9, zipfile.ZIP_STORED, {"file_size": len(PLAIN)}, f"unpacks to {len(PLAIN) + 9} bytes, and says"),
+        (PLAIN, zipfile.ZIP_DEFLATED, {"file_size": 1 << 40}, f"unpacks to {len(PLAIN)} bytes, and says {1 << 40}"),
+        (PLAIN, zipfile.ZIP_BZIP2, {}, "is compressed by method 12, expected a plain zip file"),
+        (PLAIN, zipfile.ZIP_LZMA, {}, "is compressed by method 14, expected a plain zip file"),
+        (PLAIN, zipfile.ZIP_DEFLATED, {"flag_bits": 1}, "is encrypted, expected a plain zip file"),
+        (b"PK\x03\x04\xff\xfe", zipfile.ZIP_STORED, {}, "is not UTF-8"),
+    ],
+    ids=["bomb", "bomb that denies it", "more with the hash of less", "more than said", "less than said", "bzip2", "lzma",
+         "encrypted", "a zip in the zip"],
+)  # fmt: skip
+def test_an_entry_that_unpacks_to_more_than_it_says_or_not_plainly_is_refused(tmp_path, content, method, said, message):
+    path, name = tmp_path / "scene_graph.zip", f"{A}_SceneGraph.json"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr(name, content)
+        for key, value in said.items():  # written to the directory, which is all that a reader believes, when it is closed
+            setattr(archive.getinfo(name), key, value)
+    with pytest.raises(InputError, match=rf"scene_graph\.zip.* {message}.*: download it again$"):
+        read("imagenome", path, {A: WIDE})
+
+
+def test_an_image_with_two_scene_graphs_in_the_zip_is_named(tmp_path):
+    path = scene_graphs(tmp_path / "scene_graph.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"silver/{A}_SceneGraph.json", json.dumps(GRAPHS[A]))
+    with pytest.raises(InputError, match=rf"scene_graph\.zip: {A}_SceneGraph.json is in it more than once: download it again"):
+        read("imagenome", path)
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
+def test_a_zip_of_which_the_end_is_missing_is_refused(tmp_path, kept):
+    path = scene_graphs(tmp_path / "scene_graph.zip")
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(InputError, match=r"scene_graph\.zip is not a zip file, or is damaged: .*: download it again"):
+        read("imagenome", path)
+
+
+def test_a_scene_graph_in_a_folder_that_is_no_file_or_huge_is_named(tmp_path):
+    at = tmp_path / f"{A}_SceneGraph.json"
+    at.mkdir()
+    with pytest.raises(InputError, match=f"{at.name} is not a file: download it again"):
+        read("imagenome", tmp_path, {A: WIDE})
+    at.rmdir()
+    with at.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match=f"{at.name} has more than 8000000 bytes, which no scene graph has"):
+        read("imagenome", tmp_path, {A: WIDE})
 
 
 def test_a_folder_without_scene_graphs_is_refused(tmp_path):

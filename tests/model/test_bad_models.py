@@ -2,10 +2,11 @@
 
 import json
 import logging
+import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,21 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from medattn import cli
+from medattn.ask import BARE
 from medattn.phantom import shape
 
 INDEX, WEIGHTS = "model.safetensors.index.json", "model.safetensors"
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 Change = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The model is so small that further threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +54,7 @@ def ask(tmp_path, monkeypatch, capfd) -> Callable[[Path], tuple[int, str]]:
     """`medattn ask` in this process: (exit code, what it says on stderr but for the library's progress)."""
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50), dtype=np.uint8)).save(tmp_path / "r.png")
     monkeypatch.setattr("medattn.model.template.SECONDS", 0.5)
+    monkeypatch.setattr("medattn.ask.BARE", BARE.model_copy(update={"max_new_tokens": 2}))  # an answer is enough
 
     def run(model: Path) -> tuple[int, str]:
         command = ["medattn", "ask", tmp_path / "r.png", "Is there a nodule?", "--model", model, "--device", "cpu"]
@@ -220,6 +232,20 @@ BAD: dict[str, tuple[Change, str]] = {
     "another image token": (config("image_token_index", to=20), "makes 0 tokens of id 20"),
     "image token beyond the embedding": (config("image_token_index", to=262_144), "the image token is 262144, beyond"),
     "weights elsewhere by name": (config("transformers_weights", to="../w.safetensors"), "transformers_weights names other"),
+    "layers as true": (text("num_hidden_layers", True), r"num_hidden_layers: Input should be a valid integer, not True"),
+    "layers of 6.0": (text("num_hidden_layers", 6.0), ""),
+    "a negative width": (text("hidden_size", -128), "hidden_size: .*greater than or equal to 1"),
+    "a negative window": (text("sliding_window", -1), "sliding_window: .*greater than or equal to 1"),
+    "text_config as a list": (config("text_config", to=[]), "text_config: "),
+    "vision_config as null": (config("vision_config", to=None), "vision_config: "),
+    "no vision layer": (config("vision_config", "num_hidden_layers", to=0), "num_hidden_layers: "),
+    "a patch of zero": (config("vision_config", "patch_size", to=0), "patch_size: "),
+    "a negative image": (config("vision_config", "image_size", to=-896), "image_size: "),
+    "heads as text": (config("vision_config", "num_attention_heads", to="4"), "num_attention_heads: "),
+    "a rope theta of zero": (text("rope_parameters", {"full_attention": {"rope_type": "default", "rope_theta": 0}}), ""),
+    "a rope that is text": (text("rope_parameters", "default"), ""),
+    "an activation that is a number": (text("hidden_activation", 3), "cannot be loaded: "),
+    "a dtype that is none": (config("dtype", to="float3"), ""),
     # generation_config.json
     "no end token": (edit("generation_config.json", "eos_token_id", to=[]), r"eos_token_id is \[\]"),
     "an end token beyond": (edit("generation_config.json", "eos_token_id", to=10**6), "eos_token_id is 1000000"),
@@ -288,6 +314,17 @@ BAD: dict[str, tuple[Change, str]] = {
     ),
     "an image token that nobody knows": (edit("tokenizer_config.json", "image_token", to="<picture>"), ""),
     "tokenizer settings are a list": (write("tokenizer_config.json", "[]"), r"tokenizer_config\.json is not a JSON object"),
+    "no special token": (
+        both(
+            tokens(lambda about: about.update({"added_tokens": []})),
+            lambda model: (model / "tokenizer_config.json").write_text("{}"),
+        ), "",
+    ),
+    "a token without a number": (tokens(lambda about: about["model"]["vocab"].update({"zebra": None})), "cannot be loaded: "),
+    "a token below zero": (tokens(lambda about: about["model"]["vocab"].update({"zebra": -1})), "cannot be loaded: "),
+    "special tokens are a number": (write("special_tokens_map.json", "3"), "is not a JSON object"),
+    "a tokenizer of a pipe": (lambda model: ((model / "tokenizer.json").unlink(), os.mkfifo(model / "tokenizer.json")), ""),
+    "a configuration of a pipe": (lambda model: ((model / "config.json").unlink(), os.mkfifo(model / "config.json")), ""),
     # the chat template
     "no template": (lambda model: (model / "chat_template.jinja").unlink(), r"no chat template: restore chat_template\.jinja"),
     "an endless template": (template(ENDLESS), "has not ended after 0.5 s"),

@@ -11,8 +11,15 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import apply_modality_lut, apply_windowing
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+    generate_uid,
+)
 from pydicom.uid import DigitalXRayImageStorageForPresentation as DX_STORAGE
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, generate_uid
 
 from medattn.base.errors import InputError
 from medattn.radiographs.image_files import ImageFileError, open_image
@@ -385,3 +392,13 @@ def test_any_single_damaged_header_byte_gives_an_image_or_a_named_refusal(tmp_pa
         spoilt = content[:index] + bytes([content[index] ^ 0xFF]) + content[index + 1 :]
         with contextlib.suppress(ImageFileError):
             opened(tmp_path, spoilt)
+
+
+def test_a_file_that_unpacks_to_more_than_a_radiograph_is_refused_before_it_is_unpacked(tmp_path):
+    pixels = np.zeros((16, 16), dtype=np.uint16)
+    huge = content_of(dicom(pixels, Rows=65_000, Columns=65_000))
+    deflated = dicom(np.zeros((4000, 4000), dtype=np.uint16), syntax=DeflatedExplicitVRLittleEndian)
+    for content, said in ((huge, "too large to be a radiograph"), (content_of(deflated), "it is deflated")):
+        (tmp_path / "image.dcm").write_bytes(content)
+        with pytest.raises(ImageFileError, match=said):
+            open_image(tmp_path, "image.dcm", sha256(tmp_path / "image.dcm"))

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -29,6 +30,35 @@ def test_an_image_stored_turned_is_refused(tmp_path):
     exif[0x0112] = 6
     with pytest.raises(UnreadableFileError, match=r"EXIF orientation 6.*auto-orient"):
         open_image(tmp_path, *_saved(Image.new("L", (8, 8)), tmp_path, exif=exif))
+
+
+@pytest.mark.parametrize("form", ["TIFF", "PNG", "MPO", "WEBP", "GIF"])
+def test_a_file_of_several_images_is_refused(tmp_path, form):
+    """Else the first would be taken for the radiograph without a word."""
+    image = Image.linear_gradient("L")
+    name = _saved(image, tmp_path, format=form, save_all=True, append_images=[image.rotate(180)])
+    with pytest.raises(UnreadableFileError, match=r"holds 2 images, and which one is meant nobody can tell: keep one of them"):
+        open_image(tmp_path, *name)
+    assert open_image(tmp_path, *_saved(image.convert("RGB"), tmp_path, format="JPEG", progressive=True)).size == image.size
+
+
+@pytest.mark.parametrize(
+    "content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", b"<!DOCTYPE html>", bytes(999), b"P7 1 1"]
+)
+def test_a_format_that_is_not_read_is_named_and_no_other_program_is_asked(tmp_path, content):
+    (tmp_path / "image.png").write_bytes(content)
+    with pytest.raises(UnreadableFileError, match=r"it is damaged, or no image of PNG, .* or DICOM: restore the file"):
+        open_image(tmp_path, "image.png", hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize(("mode", "said"), [("1", "mode 1,"), ("P", "mode P"), ("CMYK", "mode CMYK"), ("LAB", "LAB"),
+                                            ("F", "mode F, 32 bits"), ("I;16", "mode I;16, 16 bits")])  # fmt: skip
+def test_pixels_that_are_no_eight_bit_grey_or_colour_are_refused(tmp_path, mode, said):
+    image = Image.linear_gradient("L")
+    image = Image.fromarray(np.asarray(image).astype(np.uint16)) if mode == "I;16" else image
+    image = image.convert("RGB").convert(mode) if mode in ("CMYK", "LAB", "P") else image.convert(mode)
+    with pytest.raises(UnreadableFileError, match=f"has .*{said}.*, expected 8-bit grey .mode L. or RGB: convert it"):
+        open_image(tmp_path, *_saved(image, tmp_path, format="TIFF"))
 
 
 def test_an_image_of_too_many_pixels_is_called_too_large(tmp_path, monkeypatch):

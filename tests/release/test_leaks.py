@@ -221,6 +221,18 @@ def test_columns_missing_exchanged_or_twice_are_refused():
         assert len(said(BY_FINDING, other)) == 1
 
 
+def test_a_tables_caveat_is_its_first_column_and_a_text_like_any_other():
+    def headed(caveat: str) -> str:
+        header, row = by_finding({}).splitlines()
+        return f"caveat,{header}\n{caveat},{row}\n"
+
+    assert said(BY_FINDING, headed("drawn, not patients".join('""'))) == []
+    assert len(said(BY_FINDING, headed(f"patient {SUBJECT}"))) >= 1
+    header, row = by_finding({}).splitlines()
+    (line,) = said(BY_FINDING, f"{header},caveat\n{row},drawn\n")
+    assert line == f"has a column 'caveat', which this table does not declare: {shapes.REMEDY}"
+
+
 @pytest.mark.parametrize("name", sorted(shapes.shapes()))
 def test_every_published_table_has_a_shape_and_no_column_about_a_single_patient(name):
     shape = shapes.shapes()[name]

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from medattn.base.params.aggregate import AggregateParams
-from medattn.base.params.reading import Section
+from medattn.base.params.reading import Positive, Section
 
 
 class Metrics(Section):
@@ -16,3 +16,4 @@ class Metrics(Section):
 
 class MetricsParams(AggregateParams):
     metrics: Metrics
+    limit: Positive | None  # prepare's: the tables of a limited run say so

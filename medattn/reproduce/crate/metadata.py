@@ -14,12 +14,13 @@ from medattn.base import paths
 from medattn.base.dvc import LOCK, PIPELINE, DeclaredStage
 from medattn.base.errors import InputError
 from medattn.base.hashes import sha256_of_lines
-from medattn.base.params.model import StudyParams
+from medattn.base.params.describe import DescribeParams
 from medattn.base.tables import read_table
 from medattn.disclosure.suppression import least_patients
 from medattn.reproduce.crate.citation import CITATION, Citation
 from medattn.reproduce.crate.outputs import digest, files_of, media_type
 from medattn.reproduce.locks import LOCKS, every_pin
+from medattn.study.caveats import caveat, noted
 from medattn.study.schema import ModelChoice, Study, settings
 
 SHA256 = "http://schema.org/sha256"  # a term that RO-Crate 1.1 does not have yet
@@ -45,12 +46,15 @@ HOW_HASHED = "identifier: SHA-256 over lines of each file's path and SHA-256."
 Properties = dict[str, object]
 
 
-def make_crate(root: Path, params: StudyParams, study: Study, citation: Citation, stages: Sequence[DeclaredStage]) -> ROCrate:
+def make_crate(
+    root: Path, params: DescribeParams, study: Study, citation: Citation, stages: Sequence[DeclaredStage]
+) -> ROCrate:
     """The crate of the run below `root`. Raises InputError for an output that is not there."""
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms["sha256"] = SHA256
     may_hash = _may_hash(root, study)
     made = [path for stage in stages for path in stage.outs]
+    said = caveat(study, params.limit)
     study_path = PurePosixPath(params.study).as_posix()
     entities = {study_path: _add(crate, "#study", "Dataset", _study(study, may_hash))}
     for path in sorted(path for path in made if path.startswith("results/")):
@@ -59,12 +63,12 @@ def make_crate(root: Path, params: StudyParams, study: Study, citation: Citation
     for path in (*SETTINGS, *(lock.as_posix() for lock in LOCKS if (root / lock).is_file())):
         entities[path] = crate.add_file(dest_path=path, properties=_file(root, path))
     for path in sorted(path for path in made if path.startswith("reports/")):
-        entities[path] = _add_report(crate, root, path)
+        entities[path] = _add_report(crate, root, path, said)
     model = _add(crate, "#model", "CreativeWork", _model(study, settings(study, params)[0]))
     software = _add_software(crate, root, citation)
     _describe_workflow(crate, entities[PIPELINE], stages, software)
     actions = [_add_action(crate, stage, entities, model) for stage in stages if any(path in entities for path in stage.outs)]
-    _describe_root(crate, study, citation, entities[PIPELINE], [entities[study_path], model, *actions])
+    _describe_root(crate, study, citation, entities[PIPELINE], [entities[study_path], model, *actions], said)
     return crate
 
 
@@ -112,12 +116,13 @@ def _file(root: Path, path: str) -> Properties:
     return {"name": path, "encodingFormat": media_type(path), **hashed}
 
 
-def _add_report(crate: ROCrate, root: Path, path: str) -> ContextEntity:
-    """An output that is distributed: a file, or a directory with all its files."""
+def _add_report(crate: ROCrate, root: Path, path: str, said: str) -> ContextEntity:
+    """An output that is distributed: a file, or a directory with all its files, each with the run's caveat, if it has one."""
+    warning = {"description": said} if said else {}
     if (root / path).is_file():
-        return crate.add_file(dest_path=path, properties=_file(root, path))
-    parts = [crate.add_file(dest_path=name, properties=_file(root, name)) for name in files_of(root, path)]
-    return crate.add_dataset(dest_path=path, properties={"name": path, "hasPart": parts})
+        return crate.add_file(dest_path=path, properties=_file(root, path) | warning)
+    parts = [crate.add_file(dest_path=name, properties=_file(root, name) | warning) for name in files_of(root, path)]
+    return crate.add_dataset(dest_path=path, properties={"name": path, "hasPart": parts, **warning})
 
 
 def _result(root: Path, path: str, study: Study, hashed: bool) -> tuple[str, Properties]:
@@ -182,14 +187,19 @@ def _add_action(
 
 
 def _describe_root(
-    crate: ROCrate, study: Study, citation: Citation, workflow: ContextEntity, mentioned: Sequence[ContextEntity]
+    crate: ROCrate,
+    study: Study,
+    citation: Citation,
+    workflow: ContextEntity,
+    mentioned: Sequence[ContextEntity],
+    said: str,
 ) -> None:
     licence = f"https://spdx.org/licenses/{citation.licence}"
     _add(crate, licence, "CreativeWork", {"name": citation.licence, "description": "Licence of code, settings and reports."})
     _add(crate, f"#{study.licence}", "CreativeWork", {"name": study.licence, "description": LICENCES[study.licence]})
     about = {
-        "name": citation.title,
-        "description": f"Code, settings and aggregate results of a study: {study.about.title}.",
+        "name": noted(citation.title, said),
+        "description": f"Code, settings and aggregate results of a study: {noted(study.about.title, said)}.",
         "datePublished": citation.date_released.isoformat(),
         "version": citation.version,
         "keywords": ", ".join(citation.keywords),

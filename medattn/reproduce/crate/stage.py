@@ -12,6 +12,7 @@ import click
 from medattn.base import paths
 from medattn.base.dvc import PIPELINE, DeclaredStage, read_pipeline
 from medattn.base.errors import InputError
+from medattn.base.params.describe import DescribeParams
 from medattn.base.params.model import StudyParams
 from medattn.base.params.reading import load_sections
 from medattn.base.tables import write_bytes
@@ -32,7 +33,7 @@ def run(root: Path = Path(".")) -> str:
 
 def described(root: Path) -> bytes:
     """The crate of the run below `root`. Raises InputError for an output that is not there."""
-    params = load_sections(StudyParams, root / paths.PARAMS)
+    params = load_sections(DescribeParams, root / paths.PARAMS)
     study = read_study(root / params.study)
     crate = make_crate(root, params, study, read_citation(root), declared_stages(root, params))
     content = compacted(crate.metadata.generate())

@@ -1,10 +1,11 @@
 """What a re-run is compared with: the last commit, or another commit, an experiment of DVC's, or a released archive."""
 
+import gzip
 import hashlib
 import io
-import json
 import re
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 from medattn.base.dvc import LOCK, RecordedStage, directory_hash, hash_content, read_lock
 from medattn.base.errors import InputError
 from medattn.base.git import git
+from medattn.base.json_files import parse
 from medattn.reproduce.verify.key_changes import changes
 from medattn.reproduce.verify.trees import PARAMS, Commit, read_params
 
 MANIFEST = "MANIFEST.json"
+MOST_BYTES = 1 << 28  # of a release once unpacked; one of every table and figure has a hundredth
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]+/(.+)")  # below the commit that it started from
 
 
@@ -83,18 +86,23 @@ def read_archive(path: Path) -> Reference:
     """A release (medattn/release/pack.py), held to its own manifest. Raises InputError if it is not a release at all."""
     packed = path.read_bytes()
     try:
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
+        with gzip.open(io.BytesIO(packed)) as file:
+            unpacked = file.read(MOST_BYTES + 1)
+        if len(unpacked) > MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_BYTES >> 20} MiB")
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
             files, problems = _members(tar)
-        listed = {one["path"]: one for one in json.loads(files[MANIFEST])["members"]}
+        manifest = parse(files[MANIFEST], f"{MANIFEST} of {path}", "give the archive as it was written")
+        listed = {one["path"]: (one["sha256"], one["size"]) for one in manifest["members"]}
         lock, params = read_lock(files[LOCK], f"{LOCK} of {path}"), read_params(files[PARAMS], f"{PARAMS} of {path}")
-    except (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"--against {path}: no release of `medattn release` ({error})") from None
     for name in sorted(listed.keys() | (files.keys() - {MANIFEST})):
         if name not in files:
             problems.append(f"{name}: is missing, {MANIFEST} lists it")
         elif name not in listed:
             problems.append(f"{name}: is extra, {MANIFEST} does not list it")
-        elif hashlib.sha256(files[name]).hexdigest() != listed[name]["sha256"] or len(files[name]) != listed[name]["size"]:
+        elif (hashlib.sha256(files[name]).hexdigest(), len(files[name])) != listed[name]:
             problems.append(f"{name}: is not what {MANIFEST} lists")
     problems += _contradictions(files, lock)
     return Reference(

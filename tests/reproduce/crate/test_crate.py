@@ -183,6 +183,27 @@ def test_title_authors_licence_and_date_are_the_citations(root):
     assert ids(about["license"]) == ["https://spdx.org/licenses/Apache-2.0"]
 
 
+@pytest.mark.parametrize(
+    ("drawn", "limit", "said"),
+    [
+        (True, None, "drawn, not patients"),
+        (False, 1, "first 1 questions"),
+        (True, 1, "drawn, not patients; first 1 questions"),
+        (False, None, ""),
+    ],
+)
+def test_a_drawn_or_limited_study_is_described_as_one_and_so_is_every_report(root, drawn, limit, said):
+    about = root / "data/study.yaml"
+    about.write_text(about.read_text() + "drawn: true\n" * drawn)
+    set_params(root, limit=limit)
+    graph = entities(root)
+    title = read_study(root / "data").about.title
+    assert graph["./"]["name"].endswith(f" ({said})") == bool(said)
+    assert graph["./"]["description"].endswith(f"{title} ({said})." if said else f"{title}.")
+    reports = [entity for name, entity in graph.items() if name.startswith("reports/")]
+    assert len(reports) > 6 and {entity.get("description", "") for entity in reports} == {said}
+
+
 @pytest.mark.parametrize("key", ["title", "date-released", "authors", "license"])
 def test_a_citation_that_lacks_something_is_named(root, key):
     path = root / "CITATION.cff"

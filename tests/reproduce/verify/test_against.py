@@ -1,5 +1,6 @@
 """Comparing with something else than the last commit: a commit, an experiment of DVC's, a released archive."""
 
+import gzip
 import io
 import json
 import subprocess
@@ -64,12 +65,37 @@ def test_a_link_in_an_archive_is_a_problem(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no archive", release()[:-40], pack({"a": b"1"}), pack({"MANIFEST.json": b"[]", "dvc.lock": LOCK})]
+    "content",
+    [
+        b"",
+        b"no archive",
+        release()[:-40],
+        release()[:300] + bytes(200) + release()[500:],
+        pack({"a": b"1"}),
+        *(pack({"MANIFEST.json": said, "dvc.lock": LOCK}) for said in (b"[]", b'{"members": [{"path": "a"}]}')),
+    ],
 )
 def test_anything_else_is_no_release(tmp_path, content):
     path = tmp_path / "release.tar.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match="no release of `medattn release`"):
+        read_archive(path)
+
+
+def test_an_archive_that_unpacks_to_more_than_a_release_holds_is_not_unpacked(tmp_path):
+    path, a_megabyte = tmp_path / "release.tar.gz", bytes(1 << 20)
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        for _ in range(300):
+            file.write(a_megabyte)
+    with pytest.raises(InputError, match=r"no release of `medattn release` \(it unpacks to more than 256 MiB\)"):
+        read_archive(path)
+
+
+@pytest.mark.parametrize("manifest", [b'{"members": [], "members": []}', b"[" * 100_000, b"\xff\xfe"])
+def test_a_manifest_that_is_no_json_is_named(tmp_path, manifest):
+    path = tmp_path / "release.tar.gz"
+    path.write_bytes(release(**{"MANIFEST.json": manifest}))
+    with pytest.raises(InputError, match=r"MANIFEST.json of .*release.tar.gz is not .*: give the archive as it was written"):
         read_archive(path)
 
 
