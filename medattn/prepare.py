@@ -16,13 +16,13 @@ from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.base.rows import QuestionRow, SampleRow
-from medattn.base.seeding import choose
 from medattn.base.tables import write_csv
 from medattn.checks.study_check import check
 from medattn.disclosure.private_files import protect
 from medattn.language.strategy_labels import labels, note_unknown, unknown_labels
 from medattn.measures.silhouette import doubt
 from medattn.radiographs.conditions import REGIONAL
+from medattn.radiographs.donors import Donors
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study, settings
 
@@ -178,41 +178,6 @@ def limited(questions: list[QuestionRow], limit: int | None) -> list[QuestionRow
 
 def _left_out(question: QuestionRow, variants: str) -> bool:
     return variants == "baseline" and not question.is_baseline
-
-
-class Donors:
-    """Whose image is shown under shuffled_image: another patient's, same view, of the opposite truth where one is known."""
-
-    def __init__(self, images: dict[str, dict[str, str]], questions: Sequence[QuestionRow]) -> None:
-        self._images = images
-        self._truth = {(row["image_id"], row["finding"]): row["answer"] for row in questions}
-
-    def of(self, question: QuestionRow) -> dict[str, str] | None:
-        """The manifest's columns that say what is shown: the donor, and its truth ("" if nobody asked about it).
-
-        All variants of a question see the same donor. None if the study has no other patient in that view.
-        """
-        own, finding = self._images[question["image_id"]], question["finding"]
-        others = [
-            image_id
-            for image_id, image in sorted(self._images.items())
-            if image["subject_id"] != own["subject_id"] and image["view"] == own["view"]
-        ]
-        if not others:
-            return None
-        truth = {image_id: self._truth.get((image_id, finding), "") for image_id in others}
-        for wanted in ({"yes", "no"} - {question["answer"]}, {""}, {question["answer"]}):
-            if fitting := tuple(image_id for image_id in others if truth[image_id] in wanted):
-                donor = choose(fitting, "shuffled_image", question["question_id"])
-                break
-        image = self._images[donor]
-        return {
-            "shown_image_id": donor,
-            "image_path": image["path"],
-            "image_sha256": image["sha256"],
-            "answer": truth[donor],
-            **{name: image[name] for name in ("width", "height", "view", "split")},
-        }
 
 
 def manifest_row(question: QuestionRow, image: dict[str, str], condition: str, strength: str) -> SampleRow:

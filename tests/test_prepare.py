@@ -302,30 +302,6 @@ def asked_about(image: str, answer: str, finding: str = "nodule") -> dict[str, s
     return {"question_id": f"q-{image}", "image_id": image, "finding": finding, "answer": answer}
 
 
-@pytest.mark.parametrize(
-    "others, expected",
-    [
-        ({"b": "no", "c": "yes", "d": ""}, "b"),  # the opposite truth, where it is known
-        ({"c": "yes", "d": ""}, "d"),  # else an unknown one
-        ({"c": "yes"}, "c"),  # else the same
-    ],
-)
-def test_a_donor_is_of_the_opposite_truth_else_of_an_unknown_else_of_the_same(others, expected):
-    own = asked_about("a", "yes")
-    questions = [own, *(asked_about(image, answer) for image, answer in others.items() if answer)]
-    questions += [asked_about(image, "no", "edema") for image in others]  # what is known of another finding does not count
-    images = {name: image_of(name) for name in ("a", *others)}
-    found = prepare.Donors(images, questions).of(own)
-    assert found["shown_image_id"] == expected and found["answer"] == others[expected]
-
-
-def test_a_donor_is_neither_the_same_patient_nor_seen_from_another_side():
-    own = asked_about("a", "yes")
-    images = {"a": image_of("one"), "b": image_of("one"), "c": image_of("two", "LATERAL"), "d": image_of("three")}
-    questions = [own, asked_about("b", "no"), asked_about("c", "no"), asked_about("d", "yes")]
-    assert prepare.Donors(images, questions).of(own)["shown_image_id"] == "d"
-
-
 def test_strengths_name_files_and_stay_apart():
     strengths = ["0.05", "0.5", "5", "-0.5", "1e-05"]
     question = asked_about("a", "yes") | {"variant_index": "0", "strategy": "baseline"}
