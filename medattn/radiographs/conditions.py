@@ -128,6 +128,7 @@ PHOTOMETRIC: dict[str, Callable[[np.ndarray, float, Radiograph], np.ndarray]] = 
         pixels, strength, _small_body(radiograph, len(pixels)), generator("few_pixels", radiograph.image_id)
     ),
 }
+IN_BODY = ("few_pixels", "occlude_elsewhere")  # need to know where the body is
 REGIONAL = ("occlude_region", "occlude_elsewhere")  # need the finding's true region
 
 
