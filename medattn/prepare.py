@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from medattn.base import paths, sample_tables
-from medattn.base.content_cache import is_on
+from medattn.base.content_cache import ContentCache, is_on
 from medattn.base.errors import InputError
 from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
@@ -24,7 +24,7 @@ from medattn.language.strategy_labels import labels, note_unknown, unknown_label
 from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.conditions import REGIONAL
 from medattn.radiographs.donors import Donors
-from medattn.radiographs.survey import Survey, cache_of
+from medattn.radiographs.survey import Survey, bodies_kept
 from medattn.study.schema import Study, read_study, settings
 
 
@@ -38,7 +38,7 @@ def run(params: Params, root: Path = Path(".")) -> str:
     study = read_study(root / params.study)
     protect(study, root)
     model, _ = settings(study, params)
-    cache = cache_of(study, root) if is_on(params.run) else None
+    cache = ContentCache(bodies_kept(study, root), durable=False) if is_on(params.run) else None
     with replaced_files(root / paths.BODIES) as part:
         survey = Survey(study, cache, params.run.processes, part)
         report = check(study.directory, model, params.run.on_error, survey.images)

@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from PIL import Image
@@ -65,6 +65,7 @@ class RadiographReader:
             pins = [row[name] for name in ("x", "y", "w", "h", "mask_sha256")]
             self._regions[row["image_id"], row["finding"]].append(pins)
         self._last: Radiograph | None = None
+        self.body_hash = lru_cache(maxsize=1024)(self._body_hash)  # each unit of an image asks for it
 
     def __call__(self, image_id: str) -> Radiograph:
         """Raises InputError naming the image and what is wrong with its file."""
@@ -76,7 +77,7 @@ class RadiographReader:
         """What pins the true regions of a finding: box and mask hash of each."""
         return sorted(self._regions.get((image_id, finding), []))
 
-    def body_hash(self, image_id: str) -> str:
+    def _body_hash(self, image_id: str) -> str:
         """What pins the body of an image; "" if none was found."""
         _, sha256, _ = self._row(image_id)
         try:

@@ -97,7 +97,7 @@ class Survey:
             shard_path(self._part, table, shard).write_bytes(encode(rows))
 
 
-def cache_of(study: Study, root: Path) -> ContentCache:
-    """Where bodies are kept that the code and the libraries of now have found."""
+def bodies_kept(study: Study, root: Path = Path(".")) -> Path:
+    """The directory of bodies that the code and the libraries of now have found; beside it lie those of others."""
     made_by = digest_of(code_and_libraries(body_finder.__name__, body_finder.LIBRARIES))
-    return ContentCache(cache_directory(study, "bodies", root) / made_by[:16], durable=False)
+    return cache_directory(study, "bodies", root) / made_by[:16]
