@@ -17,6 +17,7 @@ from medattn.base.errors import InputError
 from medattn.base.params.run import OnError
 from medattn.base.rows import QuestionRow
 from medattn.checks.questions import Problem, check_ids, check_questions
+from medattn.measures.body import pixel_box
 from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, open_image, open_radiograph
 from medattn.study.schema import ModelChoice, Study, is_there, read_study
 
@@ -244,6 +245,5 @@ def _check_mask(
 
 def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
     """(x, y, w, h) of the smallest box that holds a non-empty mask, bool [height, width], in pixels."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    x, y = int(columns[0]), int(rows[0])
-    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+    x0, y0, x1, y1 = pixel_box(mask)
+    return x0, y0, x1 - x0, y1 - y0

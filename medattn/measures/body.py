@@ -60,14 +60,6 @@ def pixel_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def bounding_box(mask: np.ndarray) -> tuple[float, float, float, float]:
-    """Smallest box (x0, y0, x1, y1) around a mask bool [H, W], in fractions of width and height.
-
-    Raises ValueError if it is empty.
-    """
-    return box_in_fractions(pixel_box(mask), np.shape(mask))
-
-
 def box_in_fractions(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[float, float, float, float]:
     """A box (x0, y0, x1, y1) in pixels of an image of this shape [H, W], in fractions of width and height."""
     (x0, y0, x1, y1), (height, width) = box, shape
