@@ -25,7 +25,7 @@ NORMAL = np.round(special.ndtri((np.arange(STEPS) + 0.5) / STEPS), 6)  # its qua
 
 
 def grey_range(pixels: np.ndarray) -> float:
-    """99th − 1st percentile of uint8 values of any shape, in grey levels, 0–255."""
+    """99th − 1st percentile of uint8 values [...], in grey levels, 0–255."""
     values = np.sort(pixels.ravel())
     return float(values[-1 - values.size // 100]) - float(values[values.size // 100])
 
