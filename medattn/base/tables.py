@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from sys import intern
 from typing import Any, TextIO
 
 from medattn.base.errors import InputError
@@ -138,7 +139,7 @@ def read_table(
     wanted = header if columns is None else columns
     if said := missing_columns(header, wanted):
         raise InputError(f"{path}: {said}: add it")
-    found = [{name: row[name] for name in wanted} for row in rows]
+    found = [{name: intern(row[name]) for name in wanted} for row in rows]  # most cells stand in many rows
     if not found and not may_be_empty:
         raise InputError(f"{path} holds no row: add at least one")
     return found
