@@ -5,16 +5,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from medattn.measures.body import cell_coverage
-from medattn.radiographs.reader import RadiographReader
+from medattn.radiographs.bodies import Bodies
 from medattn.study.schema import Study
 
 
 class TrueRegions:
     """The true regions of a study's images."""
 
-    def __init__(self, study: Study) -> None:
-        self._reader = RadiographReader(study)
+    def __init__(self, study: Study, bodies: Bodies) -> None:
+        self._bodies = bodies
         by_image: defaultdict[str, set[str]] = defaultdict(set)
         for region in study.regions():
             by_image[region["image_id"]].add(region["finding"])
@@ -28,4 +27,5 @@ class TrueRegions:
 
     def _coverages(self, image_id: str) -> list[np.ndarray]:
         """The regions of `findings_in`, each float [16, 16]: the area fraction of each cell."""
-        return [cell_coverage(self._reader(image_id).regions[finding]) for finding in self.findings_in(image_id)]
+        regions = self._bodies.regions(image_id)
+        return [regions[finding].coverage for finding in self.findings_in(image_id)]

@@ -27,6 +27,7 @@ from medattn.base.params.aggregate import Aggregate, AggregateParams, Profile
 from medattn.base.params.reading import load_sections
 from medattn.base.params.terms import terms_of
 from medattn.base.rounding import DIGITS, round_significant
+from medattn.radiographs.bodies import Bodies
 from medattn.study.schema import read_study
 
 # What the captures say about the model, handed on.
@@ -43,6 +44,7 @@ class Inputs:
     manifest: Path
     failures: Path
     study: Path
+    bodies: Path
 
 
 def check_profiles(profiles: Mapping[str, Profile], shared: Mapping[str, int], rows: int) -> dict[str, list[int]]:
@@ -168,7 +170,7 @@ def write_without_sinks(directory: Path, samples: Samples, maker: Maker, store: 
 def run(inputs: Inputs, out: Path, params: Aggregate, terms: Sequence[str]) -> int:
     """Make `out` of the inputs, gated by `terms`; returns the number of samples with a grid."""
     samples, shared = read_samples(inputs.manifest, inputs.failures), captures.read_shared(inputs.captures)
-    regions = TrueRegions(read_study(inputs.study))
+    regions = TrueRegions(read_study(inputs.study), Bodies(inputs.bodies))
     heads = HeadTables(samples, regions, (shared["layers"], shared["heads"]))
     about = {name: shared[name] for name in MODEL} | {
         "profiles": {name: profile.model_dump() for name, profile in params.profiles.items()},
@@ -190,6 +192,6 @@ def command() -> None:
     """Make one grid per sample and profile: GQA reduction, gating, layers, sinks."""
     paths.check_root()
     params = load_sections(AggregateParams)
-    inputs = Inputs(paths.CAPTURES, paths.MANIFEST, paths.FAILURES, Path(params.study))
+    inputs = Inputs(paths.CAPTURES, paths.MANIFEST, paths.FAILURES, Path(params.study), paths.BODIES)
     count = run(inputs, paths.GRIDS_STORE, params.aggregate, terms_of(params.aggregate))
     click.echo(f"{count} samples with a grid, {len(params.aggregate.profiles)} profiles -> {paths.GRIDS_STORE}")

@@ -21,6 +21,7 @@ from medattn.base.params.whole import Params
 from medattn.base.rounding import CAPTURE_DIGITS, DIGITS, round_number, round_significant
 from medattn.base.tables import write_csv
 from medattn.metrics.inputs import read_store
+from tests.conftest import surveyed
 from tests.import_closure import ROOT
 from tests.metrics.conftest import make_study, region
 
@@ -65,10 +66,11 @@ def capture_of(row: dict[str, str], hot: int | None = None) -> Capture:
 
 def run(directory, manifest, failures, out, settings, terms=("nodule",)) -> int:
     """The stage, on a study of which i1 has a true region of an effusion and i2 one of a nodule."""
-    study = directory.parent / "study"
+    study, bodies = directory.parent / "study", directory.parent / "bodies"
     if not study.exists():
         make_study(study)
-    return run_stage(Inputs(directory, manifest, failures, study), out, settings, terms)
+        surveyed(study, bodies)
+    return run_stage(Inputs(directory, manifest, failures, study, bodies), out, settings, terms)
 
 
 @pytest.fixture

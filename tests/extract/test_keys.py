@@ -4,15 +4,18 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from medattn import prepare
-from medattn.base import paths
+from medattn.base import content_cache, paths
 from medattn.base.params.whole import Params
-from medattn.extract import stage, unit_cache
+from medattn.extract import stage
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
 from medattn.extract.units import batches, read_units
+from medattn.radiographs import body_finder
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 from tests.extract.conftest import extracted, raw_settings, settings
@@ -24,7 +27,7 @@ def changed(raw: dict, section: str, **values: object) -> Params:
 
 def keys(root, params: Params | None = None) -> list[str]:
     study = read_study(root / "data")
-    made = Keys(study, params or settings(), RadiographReader(study))
+    made = Keys(study, params or settings(), RadiographReader(study, Bodies(root / paths.BODIES)))
     return [key for batch in batches(read_units(root / paths.MANIFEST)) for key in made(batch)]
 
 
@@ -104,11 +107,11 @@ def test_another_librarys_version_or_an_edited_module_is_a_miss_unless_extract_d
 ):
     before = keys(pristine)
     with monkeypatch.context() as patch:
-        patch.setattr(unit_cache, "version", lambda name: "0.0" if name == "transformers" else "1.0")
+        patch.setattr(content_cache, "version", lambda name: "0.0" if name == "transformers" else "1.0")
         assert not set(before) & set(keys(pristine))
     edited = tmp_path / "medattn"
-    shutil.copytree(unit_cache.PACKAGE, edited)
-    monkeypatch.setattr(unit_cache, "PACKAGE", edited)
+    shutil.copytree(content_cache.PACKAGE, edited)
+    monkeypatch.setattr(content_cache, "PACKAGE", edited)
     assert keys(pristine) == before
     of_figures = edited / "base/params/figures.py"
     of_figures.write_text(of_figures.read_text() + "    colours: str\n")
@@ -116,6 +119,19 @@ def test_another_librarys_version_or_an_edited_module_is_a_miss_unless_extract_d
     module = edited / "model/capture.py"
     module.write_text(module.read_text() + "\n# another thought\n")
     assert not set(before) & set(keys(pristine))
+
+
+def test_another_body_is_a_miss_where_the_condition_acts_inside_it_and_nowhere_else(root, monkeypatch):
+    conditions = {name: {"variants": "baseline"} for name in ("occlude_region", "occlude_elsewhere")}
+    conditions |= {"clean": {"variants": "all"}, "few_pixels": {"variants": "baseline", "strengths": [4]}}
+    params = Params.model_validate(raw_settings(cache=False) | {"conditions": conditions})
+    prepare.run(params, root)
+    before = keys(root, params)
+    monkeypatch.setattr(body_finder, "body_mask", lambda image: np.ones(image.shape, bool))
+    prepare.run(params, root)
+    units = [unit for batch in batches(read_units(root / paths.MANIFEST)) for unit in batch]
+    missed = {unit.condition: old != new for unit, old, new in zip(units, before, keys(root, params), strict=True)}
+    assert missed == {"clean": False, "occlude_region": False, "few_pixels": True, "occlude_elsewhere": True}
 
 
 def test_another_model_is_a_miss(root):
