@@ -78,11 +78,12 @@ def collect(
     layers: dict[str, list[int]] = {}
     seen = set()
     for capture in tqdm(captures.read(directory), total=len(manifest), desc="aggregate", unit="sample"):
-        seen.add(capture.sample_id)
-        if capture.sample_id not in manifest:
-            raise InputError(f"{directory} holds sample {capture.sample_id!r}, the manifest does not: run `dvc repro extract`")
-        if capture.sample_id in failed:
-            raise InputError(f"{directory} holds sample {capture.sample_id!r}, {paths.FAILURES} lists it as failed: {AGAIN}")
+        for sample_id in capture.sample_ids:
+            seen.add(sample_id)
+            if sample_id not in manifest:
+                raise InputError(f"{directory} holds sample {sample_id!r}, the manifest does not: run `dvc repro extract`")
+            if sample_id in failed:
+                raise InputError(f"{directory} holds sample {sample_id!r}, {paths.FAILURES} lists it as failed: {AGAIN}")
         if capture.image_weights is None:
             continue
         layers = layers or check_profiles(params.profiles, shared, len(capture.valid))
@@ -92,9 +93,10 @@ def collect(
                 made = combine(capture, profile, layers[name], shared["key_value_heads"], found)
             except ValueError as error:
                 raise InputError(f"sample {capture.sample_id!r}, profile {name!r}: {error}") from None
-            out.made[name][capture.sample_id] = made
-        if is_reference(manifest[capture.sample_id]):
-            out.heads[capture.sample_id] = head_maps(capture)
+            out.made[name] |= dict.fromkeys(capture.sample_ids, made)
+        for sample_id in capture.sample_ids:
+            if is_reference(manifest[sample_id]):
+                out.heads[sample_id] = head_maps(capture)
     missing = sorted(set(manifest) - seen - set(failed))
     if missing:
         raise InputError(f"{directory} has no sample {missing[0]!r} ({len(missing)} missing): run `dvc repro extract`")

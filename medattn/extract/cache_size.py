@@ -13,7 +13,7 @@ from medattn.base.params.reading import load_sections
 from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
 from medattn.extract.unit_cache import PART, SWITCH, directory_of, is_on
-from medattn.extract.units import batches, by_shard, read_units
+from medattn.extract.units import batches, read_units
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study
 
@@ -31,8 +31,8 @@ def cache_contents(study: Study, params: ExtractParams, manifest: Path, director
     """What `directory` holds. Raises InputError if the manifest is not there."""
     if not manifest.exists():
         raise InputError(f"{manifest} not found, which says what is needed: run `dvc repro prepare` first")
-    keys, dealt = Keys(study, params, RadiographReader(study)), by_shard(read_units(manifest), params.extract.shards)
-    wanted = {key for units in dealt.values() for batch in batches(units) for key in keys(batch)}
+    keys = Keys(study, params, RadiographReader(study))
+    wanted = {key for batch in batches(read_units(manifest)) for key in keys(batch)}
     found = sorted(directory.iterdir()) if directory.is_dir() else []
     needed = [path for path in found if path.name.removesuffix(FAILED) in wanted and not path.name.endswith(PART)]
     kept = set(needed)

@@ -16,8 +16,8 @@ import numpy as np
 
 from medattn.base.errors import InputError
 from medattn.extract.interrupts import block_sigint
-from medattn.extract.units import Unit
-from medattn.radiographs.conditions import resized, shown
+from medattn.extract.units import ShownImage, Unit, shown_in
+from medattn.radiographs.conditions import BLANK, blank, resized, shown
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 
@@ -25,13 +25,15 @@ PREFETCHED = 2  # batches that each worker may be ahead
 ModelInput = np.ndarray | InputError  # uint8 [side, side, 3], or why there is none
 
 
-def model_input(radiographs: RadiographReader, unit: Unit, side: int) -> np.ndarray:
+def model_input(radiographs: RadiographReader, one: ShownImage, side: int) -> np.ndarray:
     """uint8 [side, side, 3]: what the model is shown. Raises InputError naming the image and what is wrong with it."""
+    if one.condition == BLANK:
+        return blank(side)
     try:
-        return resized(shown(radiographs(unit.shown), unit.condition, unit.strength, unit.occluded, side), side)
+        return resized(shown(radiographs(one.image_id), one.condition, one.strength, one.occluded, side), side)
     except ValueError as error:
         raise InputError(
-            f"image {unit.shown!r}, condition {unit.condition}: {error}: set conditions.{unit.condition} to null"
+            f"image {one.image_id!r}, condition {one.condition}: {error}: set conditions.{one.condition} to null"
         ) from None
 
 
@@ -43,15 +45,15 @@ class InputRenderer:
     side: int
     needs_body: bool  # whether an image in which no body is found counts as one that cannot be read, as for later stages
 
-    def __call__(self, batch: Sequence[Unit]) -> list[ModelInput]:
-        """A model input or an error for every unit of a batch whose units all show an image; [] if none does."""
-        return [self._input(unit) for unit in batch if unit.shown]
+    def __call__(self, images: Sequence[ShownImage]) -> list[ModelInput]:
+        """A model input or an error for every image."""
+        return [self._input(one) for one in images]
 
-    def _input(self, unit: Unit) -> ModelInput:
+    def _input(self, one: ShownImage) -> ModelInput:
         try:
-            if self.needs_body:
-                self.radiographs(unit.shown).body  # noqa: B018  # raises if there is none
-            return model_input(self.radiographs, unit, self.side)
+            if self.needs_body and one.image_id:
+                self.radiographs(one.image_id).body  # noqa: B018  # raises if there is none
+            return model_input(self.radiographs, one, self.side)
         except InputError as error:
             return error
 
@@ -59,9 +61,9 @@ class InputRenderer:
 def prefetch(
     batches: Iterable[Sequence[Unit]], study: Path, renderer: InputRenderer, workers: int
 ) -> Generator[tuple[Sequence[Unit], list[ModelInput]]]:
-    """Every batch with its model inputs, in order: made by `workers` processes ahead of need, or here if there are none."""
+    """Every batch with the model inputs of `shown_in`, in order: made by `workers` processes ahead of need, or here."""
     if workers == 0:
-        yield from ((batch, renderer(batch)) for batch in batches)
+        yield from ((batch, renderer(shown_in(batch))) for batch in batches)
         return
     # Forking a process that runs threads, and perhaps CUDA, is not safe.
     pool = ProcessPoolExecutor(
@@ -71,7 +73,7 @@ def prefetch(
     try:
         for batch in batches:
             with block_sigint():  # the pool starts its processes when it gets work
-                waiting.append((batch, pool.submit(_work, batch)))
+                waiting.append((batch, pool.submit(_work, shown_in(batch))))
             if len(waiting) > PREFETCHED * workers:
                 first, future = waiting.popleft()
                 yield first, future.result()
@@ -99,6 +101,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(batch: Sequence[Unit]) -> list[ModelInput]:
+def _work(images: Sequence[ShownImage]) -> list[ModelInput]:
     assert _own is not None  # _begin comes first
-    return _own(batch)
+    return _own(images)

@@ -110,6 +110,11 @@ def resized(image: Image.Image, side: int) -> np.ndarray:
     return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
 
 
+def blank(side: int) -> np.ndarray:
+    """uint8 [side, side, 3]: mid-grey, the same for every radiograph."""
+    return np.full((side, side, 3), MID_GREY, np.uint8)
+
+
 def _small_body(radiograph: Radiograph, side: int) -> np.ndarray:
     """The body at the processor's size: each pixel's centre decides."""
     height, width = radiograph.body.shape
@@ -128,6 +133,8 @@ PHOTOMETRIC: dict[str, Callable[[np.ndarray, float, Radiograph], np.ndarray]] = 
         pixels, strength, _small_body(radiograph, len(pixels)), generator("few_pixels", radiograph.image_id)
     ),
 }
+CLEAN, BLANK, SHUFFLED = "clean", "blank", "shuffled_image"
+PIXELS_ALONE = (CLEAN, "contrast", "brightness", "blur", "rotation")  # what is shown does not depend on the image_id
 REGIONAL = ("occlude_region", "occlude_elsewhere")  # need the finding's true region
 
 
@@ -139,9 +146,9 @@ def shown(radiograph: Radiograph, condition: str, strength: str, finding: str, s
     """
     if condition in PHOTOMETRIC:
         return Image.fromarray(PHOTOMETRIC[condition](resized(radiograph.image, side), float(strength), radiograph))
-    if condition == "blank":
-        return Image.new("RGB", (side, side), (MID_GREY,) * 3)
-    if condition in ("clean", "shuffled_image"):
+    if condition == BLANK:
+        return Image.fromarray(blank(side))
+    if condition in (CLEAN, SHUFFLED):
         return radiograph.image.convert("RGB")
     pixels = np.asarray(radiograph.image.convert("RGB"))
     if condition == "rotation":

@@ -206,7 +206,7 @@ def test_the_units_that_were_reused_are_counted(root, monkeypatch):
     (root / paths.MANIFEST).parent.mkdir(parents=True)
     (root / paths.MANIFEST).write_text(
         "sample_id,image_id,shown_image_id,condition,strength,finding,image_sha256,question\n"
-        + "".join(f"s{number},i{number},i{number},clean,,x,0,A x?\n" for number in range(3))
+        + "".join(f"s{number},i{number},i{number},clean,,x,{number},A x?\n" for number in range(3))
     )
     cache = UnitCache(directory_of(read_study(root / "data"), root))
     cache.write("old", b"1")
