@@ -94,7 +94,6 @@ def decode(content: bytes) -> tuple[list[Capture], dict]:
 class CaptureHeader:
     """What stands before the arrays in the bytes that `encode` makes."""
 
-    size: int  # bytes before the arrays
     tensors: Mapping[str, Any]  # name -> dtype, shape, data_offsets
     samples: Mapping[str, Any]
     shared: dict
@@ -102,10 +101,9 @@ class CaptureHeader:
 
 def read_header(file: BinaryIO) -> CaptureHeader:
     """The head of what `encode` made; reads no further."""
-    size = int.from_bytes(file.read(8), "little")
-    tensors = json.loads(file.read(size))
+    tensors = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     about = json.loads(tensors.pop("__metadata__")[METADATA])
-    return CaptureHeader(8 + size, tensors, about["samples"], about["shared"])
+    return CaptureHeader(tensors, about["samples"], about["shared"])
 
 
 SampleIds = Mapping[str, Sequence[str]]  # a capture's name in what `encode` made -> whose it is, at least one, in order
