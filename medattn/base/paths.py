@@ -35,6 +35,7 @@ OVERLAYS = Path("results/overlays")
 VISUALIZATIONS = Path("results/visualizations")
 # outside every stage
 RUN = Path("results/run")  # provenance, timings, benchmarks: whatever holds times or hosts; never tracked
+FEWER_ROWS = RUN / "fewer_rows.json"  # only where memory was too short for the batches of some units in a short dtype
 
 
 def check_root() -> Path:

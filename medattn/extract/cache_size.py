@@ -14,7 +14,7 @@ from medattn.base.params.reading import load_sections
 from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
 from medattn.extract.unit_cache import directory_of
-from medattn.extract.units import batches, by_shard, read_units
+from medattn.extract.units import batches, read_units
 from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.radiographs.survey import bodies_kept
@@ -34,9 +34,8 @@ def cache_contents(study: Study, params: ExtractParams, manifest: Path, director
     """What `directory` holds. Raises InputError if the manifest is not there."""
     if not manifest.exists():
         raise InputError(f"{manifest} not found, which says what is needed: run `dvc repro prepare` first")
-    radiographs = RadiographReader(study, Bodies(manifest.with_name(paths.BODIES.name)))
-    keys, dealt = Keys(study, params, radiographs), by_shard(read_units(manifest), params.extract.shards)
-    wanted = {key for units in dealt.values() for batch in batches(units) for key in keys(batch)}
+    keys = Keys(study, params, RadiographReader(study, Bodies(manifest.with_name(paths.BODIES.name))))
+    wanted = {key for batch in batches(read_units(manifest)) for key in keys(batch)}
     found = _files(directory)
     needed = [path for path in found if path.name.removesuffix(FAILED) in wanted and not path.name.endswith(PART)]
     kept = set(needed)

@@ -12,18 +12,18 @@ from medattn.base.errors import InputError
 from medattn.base.params.extract import ExtractParams
 from medattn.base.rounding import CAPTURE_DIGITS, round_number, round_significant
 from medattn.extract.model_inputs import ModelInput, model_input
-from medattn.extract.units import Unit
+from medattn.extract.units import Unit, shown_in
 from medattn.model.decode import Generation, decode
 from medattn.model.eager_check import compare_with_eager, cross_attention
 from medattn.model.load import LoadedModel, load
 from medattn.model.memory import BatchBudget, is_out_of_memory
 from medattn.model.prompt import Prompt, Prompter, PromptSettings
 from medattn.model.vision import input_features
+from medattn.radiographs.conditions import CLEAN
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, settings
 
 NOT_FINITE = "the model gave numbers that are not finite (NaN or infinite)"
-Failures = dict[str, str]  # sample_id -> reason
 
 
 @dataclass
@@ -31,8 +31,9 @@ class Result:
     """What was computed of one unit, not yet rounded."""
 
     unit: Unit
-    decoded: list[tuple[str, Prompt, Generation]] = field(default_factory=list)  # sample_id, …
-    failed: Failures = field(default_factory=dict)
+    decoded: list[tuple[str, Prompt, Generation]] = field(default_factory=list)  # question, …
+    failed: dict[str, str] = field(default_factory=dict)  # question -> reason
+    fewer_rows: bool = False  # whether memory was too short to decode its batch as it is meant to be
 
 
 @dataclass
@@ -47,33 +48,38 @@ class Extractor:
     budget: BatchBudget
 
     def compute(self, batch: Sequence[Unit], inputs: Sequence[ModelInput]) -> list[Result]:
-        """Results of units that all show an image, with a model input or an error for each, or all none.
+        """Results of units that all show an image, or all none; inputs: a model input or an error for each of `shown_in`.
 
         A unit without its model input takes part with an empty one, so that it changes nothing for those beside it.
         """
-        errors = [one if isinstance(one, InputError) else None for one in inputs] or [None] * len(batch)
+        place = {one: number for number, one in enumerate(shown_in(batch))}
+        owners = [0 if unit.shown is None else place[unit.shown] for unit in batch]
+        errors = [inputs[owner] if inputs else None for owner in owners]
         results = [Result(unit) for unit in batch]
         for result, error in zip(results, errors, strict=True):
-            if error is not None:
-                result.failed = {one.sample_id: str(error) for one in result.unit.samples}
-        if all(error is not None for error in errors):
+            if isinstance(error, InputError):
+                result.failed = dict.fromkeys(result.unit.questions, str(error))
+        if all(isinstance(error, InputError) for error in errors):
             return results
-        features = None
-        if inputs:
-            empty = np.zeros((self.loaded.image_side, self.loaded.image_side, 3), np.uint8)
-            features = input_features(self.loaded, [empty if isinstance(one, InputError) else one for one in inputs])
-        asked = [(owner, one) for owner, unit in enumerate(batch) for one in unit.samples]
-        prompts = [self.prompter(one.question, features is not None) for _, one in asked]
-        decoded = self._decode(prompts, features, [owner for owner, _ in asked])
-        for (owner, one), prompt, answer in zip(asked, prompts, decoded, strict=True):
-            result = results[owner]
-            if errors[owner] is not None:
+        features = self._features(inputs) if inputs else None
+        asked = [(number, question) for number, unit in enumerate(batch) for question in unit.questions]
+        prompts = [self.prompter(question, features is not None) for _, question in asked]
+        decoded = self._decode(prompts, features, [owners[number] for number, _ in asked])
+        for (number, question), prompt, answer in zip(asked, prompts, decoded, strict=True):
+            result = results[number]
+            if question in result.failed:
                 continue
             if answer.is_finite:
-                result.decoded.append((one.sample_id, prompt, answer))
+                result.decoded.append((question, prompt, answer))
             else:
-                result.failed[one.sample_id] = NOT_FINITE
+                result.failed[question] = NOT_FINITE
+        for result in results:
+            result.fewer_rows = self.budget.is_short_of(len(prompts))
         return results
+
+    def _features(self, inputs: Sequence[ModelInput]) -> torch.Tensor:
+        empty = np.zeros((self.loaded.image_side, self.loaded.image_side, 3), np.uint8)
+        return input_features(self.loaded, [empty if isinstance(one, InputError) else one for one in inputs])
 
     def _decode(self, prompts: Sequence[Prompt], features: torch.Tensor | None, owners: Sequence[int]) -> list[Generation]:
         """All answers, as many rows at once as there is room for."""
@@ -98,13 +104,14 @@ class Extractor:
         """What the captures say about the model that made them: its shape, and what was checked of its attention."""
         agreement = None
         for unit in units:
-            if unit.condition != "clean":
+            if unit.shown is None or unit.shown.condition != CLEAN:
                 continue
             try:
-                shown = Image.fromarray(model_input(self.radiographs, unit, self.loaded.image_side))
+                shown = Image.fromarray(model_input(self.radiographs, unit.shown, self.loaded.image_side))
             except InputError:  # fill says so, or records it
                 continue
-            agreement = compare_with_eager(self.loaded, self.prompter(unit.samples[0].question), shown)
+            _, question = min(zip(unit.samples, unit.questions, strict=True))  # the first sample's
+            agreement = compare_with_eager(self.loaded, self.prompter(question), shown)
             break
         return self.loaded.shape | {
             "image_side": self.loaded.image_side,
@@ -137,14 +144,13 @@ def capture_of(sample_id: str, prompt: Prompt, decoded: Generation) -> Capture:
     )
 
 
-def answer_row(sample_id: str, prompt: Prompt, decoded: Generation) -> dict[str, object]:
-    """What is stored of a sample's answer: a row of answers.csv."""
+def answer_row(prompt: Prompt, decoded: Generation) -> dict[str, object]:
+    """What is stored of an answer: a row of answers.csv but for the sample_id."""
 
     def rounded(logits: tuple[float, ...]) -> str:
         return " ".join(repr(round_number(value)) for value in logits)
 
     return {
-        "sample_id": sample_id,
         "status": "ok" if len(prompt.image) else "no_grid",
         "answer_text": decoded.text,
         "answer_ids": " ".join(map(str, decoded.ids)),

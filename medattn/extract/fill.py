@@ -1,6 +1,6 @@
 """Compute every unit that is not finished yet, batch by batch; this process's share of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class UnitRunner:
             raise
 
     def _run(self, extractor: Extractor, work: Sequence[Sequence[Unit]]) -> None:
-        samples = sum(len(unit.samples) for batch in work for unit in batch)
+        samples = _samples(unit for batch in work for unit in batch)
         renderer = InputRenderer(extractor.radiographs, extractor.loaded.image_side, self.record)
         waiting: list[Future] = []
         quiet = self.group.rank > 0
@@ -80,25 +80,32 @@ class UnitRunner:
         """The parts of this rank's batches that are not finished."""
         for batch in self.group.mine(work):
             missing = self.missing(batch)
-            self.group.add(sum(len(unit.samples) for unit in batch) - sum(len(unit.samples) for unit in missing))
+            self.group.add(_samples(batch) - _samples(missing))
             if missing:
                 yield missing
 
     def _refuse(self, results: Sequence[Result]) -> None:
-        failed = [(sample_id, reason) for result in results for sample_id, reason in result.failed.items()]
+        failed = [(result.unit.question_samples[text], reason) for result in results for text, reason in result.failed.items()]
         if failed and not self.record:
-            sample_id, reason = failed[0]
+            (sample_id, *_), reason = min(failed)
             raise InputError(f"sample {sample_id!r}: {reason} (run.on_error: record would list it and go on)")
 
     def _finish(self, results: Sequence[Result]) -> None:
-        """Round and store; then, and not before, the samples count as finished."""
+        """Round and store, each capture under its question; then, and not before, the samples count as finished."""
         for result, key in zip(results, self.keys([result.unit for result in results]), strict=True):
             stored = [capture_of(*one) for one in result.decoded]
-            failed = {sample_id: self._anywhere(reason) for sample_id, reason in result.failed.items()}
-            about = {"answers": [answer_row(*one) for one in result.decoded], "failed": failed}
+            about = {
+                "answers": {question: answer_row(prompt, answer) for question, prompt, answer in result.decoded},
+                "failed": {question: self._anywhere(reason) for question, reason in result.failed.items()},
+                "fewer_rows": result.fewer_rows and not self.keys.batch_invariant,
+            }
             self.cache.write(key + FAILED * bool(result.failed), captures.encode(stored, about))
-        self.group.add(sum(len(result.unit.samples) for result in results))
+        self.group.add(_samples(result.unit for result in results))
 
     def _anywhere(self, reason: str) -> str:
         """A reason without the place of the images on this machine, so that a list of failures is the same on every one."""
         return reason.replace(f"{self.study.image_root}/", "")
+
+
+def _samples(units: Iterable[Unit]) -> int:
+    return sum(unit.sample_count for unit in units)

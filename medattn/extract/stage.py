@@ -1,9 +1,10 @@
 """The stage: first every unit is finished, by as many processes as there are; then one of them packs the units.
 
-They go into a pinned number of shards by a hash of image_id. All attention is kept per layer and head, so that layers,
+They go into a pinned number of shards by a hash of what is shown. All attention is kept per layer and head, so that layers,
 gating, GQA reduction and rows are decided later, without the model.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -15,14 +16,15 @@ from medattn.base.content_cache import is_on
 from medattn.base.errors import InputError
 from medattn.base.params.extract import ExtractParams
 from medattn.base.params.reading import load_sections
+from medattn.base.tables import write_bytes
 from medattn.disclosure.private_files import protect
 from medattn.extract.extractor import extractor_for
 from medattn.extract.fill import UnitRunner
 from medattn.extract.keys import Keys
 from medattn.extract.ranks import WorkerGroup, worker_group
-from medattn.extract.shards import pack, put_in_place
+from medattn.extract.shards import finished_units, pack, put_in_place
 from medattn.extract.unit_cache import UnitCache, directory_of
-from medattn.extract.units import batches, by_shard, read_units
+from medattn.extract.units import batches, read_units
 from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study
@@ -39,7 +41,7 @@ def run(
     Returns what was done, in one line. Raises InputError if no sample could be computed, or the disk takes no more.
     """
     units = read_units(manifest)
-    work = {shard: list(batches(dealt)) for shard, dealt in by_shard(units, params.extract.shards).items()}
+    work = list(batches(units))
     radiographs = RadiographReader(study, Bodies(manifest.with_name(paths.BODIES.name)))
     keys = Keys(study, params, radiographs)
     part = results / ".extract.part"
@@ -52,20 +54,30 @@ def run(
     workers = _image_workers(params, extractor.loaded.device.type)
     runner = UnitRunner(study, keys, cache, group, params.run.on_error == "record", workers)
     about_model = extractor.about_model(units) if group.rank == 0 else {}
-    runner.run(extractor, [batch for dealt in work.values() for batch in dealt])
+    runner.run(extractor, work)
     if group.rank > 0:
         return ""
     try:
-        failures = pack(work, keys, cache, about_model, part, 0 if group.count == 1 else PATIENCE)
+        finished = finished_units(work, keys, cache, params.extract.shards, 0 if group.count == 1 else PATIENCE)
+        packed = pack(finished, about_model, manifest, part)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         raise cache.cannot_write(results / "captures", error) from error
-    samples = sum(len(unit.samples) for unit in units)
-    if len(failures) == samples:
-        raise InputError(f"none of the {samples} samples could be computed; the first: {failures[0]['reason']}")
+    samples = sum(unit.sample_count for unit in units)
+    if len(packed.failed) == samples:
+        raise InputError(f"none of the {samples} samples could be computed; the first: {packed.failed[min(packed.failed)]}")
     put_in_place(part, results / "captures", results / "answers.csv", results / paths.FAILURES.name)
-    failed = f"; {len(failures)} failed, see {paths.FAILURES}" if failures else ""
+    _note(results / paths.RUN.name / paths.FEWER_ROWS.name, packed.fewer_rows)
+    failed = f"; {len(packed.failed)} failed, see {paths.FAILURES}" if packed.failed else ""
     return f"{samples} samples -> {paths.CAPTURES}, {paths.ANSWERS}{failed}"
+
+
+def _note(path: Path, fewer_rows: int) -> None:
+    """For the provenance, which is another room's: units whose last digits a short memory may have changed."""
+    if fewer_rows:
+        write_bytes(path, json.dumps({"units": fewer_rows}).encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _image_workers(params: ExtractParams, device: str) -> int:

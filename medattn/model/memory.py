@@ -56,6 +56,10 @@ class BatchBudget:
             )
         return min(most, fit)
 
+    def is_short_of(self, rows: int) -> bool:
+        """Whether memory has run out with fewer rows than these."""
+        return self._most is not None and self._most < rows
+
     def halve(self, tried: int, error: BaseException) -> None:
         """After `tried` rows were too many: says so the first time. Raises InputError if one row already is."""
         if tried == 1:
@@ -64,7 +68,9 @@ class BatchBudget:
                 " prompt.max_new_tokens"
             ) from error
         if self._most is None:
-            click.echo(f"extract: out of memory with {tried} rows at once: going on with fewer", err=True)
+            exact = self._loaded.model.dtype == torch.float64
+            digits = "" if exact else f"; in {str(self._loaded.model.dtype).removeprefix('torch.')} last digits may differ"
+            click.echo(f"extract: out of memory with {tried} rows at once: going on with fewer{digits}", err=True)
         self._most = tried // 2
         if self._loaded.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -130,6 +130,11 @@ def _image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
+def blank(side: int) -> np.ndarray:
+    """uint8 [side, side, 3]: mid-grey, the same for every radiograph."""
+    return np.full((side, side, 3), MID_GREY, np.uint8)
+
+
 def _small_body(radiograph: Radiograph, side: int) -> np.ndarray:
     """The body at the processor's size: each pixel's centre decides."""
     height, width = radiograph.body.shape
@@ -149,6 +154,8 @@ PHOTOMETRIC: dict[str, Callable[[np.ndarray, float, Radiograph], np.ndarray]] = 
     ),
 }
 IN_BODY = ("few_pixels", "occlude_elsewhere")  # need to know where the body is
+CLEAN, BLANK, SHUFFLED = "clean", "blank", "shuffled_image"
+PIXELS_ALONE = (CLEAN, "contrast", "brightness", "blur", "rotation")  # what is shown does not depend on the image_id
 REGIONAL = ("occlude_region", "occlude_elsewhere")  # need the finding's true region
 
 
@@ -160,10 +167,10 @@ def shown(radiograph: Radiograph, condition: str, strength: str, finding: str, s
     """
     if condition in PHOTOMETRIC:
         return _image(PHOTOMETRIC[condition](_stretched(radiograph.image, side), float(strength), radiograph))
-    if condition == "blank":
-        return Image.new("L", (side, side), MID_GREY)
+    if condition == BLANK:
+        return Image.fromarray(blank(side))
     image = _grey_or_rgb(radiograph.image)
-    if condition in ("clean", "shuffled_image"):
+    if condition in (CLEAN, SHUFFLED):
         return image
     if condition == "rotation":
         return _image(rotate_image(_pixels(image), float(strength)))

@@ -29,10 +29,13 @@ CONDITIONS = {  # one of each kind, so that the files stay few
     "clean": {"variants": "all"},
     "no_image": {"variants": "all"},
     "gaussian_noise": {"variants": "baseline", "strengths": [0.1, 0.2]},
+    "blank": {"variants": "baseline"},
     "shuffled_image": {"variants": "baseline"},
     "occlude_region": {"variants": "baseline"},
 }
-UNITS = IMAGES * 6  # all three findings are there, so each has a region to hide
+# Of every image: clean (for its own question and as a donor), two of noise, one with the finding's region hidden (all three
+# findings are there); of every question: six variants without an image, and a blank one.
+UNITS = IMAGES * (4 + 6 + 1)
 
 
 def raw_settings(**run: object) -> dict:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from medattn.attention import captures
+from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.tables import csv_text
 from medattn.extract.extractor import NOT_FINITE
@@ -50,11 +51,29 @@ def test_an_unreadable_image_is_recorded_and_every_other_sample_is_what_it_would
     assert {key for key, row in answers.items() if row["status"] == "failed"} == shown
     assert all(set(answers[key].values()) == {key, "failed", ""} for key in shown)
     assert {key: answers[key] for key in whole.keys() - shown} == {key: whole[key] for key in whole.keys() - shown}
-    assert {one.sample_id for one in captures.read(root / "out/captures")} == whole.keys() - shown
+    stored = [sample_id for one in captures.read(root / "out/captures") for sample_id in one.sample_ids]
+    assert sorted(stored) == sorted(whole.keys() - shown)
     spoil_image.path.write_bytes(content)  # fixed: only what had failed is computed
     before = {path.name: path.stat().st_mtime_ns for path in units(root) if not path.name.endswith("-failed")}
     assert extracted(root, monkeypatch, "on", settings(on_error="record")) == undisturbed
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in units(root)}.items()
+
+
+def test_a_blank_image_in_place_of_an_unreadable_one_fails_with_it_and_is_shared_by_the_others(root, monkeypatch):
+    """Later stages need every image that a blank one stands for."""
+    image_id, _ = spoil_image(root)
+    raw = manifest(root)
+    blanks = [row for row in raw if row["condition"] == "blank"]
+    for row in blanks:
+        row["question"] = blanks[0]["question"]
+    (root / paths.MANIFEST).write_text(csv_text(tuple(raw[0]), raw))
+    found = extracted(root, monkeypatch, "on", settings(on_error="record"))
+    failed, answers = rows(found["failures.csv"]), rows(found["answers.csv"])
+    lost = {row["sample_id"] for row in blanks if row["image_id"] == image_id}
+    kept = sorted(row["sample_id"] for row in blanks if row["image_id"] != image_id)
+    assert len(lost) == 1 and lost <= failed.keys() and not failed.keys() & set(kept)
+    assert {answers[sample_id]["status"] for sample_id in lost} == {"failed"}
+    assert [list(one.sample_ids) for one in captures.read(root / "out/captures") if kept[0] in one.sample_ids] == [kept]
 
 
 def not_a_number(monkeypatch, row: int) -> None:

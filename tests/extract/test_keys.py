@@ -13,7 +13,7 @@ from medattn.base.params.whole import Params
 from medattn.extract import stage
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
-from medattn.extract.units import batches, read_units
+from medattn.extract.units import Unit, batches, read_units
 from medattn.radiographs import body_finder
 from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
@@ -32,21 +32,21 @@ def keys(root, params: Params | None = None) -> list[str]:
 
 
 @pytest.fixture
-def computed(monkeypatch) -> list[tuple[str, str, str]]:
-    """(image, condition, strength) of every unit that is computed from now on."""
-    found: list[tuple[str, str, str]] = []
+def computed(monkeypatch) -> list[Unit]:
+    """Every unit that is computed from now on."""
+    found: list[Unit] = []
     compute = Extractor.compute
 
     def counted(self, batch, inputs):
-        found.extend((unit.image_id, unit.condition, unit.strength) for unit in batch)
+        found.extend(batch)
         return compute(self, batch, inputs)
 
     monkeypatch.setattr(Extractor, "compute", counted)
     return found
 
 
-def change_question(root) -> str:
-    """Another variant of one baseline question's second variant; its image."""
+def change_question(root) -> tuple[str, str]:
+    """Another variant of one baseline question's second variant; its image and the new text."""
     path = root / "data/questions.csv"
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -56,17 +56,19 @@ def change_question(root) -> str:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    return row["image_id"]
+    return row["image_id"], row["question"]
 
 
 def test_one_changed_question_computes_only_what_it_is_asked_of_anew(root, monkeypatch, computed):
     extracted(root, monkeypatch, "on")
     computed.clear()
-    image_id = change_question(root)
+    image_id, question = change_question(root)
     params = settings()
     prepare.run(params, root)
     found = extracted(root, monkeypatch, "on")
-    assert sorted(computed) == [(image_id, "clean", ""), (image_id, "no_image", "")]  # both are asked in all variants
+    clean, without = computed  # both are asked in all variants
+    assert (clean.shown.image_id, clean.shown.condition) == (image_id, "clean") and question in clean.questions
+    assert without.shown is None and without.questions == (question,)
     shutil.rmtree(root / paths.RUN)
     assert extracted(root, monkeypatch, "off") == found
 
@@ -79,7 +81,9 @@ def test_a_changed_noise_strength_computes_only_its_own_units_anew(root, monkeyp
     params = changed(raw, "conditions", **noise)
     prepare.run(params, root)
     extracted(root, monkeypatch, "on", params)
-    assert len(computed) == 3 and {one[1:] for one in computed} == {("gaussian_noise", "0.25")}
+    assert len(computed) == 3 and {(one.shown.condition, one.shown.strength) for one in computed} == {
+        ("gaussian_noise", "0.25")
+    }
 
 
 @pytest.mark.parametrize(
@@ -100,6 +104,27 @@ def test_a_setting_that_decides_results_is_a_miss(pristine, section, values):
 def test_how_a_run_is_carried_out_is_no_miss(pristine):
     params = settings(processes=3, image_workers=2, max_memory=8.0, on_error="record")
     assert keys(pristine, params) == keys(pristine)
+
+
+def test_nobody_who_asks_is_in_a_name(root):
+    """Samples are shown and asked what they are; who they are, and how many, does not matter."""
+    before = keys(root)
+    path = root / paths.MANIFEST
+    path.write_text(path.read_text().replace("phantom-001-1-", "somebody-"))
+    assert keys(root) == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_in_a_short_dtype_the_batch_and_the_most_rows_are_in_the_name(pristine, dtype, monkeypatch):
+    """And in float64 neither is."""
+    short = changed(raw_settings(), "model", dtype=dtype)
+    capped = Params.model_validate(raw_settings(max_memory=8.0) | {"model": raw_settings()["model"] | {"dtype": dtype}})
+    before, exact = keys(pristine, short), keys(pristine)
+    assert not set(before) & set(keys(pristine, capped))
+    for module in ("keys", "units"):
+        monkeypatch.setattr(f"medattn.extract.{module}.SAMPLES_AT_ONCE", 30)
+    assert not set(before) & set(keys(pristine, short))
+    assert sorted(keys(pristine)) == sorted(exact)
 
 
 def test_another_librarys_version_or_an_edited_module_is_a_miss_unless_extract_does_not_read_it(
@@ -130,7 +155,7 @@ def test_another_body_is_a_miss_where_the_condition_acts_inside_it_and_nowhere_e
     monkeypatch.setattr(body_finder, "body_mask", lambda image: np.ones(image.shape, bool))
     prepare.run(params, root)
     units = [unit for batch in batches(read_units(root / paths.MANIFEST)) for unit in batch]
-    missed = {unit.condition: old != new for unit, old, new in zip(units, before, keys(root, params), strict=True)}
+    missed = {unit.shown.condition: old != new for unit, old, new in zip(units, before, keys(root, params), strict=True)}
     assert missed == {"clean": False, "occlude_region": False, "few_pixels": True, "occlude_elsewhere": True}
 
 
@@ -149,7 +174,7 @@ def test_in_a_short_dtype_the_units_of_a_batch_are_computed_together(root, monke
     first = extracted(root, monkeypatch, "on", params)
     cache = stage.UnitCache(root / paths.RUN / "units")
     names = sorted(path.name for path in cache.directory.iterdir())
-    lost = next(name for name in names if any("-clean" in sample for sample in cache.head(name).samples))  # has company
+    lost = next(name for name in names if len(cache.head(name).samples) > 6)  # a clean image, which has company
     everything = set(computed)
     computed.clear()
     (cache.directory / lost).unlink()

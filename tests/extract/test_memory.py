@@ -1,16 +1,21 @@
 """Rows decoded together: as many as memory allows, and the answers are the same however many they are."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from medattn import bench
+from medattn.base import paths
 from medattn.base.errors import InputError
+from medattn.base.params.whole import Params
 from medattn.extract import extractor
 from medattn.model.decode import decode
 from medattn.model.memory import BatchBudget, is_out_of_memory, row_bytes, weight_bytes
 from medattn.model.vision import image_features
-from tests.extract.conftest import extracted, settings
+from tests.extract.conftest import extracted, raw_settings, settings, units
 
 
 def limited(monkeypatch, most: int, error: type[BaseException] = torch.OutOfMemoryError) -> list[int]:
@@ -33,6 +38,31 @@ def test_out_of_memory_halves_the_rows_says_so_once_and_changes_nothing(root, mo
     assert max(tried) > 10 and tried[-1] <= 5
     assert sum(count > 5 for count in tried) <= 4  # the lesson is learnt once
     assert capsys.readouterr().err.count("rows at once: going on with fewer") == 1
+
+
+@pytest.mark.parametrize(("dtype", "may_differ"), [("float64", False), ("float32", True)])
+def test_a_run_that_ran_out_of_memory_keeps_its_units_names_and_is_marked_where_digits_may_differ(
+    root, monkeypatch, capsys, dtype, may_differ
+):
+    raw = raw_settings()
+    params = Params.model_validate(raw | {"model": raw["model"] | {"dtype": dtype}})
+    extracted(root, monkeypatch, "on", params)
+    names = [path.name for path in units(root)]
+    note = root / "out/run" / paths.FEWER_ROWS.name
+    assert not note.exists()
+    shutil.rmtree(root / paths.RUN)
+    with monkeypatch.context() as short:
+        limited(short, 20)
+        extracted(root, short, "on", params)
+    assert [path.name for path in units(root)] == names
+    assert ("in float32 last digits may differ" in capsys.readouterr().err) == may_differ
+    assert note.exists() == may_differ
+    if may_differ:
+        assert 10 < json.loads(note.read_text())["units"] < len(names)  # not those of batches that had fewer rows anyway
+    extracted(root, monkeypatch, "on", params)  # what is reused was still made so
+    assert note.exists() == may_differ
+    extracted(root, monkeypatch, "off", params)
+    assert not note.exists()
 
 
 def test_one_row_that_does_not_fit_is_an_error_with_a_remedy(root, monkeypatch):

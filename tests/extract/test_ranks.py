@@ -66,7 +66,7 @@ def test_a_rank_that_dies_ends_the_run_with_its_message_and_the_next_run_goes_on
         'import os\n\n\ndef end() -> None:\n    if os.environ.get("RANK") == "1":\n'
         '        raise InputError("the lamp is broken")\n'
     )
-    module.write_text(whole.replace("        errors = [one if", "        end()\n        errors = [one if", 1) + "\n\n" + spoilt)
+    module.write_text(whole.replace("        place = {", "        end()\n        place = {", 1) + "\n\n" + spoilt)
     done = command(checkout)
     assert done.returncode == 2
     assert "medattn: the lamp is broken" in done.stderr

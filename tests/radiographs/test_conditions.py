@@ -217,6 +217,15 @@ def test_photometric_conditions_act_at_the_models_size_and_repeat(condition, str
     assert first.tobytes() != plain.tobytes()
 
 
+@pytest.mark.parametrize("condition", conditions.PIXELS_ALONE)
+def test_what_pixels_alone_decide_is_the_same_for_every_image_that_has_them(condition):
+    one = radiograph(ramp(), np.ones((100, 100), bool))
+    other = Radiograph("other", one.image, False, {"nodule": np.eye(100, dtype=bool)})
+    vars(other)["body"] = np.eye(100, dtype=bool)
+    first, second = (conditions.shown(each, condition, "0.2", "nodule", 64) for each in (one, other))
+    assert first.tobytes() == second.tobytes()
+
+
 def test_the_regions_and_only_they_are_hidden():
     region = np.zeros((100, 100), bool)
     region[30:50, 30:50] = True

@@ -206,7 +206,7 @@ def test_the_units_that_were_reused_are_counted(root, monkeypatch):
     (root / paths.MANIFEST).parent.mkdir(parents=True)
     (root / paths.MANIFEST).write_text(
         "sample_id,image_id,shown_image_id,condition,strength,finding,image_sha256,question\n"
-        + "".join(f"s{number},i{number},i{number},clean,,x,0,A x?\n" for number in range(3))
+        + "".join(f"s{number},i{number},i{number},clean,,x,{number},A x?\n" for number in range(3))
     )
     cache = UnitCache(directory_of(read_study(root / "data"), root))
     cache.write("old", b"1")
@@ -216,9 +216,12 @@ def test_the_units_that_were_reused_are_counted(root, monkeypatch):
     time.sleep(0.01)
     cache.write("new", b"3")
     cache.write("damaged", b"4")  # an entry that could not be used is computed again
-    assert extraction.described(True)["units"] == {"cache": "on", "total": 3, "computed": 2, "reused": 1}
+    found = {"total": 3, "computed": 2, "reused": 1, "fewer_rows": 0}
+    assert extraction.described(True)["units"] == {"cache": "on"} | found
     monkeypatch.setenv("MEDATTN_CACHE", "off")
-    assert Extraction(root).described(True)["units"] == {"cache": "off", "total": 3, "computed": 3, "reused": 0}
+    (root / paths.FEWER_ROWS).write_text('{"units": 2}')
+    found = {"total": 3, "computed": 3, "reused": 0, "fewer_rows": 2}
+    assert Extraction(root).described(True)["units"] == {"cache": "off"} | found
 
 
 @pytest.mark.parametrize("licence", ["open", "credentialed"])
@@ -275,7 +278,13 @@ def test_every_field_is_explained():
     page = (ROOT / "docs/provenance.md").read_text(encoding="utf-8")
     found = environment(ROOT, "cpu")
     inner = {f"{name}.{key}" for name in ("python", "platform", "cpu", "torch") for key in found[name]}
-    names = EVERY | EXTRACT | found.keys() | inner | {"study.digest", "model.sha256", "units.reused", "units.computed"}
+    names = (
+        EVERY
+        | EXTRACT
+        | found.keys()
+        | inner
+        | {"study.digest", "model.sha256", "units.reused", "units.computed", "units.fewer_rows"}
+    )
     missing = sorted(name for name in names if f"`{name}`" not in page)
     assert not missing
 

@@ -12,7 +12,8 @@ OnError = Literal["raise", "record"]  # what becomes of a run with a sample that
 class Run(Section):
     """How a run is carried out; no stage but prepare, which sees every parameter, lists it.
 
-    Nothing here changes the result of a sample. on_error decides whether a run with samples that cannot be computed
+    Nothing here changes the result of a sample, but for max_memory in its last digits where model.dtype is shorter than
+    float64: rows that are decoded together share them. on_error decides whether a run with samples that cannot be computed
     stops, or goes on without them; a run without such samples is the same under both.
     """
 

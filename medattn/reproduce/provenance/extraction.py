@@ -1,5 +1,6 @@
 """What extract records besides: image, locks and machine, study and model, and how much of the unit cache it used."""
 
+import json
 import os
 from pathlib import Path
 
@@ -74,15 +75,20 @@ class Extraction:
         return directory_of(self.study, self.root)
 
     def _units(self) -> dict[str, object]:
-        """How many units there are, and how many of them were computed: extract writes an entry for each that it computes."""
+        """How many units there are, and how many of them were computed: extract writes an entry for each that it computes.
+
+        fewer_rows: how many, in this run or an earlier one, in a batch that memory was too short for.
+        """
         from medattn.extract.units import read_units
 
         total = len(read_units(self.root / paths.MANIFEST))
+        note = self.root / paths.FEWER_ROWS
+        fewer = {"fewer_rows": json.loads(note.read_bytes())["units"] if note.is_file() else 0}
         if self.cache is None:
-            return {"cache": "off", "total": total, "computed": total, "reused": 0}
+            return {"cache": "off", "total": total, "computed": total, "reused": 0} | fewer
         after = _entries(self.cache)
         computed = sum(self.before.get(name) != changed for name, changed in after.items())
-        return {"cache": "on", "total": total, "computed": computed, "reused": total - computed}
+        return {"cache": "on", "total": total, "computed": computed, "reused": total - computed} | fewer
 
 
 def _entries(directory: Path | None) -> Entries:

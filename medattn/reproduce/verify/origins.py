@@ -3,6 +3,7 @@
 A cache entry can be wrong although every checksum in it is right. Only the recomputation tells; then the entry is named.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -73,11 +74,10 @@ def _run_cache(root: Path, recorded: RecordedStage, found: RecordedStage, conten
 
 def _units(root: Path, made: Path) -> Iterator[str]:
     """Entries of the unit cache that hold the workspace's captures, where these are not the recomputed ones."""
-    wrong = {
-        one.sample_id: one
-        for one, right in _pairs(root / paths.CAPTURES, made / paths.CAPTURES)
-        if right is None or not _alike(one, right)
-    }
+    wrong = defaultdict(list)  # question -> captures: an entry names no sample
+    for one, right in _pairs(root / paths.CAPTURES, made / paths.CAPTURES):
+        if right is None or not _alike(one, right):
+            wrong[one.question].append(one)
     directory = _unit_directory(root)
     if not wrong or directory is None:
         return
@@ -87,10 +87,11 @@ def _units(root: Path, made: Path) -> Iterator[str]:
         if content is None:
             continue
         held = [
-            one.sample_id for one in captures.decode(content)[0] if one.sample_id in wrong and _alike(one, wrong[one.sample_id])
+            one.sample_ids for unit in captures.decode(content)[0] for one in wrong.get(unit.question, ()) if _alike(unit, one)
         ]
         if held:
-            yield f"{_relative(file, root)}: the unit cache has attention that the model does not give: {', '.join(held)}"
+            named = ", ".join(sample_id for sample_ids in held for sample_id in sample_ids)
+            yield f"{_relative(file, root)}: the unit cache has attention that the model does not give: {named}"
 
 
 def _pairs(recorded: Path, found: Path) -> Iterator[tuple[captures.Capture, captures.Capture | None]]:

@@ -90,7 +90,10 @@ def test_a_run_that_deviates_in_its_last_digits_is_equivalent_and_the_cell_is_na
 
 
 def poison_units(tree: Path) -> tuple[Path, str]:
-    """Let the unit cache hold other attention, with a right checksum, and record a run that was served by it."""
+    """Let the unit cache hold other attention, with a right checksum, and record a run that was served by it.
+
+    Its entry and the first sample that has it.
+    """
     for entry in sorted((tree / "results/run/units").iterdir()):
         stored, shared = captures.decode(entry.read_bytes()[32:])
         if stored[0].image_weights is not None:
@@ -101,7 +104,8 @@ def poison_units(tree: Path) -> tuple[Path, str]:
     content = captures.encode(stored, shared)
     entry.write_bytes(hashlib.sha256(content).digest() + content)
     dvc(tree, "repro", "--force")
-    return entry, stored[0].sample_id
+    served = (one for one in captures.read(tree / "results/captures") if one.question == stored[0].question)
+    return entry, next(one.sample_id for one in served if np.array_equal(one.image_weights, stored[0].image_weights))
 
 
 def test_a_wrong_entry_of_the_unit_cache_is_found_out_and_named(tree):
