@@ -18,19 +18,18 @@ from medattn.base.params.reading import load_sections
 from medattn.base.tables import fresh_directory, write_bytes
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
-from medattn.figures import examples, gallery_data, panels, style
+from medattn.figures import examples, gallery, panels, style
 from medattn.figures.declarations import BODY_MASKS, RADIOGRAPHS, RULES, Chart
 from medattn.figures.inputs import Results, read_results
 from medattn.figures.outline import CHARTS, OUTLINE, charts
 from medattn.radiographs.reader import RadiographReader
-from medattn.report import gallery_page, latex, page, sections
+from medattn.report import latex, page, sections
 from medattn.report.tables import LATEX
 from medattn.study.caveats import caveat, noted
 from medattn.study.schema import Study, read_study, settings
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
 REPORT_DPI, DENSITY = 220, 2  # figures inside the report: sharp on any screen, and small
-GALLERY_NOTE = "Attention of the last prompt token, drawn where it exceeds an even spread."
 
 
 def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
@@ -44,14 +43,14 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
     results, reader = read_results(root, least_patients(study.licence)), RadiographReader(study)
     said = caveat(study, params.limit)
     title = noted(study.about.title, said)
-    chosen, notes = examples.choose(results.clean(), params.figures.examples)
+    chosen, notes = examples.choose(results.clean, params.figures.examples)
     with (
         fresh_directory(root / paths.OVERLAYS) as overlays,
         fresh_directory(root / paths.VISUALIZATIONS) as visualizations,
+        fresh_directory(root / paths.GALLERY_DATA) as shards,
     ):
         _examples(results, reader, chosen, said, overlays, visualizations)
-        images = gallery_data.images(results, reader)
-        browsed = gallery_page.html(title, GALLERY_NOTE, images, gallery_data.samples(results))
+        browsed = gallery.write(title, results, reader, root, shards)
         notes += publish(params, study, results, visualizations, root)
     write_bytes(root / paths.GALLERY, browsed.encode())
     return notes
@@ -110,7 +109,7 @@ def _examples(
 ) -> None:
     """One overlay per chosen sample, and every variant of its question side by side, each with the run's note."""
     questions = sorted(set(chosen.question_id))
-    clean = results.clean()
+    clean = results.clean
     with tqdm(total=len(chosen) + len(questions), desc="figures", unit="figure") as progress:
         for _, row in chosen.iterrows():
             finding = row.finding if row.ground_truth == "yes" else None
