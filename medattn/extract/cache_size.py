@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from medattn.base import paths
+from medattn.base.content_cache import PART, SWITCH, is_on
 from medattn.base.errors import InputError
 from medattn.base.params.extract import ExtractParams
 from medattn.base.params.reading import load_sections
 from medattn.extract.fill import FAILED
 from medattn.extract.keys import Keys
-from medattn.extract.unit_cache import PART, SWITCH, directory_of, is_on
+from medattn.extract.unit_cache import directory_of
 from medattn.extract.units import batches, by_shard, read_units
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study
@@ -61,7 +62,7 @@ def command(prune: bool, everything: bool) -> None:
         shutil.rmtree(directory, ignore_errors=True)
         return
     found = cache_contents(study, params, paths.MANIFEST, directory)
-    off = "" if is_on(params) else f" (off: run.cache or {SWITCH})"
+    off = "" if is_on(params.run) else f" (off: run.cache or {SWITCH})"
     click.echo(f"{directory}{off}")
     click.echo(f"needed now   {_size(found.needed)}, of {found.units} units")
     click.echo(f"not needed   {_size(found.others)}" + (": removed" if prune else ""))

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from medattn.base.content_cache import digest_of
 from medattn.base.params.extract import ExtractParams
-from medattn.extract.unit_cache import code_and_libraries, digest_of
+from medattn.extract.unit_cache import code_and_libraries
 from medattn.extract.units import Unit
 from medattn.model.load import choose_device
 from medattn.radiographs.reader import RadiographReader

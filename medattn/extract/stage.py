@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from medattn.base import paths
+from medattn.base.content_cache import is_on
 from medattn.base.errors import InputError
 from medattn.base.params.extract import ExtractParams
 from medattn.base.params.reading import load_sections
@@ -20,7 +21,7 @@ from medattn.extract.fill import UnitRunner
 from medattn.extract.keys import Keys
 from medattn.extract.ranks import WorkerGroup, worker_group
 from medattn.extract.shards import pack, put_in_place
-from medattn.extract.unit_cache import UnitCache, directory_of, is_on
+from medattn.extract.unit_cache import UnitCache, directory_of
 from medattn.extract.units import batches, by_shard, read_units
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study
@@ -45,7 +46,7 @@ def run(
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
     group.begin()
-    cache = UnitCache(directory_of(study)) if is_on(params) else UnitCache(part / "units", durable=False)
+    cache = UnitCache(directory_of(study)) if is_on(params.run) else UnitCache(part / "units", durable=False)
     extractor = extractor_for(study, params, radiographs)
     workers = _image_workers(params, extractor.loaded.device.type)
     runner = UnitRunner(study, keys, cache, group, params.run.on_error == "record", workers)

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from medattn import prepare
-from medattn.base import paths
+from medattn.base import content_cache, paths
 from medattn.base.params.whole import Params
-from medattn.extract import stage, unit_cache
+from medattn.extract import stage
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
 from medattn.extract.units import batches, read_units
@@ -104,11 +104,11 @@ def test_another_librarys_version_or_an_edited_module_is_a_miss_unless_extract_d
 ):
     before = keys(pristine)
     with monkeypatch.context() as patch:
-        patch.setattr(unit_cache, "version", lambda name: "0.0" if name == "transformers" else "1.0")
+        patch.setattr(content_cache, "version", lambda name: "0.0" if name == "transformers" else "1.0")
         assert not set(before) & set(keys(pristine))
     edited = tmp_path / "medattn"
-    shutil.copytree(unit_cache.PACKAGE, edited)
-    monkeypatch.setattr(unit_cache, "PACKAGE", edited)
+    shutil.copytree(content_cache.PACKAGE, edited)
+    monkeypatch.setattr(content_cache, "PACKAGE", edited)
     assert keys(pristine) == before
     of_figures = edited / "base/params/figures.py"
     of_figures.write_text(of_figures.read_text() + "    colours: str\n")
