@@ -11,37 +11,44 @@ import click
 import numpy as np
 
 from medattn.base import paths, sample_tables
+from medattn.base.content_cache import ContentCache, is_on
 from medattn.base.errors import InputError
 from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
 from medattn.base.rows import QuestionRow, SampleRow
-from medattn.base.seeding import choose
-from medattn.base.tables import write_csv
+from medattn.base.tables import replaced_files, write_csv
 from medattn.checks.study_check import check
 from medattn.disclosure.private_files import protect
 from medattn.language.strategy_labels import labels, note_unknown, unknown_labels
-from medattn.measures.silhouette import doubt
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.conditions import REGIONAL
-from medattn.radiographs.reader import RadiographReader
+from medattn.radiographs.donors import Donors
+from medattn.radiographs.survey import Survey, bodies_kept
 from medattn.study.schema import Study, read_study, settings
 
 
 def run(params: Params, root: Path = Path(".")) -> str:
-    """Check the study and write the manifest below `root`; what was written, and a line about images that cannot be read.
+    """Check the study, and write the manifest and where the bodies are below `root`.
+
+    Returns what was written, and a line about images that cannot be read.
 
     Raises InputError.
     """
     study = read_study(root / params.study)
     protect(study, root)
     model, _ = settings(study, params)
-    report = check(study.directory, model, params.run.on_error)
-    check_pin(params, report.digest)
-    check_layers(params, study.model_layers(model))
-    rows, alone = manifest_rows(study, params)
-    unreadable = report.unreadable if params.run.on_error == "record" else None
-    rows, large = without_large_regions(rows, RadiographReader(study), unreadable)
-    failing = note_unreadable(rows, unreadable or {})
+    cache = ContentCache(bodies_kept(study, root), durable=False) if is_on(params.run) else None
+    with replaced_files(root / paths.BODIES) as part:
+        survey = Survey(study, cache, params.run.processes, part)
+        report = check(study.directory, model, params.run.on_error, survey.images)
+        check_pin(params, report.digest)
+        check_layers(params, study.model_layers(model))
+        survey.regions(study.regions())
+        rows, alone = manifest_rows(study, params)
+        unreadable = report.unreadable if params.run.on_error == "record" else None
+        rows, large = without_large_regions(rows, Bodies(part), unreadable)
+        failing = note_unreadable(rows, unreadable or {})
     write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, rows)
     written = f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
     return written + alone + large + failing
@@ -113,35 +120,39 @@ def manifest_rows(study: Study, params: Params) -> tuple[list[SampleRow], str]:
 
 
 def without_large_regions(
-    rows: list[SampleRow], radiographs: RadiographReader, unreadable: dict[str, str] | None = None
+    rows: list[SampleRow], bodies: Bodies, unreadable: dict[str, str] | None = None
 ) -> tuple[list[SampleRow], str]:
     """The rows but for occlusions of regions as large as the rest of the body, and a note that says which.
 
-    Looks for the body in every image that is shown. unreadable: image_id -> why its file cannot be read; it is not
-    opened, and an image without a body is added. None: an image without a body raises InputError.
+    unreadable: image_id -> why its file cannot be read; an image in which no body was found is added. None: an image that
+    is shown and has none raises InputError.
     """
-    too_large, doubtful = set(), dict[str, str]()
-    for row in sorted(rows, key=lambda row: row["shown_image_id"]):
-        if row["shown_image_id"] and row["shown_image_id"] not in (unreadable or ()):
-            radiograph = radiographs(row["shown_image_id"])
-            try:
-                body = np.count_nonzero(radiograph.body)
-            except InputError as error:
-                if unreadable is None:
-                    raise
-                unreadable[radiograph.image_id] = str(error).removeprefix(f"image {radiograph.image_id!r}: ")
-                continue
-            if why := doubt(radiograph.body):
-                doubtful[radiograph.image_id] = why
-            if row["condition"] in REGIONAL:
-                region = radiograph.regions[row["finding"]]
-                if body - np.count_nonzero(region & radiograph.body) < np.count_nonzero(region):
-                    too_large.add(row["question_id"])
-    kept = [row for row in rows if row["condition"] not in REGIONAL or row["question_id"] not in too_large]
-    note = (
-        f"; not occluded, the region is as large as the rest of the body: {', '.join(sorted(too_large))}" if too_large else ""
-    )
+    doubtful = dict[str, str]()
+    for image_id, sha256 in sorted({(row["shown_image_id"], row["image_sha256"]) for row in rows if row["shown_image_id"]}):
+        if image_id in (unreadable or ()):
+            continue
+        try:
+            body = bodies.of(image_id, sha256)
+        except InputError as error:
+            if unreadable is None:
+                raise
+            unreadable[image_id] = str(error).removeprefix(f"image {image_id!r}: ")
+            continue
+        if body.doubt:
+            doubtful[image_id] = body.doubt
+    regional = [row for row in rows if row["condition"] in REGIONAL and row["shown_image_id"] not in (unreadable or ())]
+    asked = {row["question_id"]: (row["shown_image_id"], row["image_sha256"], row["finding"]) for row in regional}
+    large = {place for place in set(asked.values()) if is_large(*place, bodies)}
+    named = {question_id for question_id, place in asked.items() if place in large}
+    kept = [row for row in rows if row["condition"] not in REGIONAL or row["question_id"] not in named]
+    note = f"; not occluded, the region is as large as the rest of the body: {', '.join(sorted(named))}" if named else ""
     return kept, note + note_doubtful(doubtful)
+
+
+def is_large(image_id: str, sha256: str, finding: str, bodies: Bodies) -> bool:
+    """Whether a true region has more pixels than the rest of the body."""
+    body, region = bodies.of(image_id, sha256).mask, bodies.regions(image_id)[finding].mask
+    return bool(np.count_nonzero(body & ~region) < np.count_nonzero(region))
 
 
 def note_doubtful(doubtful: Mapping[str, str]) -> str:
@@ -178,41 +189,6 @@ def limited(questions: list[QuestionRow], limit: int | None) -> list[QuestionRow
 
 def _left_out(question: QuestionRow, variants: str) -> bool:
     return variants == "baseline" and not question.is_baseline
-
-
-class Donors:
-    """Whose image is shown under shuffled_image: another patient's, same view, of the opposite truth where one is known."""
-
-    def __init__(self, images: dict[str, dict[str, str]], questions: Sequence[QuestionRow]) -> None:
-        self._images = images
-        self._truth = {(row["image_id"], row["finding"]): row["answer"] for row in questions}
-
-    def of(self, question: QuestionRow) -> dict[str, str] | None:
-        """The manifest's columns that say what is shown: the donor, and its truth ("" if nobody asked about it).
-
-        All variants of a question see the same donor. None if the study has no other patient in that view.
-        """
-        own, finding = self._images[question["image_id"]], question["finding"]
-        others = [
-            image_id
-            for image_id, image in sorted(self._images.items())
-            if image["subject_id"] != own["subject_id"] and image["view"] == own["view"]
-        ]
-        if not others:
-            return None
-        truth = {image_id: self._truth.get((image_id, finding), "") for image_id in others}
-        for wanted in ({"yes", "no"} - {question["answer"]}, {""}, {question["answer"]}):
-            if fitting := tuple(image_id for image_id in others if truth[image_id] in wanted):
-                donor = choose(fitting, "shuffled_image", question["question_id"])
-                break
-        image = self._images[donor]
-        return {
-            "shown_image_id": donor,
-            "image_path": image["path"],
-            "image_sha256": image["sha256"],
-            "answer": truth[donor],
-            **{name: image[name] for name in ("width", "height", "view", "split")},
-        }
 
 
 def manifest_row(question: QuestionRow, image: dict[str, str], condition: str, strength: str) -> SampleRow:

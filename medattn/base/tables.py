@@ -168,6 +168,28 @@ def fresh_directory(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replaced_files(path: Path) -> Iterator[Path]:
+    """Yields an empty sibling of `path` whose files take their places there when the block ends without an error.
+
+    Each does at once, whoever reads the one before; files of other names are removed.
+    """
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        path.mkdir(exist_ok=True)
+        new = sorted(file.name for file in part.iterdir())
+        for name in new:
+            (part / name).replace(path / name)
+        for other in path.iterdir():
+            if other.name not in new:
+                other.unlink()
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
     """Yields an empty sibling of `path` that becomes `path` when the block ends without an error.
 

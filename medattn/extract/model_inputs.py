@@ -12,6 +12,7 @@ import numpy as np
 from medattn.base.errors import InputError
 from medattn.base.processes import made_ahead
 from medattn.extract.units import Unit
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.conditions import resized, shown
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
@@ -56,15 +57,16 @@ def prefetch(
     """Every batch with its model inputs, in order: made by `workers` processes ahead of need, or here if there are none."""
     if workers == 0:
         return made_ahead(renderer, batches, workers)
-    return made_ahead(_work, batches, workers, _begin, (study, renderer.side, renderer.needs_body))
+    bodies = renderer.radiographs.bodies.directory
+    return made_ahead(_work, batches, workers, _begin, (study, bodies, renderer.side, renderer.needs_body))
 
 
 _own: InputRenderer | None = None  # of a worker process
 
 
-def _begin(study: Path, side: int, needs_body: bool) -> None:
+def _begin(study: Path, bodies: Path, side: int, needs_body: bool) -> None:
     global _own
-    _own = InputRenderer(RadiographReader(read_study(study)), side, needs_body)
+    _own = InputRenderer(RadiographReader(read_study(study), Bodies(bodies)), side, needs_body)
 
 
 def _work(batch: Sequence[Unit]) -> list[ModelInput]:

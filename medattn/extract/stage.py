@@ -23,6 +23,7 @@ from medattn.extract.ranks import WorkerGroup, worker_group
 from medattn.extract.shards import pack, put_in_place
 from medattn.extract.unit_cache import UnitCache, directory_of
 from medattn.extract.units import batches, by_shard, read_units
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study
 
@@ -39,7 +40,7 @@ def run(
     """
     units = read_units(manifest)
     work = {shard: list(batches(dealt)) for shard, dealt in by_shard(units, params.extract.shards).items()}
-    radiographs = RadiographReader(study)
+    radiographs = RadiographReader(study, Bodies(manifest.with_name(paths.BODIES.name)))
     keys = Keys(study, params, radiographs)
     part = results / ".extract.part"
     if group.rank == 0:

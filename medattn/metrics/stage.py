@@ -19,7 +19,7 @@ from medattn.metrics.protected import publishable
 from medattn.metrics.rows import columns, evaluate
 from medattn.metrics.table import declared
 from medattn.metrics.tables.headline import HEADLINE
-from medattn.radiographs.reader import RadiographReader
+from medattn.radiographs.bodies import Bodies
 from medattn.study.schema import read_study
 
 
@@ -31,7 +31,7 @@ def run(params: MetricsParams, root: Path = Path(".")) -> str:
     store = inputs.read_store(root / paths.GRIDS_STORE, params.aggregate.profiles, with_grid)
     study = read_study(root / params.study)
     protect(study, root)
-    places = Places(RadiographReader(study))
+    places = Places(Bodies(root / paths.BODIES))
     by_image = defaultdict(list)
     for sample in by_id.values():
         by_image[sample["image_id"]].append(sample)

@@ -13,6 +13,7 @@ from medattn.extract import stage
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
 from medattn.extract.units import batches, read_units
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 from tests.extract.conftest import extracted, raw_settings, settings
@@ -24,7 +25,7 @@ def changed(raw: dict, section: str, **values: object) -> Params:
 
 def keys(root, params: Params | None = None) -> list[str]:
     study = read_study(root / "data")
-    made = Keys(study, params or settings(), RadiographReader(study))
+    made = Keys(study, params or settings(), RadiographReader(study, Bodies(root / paths.BODIES)))
     return [key for batch in batches(read_units(root / paths.MANIFEST)) for key in made(batch)]
 
 

@@ -12,6 +12,7 @@ from medattn.figures.gallery_samples import Perturbation
 from medattn.radiographs.conditions import shown
 from medattn.radiographs.reader import Radiograph, RadiographReader
 from medattn.study.schema import read_study
+from tests.conftest import surveyed
 from tests.metrics.conftest import make_study
 
 SIDE = 64
@@ -19,8 +20,9 @@ SIDE = 64
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
-    make_study(study := tmp_path_factory.mktemp("study"))
-    return RadiographReader(read_study(study))
+    root = tmp_path_factory.mktemp("images")
+    make_study(root / "study")
+    return RadiographReader(read_study(root / "study"), surveyed(root / "study", root / "bodies"))
 
 
 def points(path: str) -> np.ndarray:
