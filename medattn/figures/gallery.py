@@ -1,26 +1,24 @@
-"""The gallery: radiographs first, in shards of their own, then the samples that point to them, then the page."""
+"""The gallery's shards: radiographs first, in shards of their own, then the samples, which point to them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from medattn.base import paths
-from medattn.figures.gallery_images import gallery_image
+from medattn.figures.gallery_images import ImageMaker, gallery_images
 from medattn.figures.gallery_samples import sorted_samples
-from medattn.figures.inputs import Results
-from medattn.radiographs.reader import RadiographReader
 from medattn.report.gallery_page import Gallery
 
-NOTE = "Attention of the last prompt token, drawn where it exceeds an even spread."
 
-
-def write(title: str, results: Results, reader: RadiographReader, root: Path, directory: Path) -> str:
-    """The page; what it shows is written into `directory`."""
+def shards(grids: Mapping[str, np.ndarray], maker: ImageMaker, processes: int, root: Path, directory: Path) -> Gallery:
+    """A gallery whose shards lie in `directory`, of the results below `root`; grids: by sample_id."""
     gallery = Gallery(directory)
     with sorted_samples(root / paths.EVALUATION, root / paths.RUN) as samples:
-        for image_id, perturbations in tqdm(samples.images(), desc="gallery", unit="image", total=samples.count_images()):
-            image = gallery_image(image_id, perturbations, reader, results.image_side)
-            samples.place(image_id, perturbations, gallery.add_image(image))
-        for question in samples.questions(results.grids):
+        made = gallery_images(samples.images(), maker, processes)
+        for wanted, image in tqdm(made, desc="gallery", unit="image", total=samples.count_images()):
+            samples.place(*wanted, gallery.add_image(image))
+        for question in samples.questions(grids):
             gallery.add_question(question)
-    return gallery.page(title, NOTE)
+    return gallery

@@ -1,26 +1,65 @@
 """What the model was shown, small, with outlines of the true regions: for the gallery."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from skimage.measure import find_contours
 
+from medattn.base.processes import made_ahead
 from medattn.figures.gallery_samples import Perturbation
 from medattn.measures.rotation import rotate_mask
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.conditions import shown
 from medattn.radiographs.reader import Radiograph, RadiographReader
 from medattn.report.gallery_page import GalleryImage, Thumbnail
+from medattn.study.schema import read_study
 
 LONGER_SIDE = 224  # pixels of a thumbnail
 QUALITY = 70  # of its JPEG
 TOLERANCE = 0.5  # pixels of the thumbnail that an outline may deviate
 
 
-def gallery_image(image_id: str, perturbations: Sequence[Perturbation], reader: RadiographReader, side: int) -> GalleryImage:
+Wanted = tuple[str, Sequence[Perturbation]]  # image_id, and in which ways it was shown
+
+
+@dataclass(frozen=True)
+class ImageMaker:
+    """Makes gallery images; `side` of the model input."""
+
+    reader: RadiographReader
+    side: int
+
+    def __call__(self, wanted: Wanted) -> GalleryImage:
+        return gallery_image(self.reader(wanted[0]), wanted[1], self.side)
+
+
+def gallery_images(wanted: Iterable[Wanted], maker: ImageMaker, processes: int) -> Iterator[tuple[Wanted, GalleryImage]]:
+    """Every image as it was shown, in order. An image is decoded once for all of its thumbnails."""
+    if processes == 1:
+        return made_ahead(maker, wanted, 0)
+    reader = maker.reader
+    return made_ahead(_work, wanted, processes, _begin, (reader.study.directory, reader.bodies.directory, maker.side))
+
+
+_own: ImageMaker | None = None  # of a worker process
+
+
+def _begin(study: Path, bodies: Path, side: int) -> None:
+    global _own
+    _own = ImageMaker(RadiographReader(read_study(study), Bodies(bodies)), side)
+
+
+def _work(wanted: Wanted) -> GalleryImage:
+    assert _own is not None  # _begin comes first
+    return _own(wanted)
+
+
+def gallery_image(radiograph: Radiograph, perturbations: Sequence[Perturbation], side: int) -> GalleryImage:
     """An image in every way that it was shown; `side` of the model input."""
-    radiograph = reader(image_id)
     height, width = radiograph.pixels.shape
     scale = LONGER_SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -32,7 +71,7 @@ def gallery_image(image_id: str, perturbations: Sequence[Perturbation], reader: 
             thumbnails.append(Thumbnail(jpeg, {}, frontal=False))
         else:
             thumbnails.append(Thumbnail(jpeg, turned[_degrees(one)], radiograph.frontal))
-    return GalleryImage(image_id, width, height, thumbnails)
+    return GalleryImage(radiograph.image_id, width, height, thumbnails)
 
 
 def _degrees(one: Perturbation) -> float:

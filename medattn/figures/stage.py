@@ -20,6 +20,7 @@ from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
 from medattn.figures import examples, gallery, panels, style
 from medattn.figures.declarations import BODY_MASKS, RADIOGRAPHS, RULES, Chart
+from medattn.figures.gallery_images import ImageMaker
 from medattn.figures.inputs import Results, read_results
 from medattn.figures.outline import CHARTS, OUTLINE, charts
 from medattn.radiographs.bodies import Bodies
@@ -31,6 +32,7 @@ from medattn.study.schema import Study, read_study, settings
 
 SCREEN_DPI = 150  # overlays are looked at, not printed
 REPORT_DPI, DENSITY = 220, 2  # figures inside the report: sharp on any screen, and small
+GALLERY_NOTE = "Attention of the last prompt token, drawn where it exceeds an even spread."
 
 
 def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
@@ -52,7 +54,8 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
         fresh_directory(root / paths.GALLERY_DATA) as shards,
     ):
         _examples(results, reader, chosen, said, overlays, visualizations)
-        browsed = gallery.write(title, results, reader, root, shards)
+        maker = ImageMaker(reader, results.image_side)
+        browsed = gallery.shards(results.grids, maker, params.run.processes, root, shards).page(title, GALLERY_NOTE)
         notes += publish(params, study, results, visualizations, root)
     write_bytes(root / paths.GALLERY, browsed.encode())
     return notes

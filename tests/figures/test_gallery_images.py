@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn.figures.gallery_images import gallery_image, outlines
+from medattn.figures.gallery_images import ImageMaker, gallery_image, gallery_images, outlines
 from medattn.figures.gallery_samples import Perturbation
 from medattn.radiographs.conditions import shown
 from medattn.radiographs.reader import Radiograph, RadiographReader
@@ -47,7 +47,7 @@ def test_every_thumbnail_is_what_was_shown(reader):
         Perturbation("rotation", "10", ""), Perturbation("blank", "", ""),
         Perturbation("occlude_region", "", "pleural effusion"),
     ]  # fmt: skip
-    made = gallery_image("i1", wanted, reader, SIDE)
+    made = gallery_image(reader("i1"), wanted, SIDE)
     assert (made.image_id, made.width, made.height, len(made.thumbnails)) == ("i1", 64, 48, len(wanted))
     for perturbation, thumbnail in zip(wanted, made.thumbnails, strict=True):
         with Image.open(io.BytesIO(thumbnail.jpeg)) as small:
@@ -59,7 +59,7 @@ def test_every_thumbnail_is_what_was_shown(reader):
 
 def test_regions_turn_with_the_image_and_nothing_lies_on_a_blank_one(reader):
     wanted = [Perturbation(*one) for one in (("clean", "", ""), ("blur", "0.2", ""), ("rotation", "90", ""), ("blank", "", ""))]
-    clean, blurred, turned, blank = gallery_image("i1", wanted, reader, SIDE).thumbnails
+    clean, blurred, turned, blank = gallery_image(reader("i1"), wanted, SIDE).thumbnails
     assert clean.regions == blurred.regions and clean.regions.keys() == {"pleural effusion"}
     assert points(clean.regions["pleural effusion"]).mean(axis=0)[1] > 0.7  # a basal effusion
     assert turned.regions != clean.regions
@@ -67,5 +67,11 @@ def test_regions_turn_with_the_image_and_nothing_lies_on_a_blank_one(reader):
 
 
 def test_the_patients_sides_are_marked_in_frontal_views_alone(reader):
-    (lateral,) = gallery_image("i3", [Perturbation("clean", "", "")], reader, SIDE).thumbnails
+    (lateral,) = gallery_image(reader("i3"), [Perturbation("clean", "", "")], SIDE).thumbnails
     assert not lateral.frontal
+
+
+def test_other_processes_make_the_same_images_in_the_same_order(reader):
+    wanted = [(name, [Perturbation("clean", "", ""), Perturbation("few_pixels", "4", "")]) for name in ("i4", "i1", "i3")]
+    alone, together = (list(gallery_images(wanted, ImageMaker(reader, SIDE), processes)) for processes in (1, 2))
+    assert alone == together and [image.image_id for _, image in alone] == ["i4", "i1", "i3"]
