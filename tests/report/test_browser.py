@@ -436,6 +436,17 @@ def test_the_gallery_fits_a_phone(reader):
     reader.keep(window, "gallery-phone")
 
 
+def test_a_printed_question_is_its_cards_alone_on_white(reader):
+    window = reader.open("#question=question-012", scheme="dark")
+    window.emulate_media(media="print", color_scheme="dark")
+    colours = window.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
+    assert colours == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+    assert not any(window.locator(name).is_visible() for name in ("#bar", "#list", "#link"))
+    assert all(window.locator(name).first.is_visible() for name in ("#finding", ".card img", "#scale"))
+    ratio, text = window.evaluate(CONTRAST)
+    assert ratio >= LEAST_CONTRAST, text
+
+
 def column(window, number: int) -> list[str]:
     return window.locator(f"#claims tbody tr td:nth-child({number})").all_inner_texts()
 
