@@ -21,8 +21,9 @@ from medattn.base.params import whole as params
 from medattn.checks.study_check import digest
 from medattn.phantom.study import write
 from medattn.prepare import run
-from medattn.radiographs import body_finder
+from medattn.radiographs import body_finder, samples
 from medattn.radiographs.bodies import Bodies
+from medattn.radiographs.donors import Donors
 from medattn.study.schema import read_study
 from tests.conftest import CONFIG, change, make_model, read
 
@@ -306,7 +307,7 @@ def test_strengths_name_files_and_stay_apart():
     strengths = ["0.05", "0.5", "5", "-0.5", "1e-05"]
     question = asked_about("a", "yes") | {"variant_index": "0", "strategy": "baseline"}
     names = [
-        prepare.manifest_row(question, image_of("one") | {"image_id": "a"}, "brightness", strength)["sample_id"]
+        samples.manifest_row(question, image_of("one") | {"image_id": "a"}, "brightness", strength)["sample_id"]
         for strength in strengths
     ]
     assert len(set(names)) == 5 and all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in names)
@@ -314,14 +315,15 @@ def test_strengths_name_files_and_stay_apart():
 
 def test_without_another_patient_in_the_same_view_nobodys_image_is_shown_and_it_is_reported(root):
     change(root / "data/images.csv", lambda rows: rows[0].update(view="LATERAL"))
-    rows, note = prepare.manifest_rows(read_study(root / "data"), params.load(root / "params.yaml"))
+    asked = prepare.planned(read_study(root / "data"), params.load(root / "params.yaml"))
+    rows, note = list(asked), prepare.note_asked(asked)
     alone = read(root / "data/images.csv")[0]["image_id"]
-    asked = {row["question_id"]: row["image_id"] for row in rows if row["role"] == "study"}
+    own = {row["question_id"]: row["image_id"] for row in rows if row["role"] == "study"}
     shuffled = {row["question_id"] for row in rows if row["condition"] == "shuffled_image"}
-    assert shuffled == {question for question, image in asked.items() if image != alone}
-    left_out = set(asked) - shuffled
+    assert shuffled == {question for question, image in own.items() if image != alone}
+    left_out = set(own) - shuffled
     assert len(left_out) == 1 and note == f"; no other patient's image in that view to be shown: {left_out.pop()}"
-    assert prepare.Donors({"a": image_of("one"), "b": image_of("one")}, []).of(asked_about("a", "yes")) is None
+    assert Donors({"a": image_of("one"), "b": image_of("one")}, []).of(asked_about("a", "yes")) is None
 
 
 def test_occlusions_are_asked_where_a_true_region_is_known(root):
