@@ -176,7 +176,7 @@ def a_gallery_cut_off(tree):
 def a_shard_of_the_gallery_cut_off(tree):
     path = tree / "results/gallery/images-0.js"
     cut_off(path)
-    return "outputs", path, ": "
+    return "outputs", path, "line "
 
 
 def a_lost_grid(tree):
