@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from medattn import prepare
@@ -13,6 +14,7 @@ from medattn.extract import stage
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
 from medattn.extract.units import batches, read_units
+from medattn.radiographs import body_finder
 from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
@@ -117,6 +119,19 @@ def test_another_librarys_version_or_an_edited_module_is_a_miss_unless_extract_d
     module = edited / "model/capture.py"
     module.write_text(module.read_text() + "\n# another thought\n")
     assert not set(before) & set(keys(pristine))
+
+
+def test_another_body_is_a_miss_where_the_condition_acts_inside_it_and_nowhere_else(root, monkeypatch):
+    conditions = {name: {"variants": "baseline"} for name in ("occlude_region", "occlude_elsewhere")}
+    conditions |= {"clean": {"variants": "all"}, "few_pixels": {"variants": "baseline", "strengths": [4]}}
+    params = Params.model_validate(raw_settings(cache=False) | {"conditions": conditions})
+    prepare.run(params, root)
+    before = keys(root, params)
+    monkeypatch.setattr(body_finder, "body_mask", lambda image: np.ones(image.shape, bool))
+    prepare.run(params, root)
+    units = [unit for batch in batches(read_units(root / paths.MANIFEST)) for unit in batch]
+    missed = {unit.condition: old != new for unit, old, new in zip(units, before, keys(root, params), strict=True)}
+    assert missed == {"clean": False, "occlude_region": False, "few_pixels": True, "occlude_elsewhere": True}
 
 
 def test_another_model_is_a_miss(root):
