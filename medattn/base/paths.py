@@ -31,6 +31,7 @@ FIGURES = Path("reports/figures")  # *.png and *.pdf
 LATEX = Path("reports/latex")  # tables, and values.tex: one command per number
 REPORT = Path("reports/index.html")
 GALLERY = Path("results/gallery.html")
+GALLERY_DATA = Path("results/gallery")  # what the gallery shows, in scripts that it loads when they are needed
 OVERLAYS = Path("results/overlays")
 VISUALIZATIONS = Path("results/visualizations")
 # outside every stage

@@ -7,6 +7,8 @@ def printable(text: str) -> str:
     Such are control characters, escapes of a terminal, marks of direction and characters without width. Line ends and tabs
     stay; every kind of space is a space.
     """
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() or letter in "\n\t" else _code(letter) for letter in text)
 
 

@@ -12,7 +12,8 @@ from medattn.attention.grid_store import GridStore
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.tables import read_numbers
-from medattn.figures.columns import PROFILE
+from medattn.figures.charts.metric_distributions import METRICS
+from medattn.figures.columns import PREFIX, PROFILE
 from medattn.figures.declarations import BODY_MASKS, GRIDS, LEAST, SAMPLES, Source, table
 from medattn.figures.outline import CHARTS
 from medattn.report.sections import HEADLINE
@@ -24,13 +25,21 @@ READ: Mapping[Source, Path] = {
     for source in (*(source for chart in CHARTS for source in chart.sources), *map(table, LAYOUTS), BODY_MASKS)
     if source.path and source not in (SAMPLES, GRIDS)
 }
+# What charts and captions need of a sample; the rest of its 96 columns is not kept.
+SAMPLE_COLUMNS = (
+    "sample_id", "question_id", "image_id", "subject_id", "finding", "strategy", "variant_index", "question", "answer",
+    "ground_truth", "correct", "margin", "margin_valid", "flip", f"{PREFIX}region_mass",
+    *(PREFIX + metric for metric in METRICS),
+)  # fmt: skip
+CLEAN = {"role": "study", "condition": "clean", "status": "ok"}
+ROWS = 20_000  # of the samples' table, read at a time
 
 
 @dataclass(frozen=True)
 class Results:
     """Tables as text (see `columns.numbers`), and grids."""
 
-    evaluation: pd.DataFrame
+    clean: pd.DataFrame  # SAMPLE_COLUMNS of answered study rows with a grid, on the clean image, sorted by sample_id
     frames: Mapping[Source, pd.DataFrame]  # of READ
     headline: Mapping[str, float | int | None]  # reports/metrics.json
     least_patients: int  # that a mark of a chart must stand for: 1 draws every point
@@ -45,12 +54,7 @@ class Results:
     @property
     def given(self) -> dict[Source, Any]:
         """What charts are drawn from, but for radiographs and the rules that choose among them."""
-        return {**self.frames, SAMPLES: self.clean(), GRIDS: self.grids, LEAST: self.least_patients}
-
-    def clean(self) -> pd.DataFrame:
-        """Answered study rows with a grid, on the clean image, sorted by sample_id."""
-        rows = self.evaluation
-        return rows[(rows.role == "study") & (rows.condition == "clean") & (rows.status == "ok")]
+        return {**self.frames, SAMPLES: self.clean, GRIDS: self.grids, LEAST: self.least_patients}
 
 
 def _frame(path: Path) -> pd.DataFrame:
@@ -60,12 +64,26 @@ def _frame(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} not found: run `dvc repro metrics` first") from None
 
 
+def _clean(path: Path) -> pd.DataFrame:
+    """The rows of Results.clean, found piece by piece."""
+    try:
+        pieces = pd.read_csv(
+            path, dtype=str, keep_default_na=False, usecols=[*SAMPLE_COLUMNS, *CLEAN], chunksize=ROWS
+        )  # fmt: skip
+        clean = pd.concat(piece[(piece[[*CLEAN]] == [*CLEAN.values()]).all(axis=1)] for piece in pieces)
+    except FileNotFoundError:
+        raise InputError(f"{path} not found: run `dvc repro metrics` first") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}: run `dvc repro metrics`") from None
+    return clean[[*SAMPLE_COLUMNS]].sort_values("sample_id", ignore_index=True)
+
+
 def read_results(root: Path, least_patients: int = 1) -> Results:
     """Everything but the radiographs. Raises InputError that says which stage makes what is missing."""
     store = GridStore(root / paths.GRIDS_STORE)
     zeroes_sinks = store.about["profiles"][PROFILE]["sinks"] == "zero"
     return Results(
-        evaluation=_frame(root / paths.EVALUATION).sort_values("sample_id", ignore_index=True),
+        clean=_clean(root / paths.EVALUATION),
         frames={source: _frame(root / path) for source, path in READ.items()},
         headline=read_numbers(root / paths.METRICS, HEADLINE),
         least_patients=least_patients,

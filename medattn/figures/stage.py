@@ -18,13 +18,14 @@ from medattn.base.params.reading import load_sections
 from medattn.base.tables import fresh_directory, write_bytes
 from medattn.disclosure.private_files import protect
 from medattn.disclosure.suppression import least_patients
-from medattn.figures import examples, gallery_data, panels, style
+from medattn.figures import examples, gallery, panels, style
 from medattn.figures.declarations import BODY_MASKS, RADIOGRAPHS, RULES, Chart
+from medattn.figures.gallery_images import ImageMaker
 from medattn.figures.inputs import Results, read_results
 from medattn.figures.outline import CHARTS, OUTLINE, charts
 from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
-from medattn.report import gallery_page, latex, page, sections
+from medattn.report import latex, page, sections
 from medattn.report.tables import LATEX
 from medattn.study.caveats import caveat, noted
 from medattn.study.schema import Study, read_study, settings
@@ -46,14 +47,15 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
     reader = RadiographReader(study, Bodies(root / paths.BODIES))
     said = caveat(study, params.limit)
     title = noted(study.about.title, said)
-    chosen, notes = examples.choose(results.clean(), params.figures.examples)
+    chosen, notes = examples.choose(results.clean, params.figures.examples)
     with (
         fresh_directory(root / paths.OVERLAYS) as overlays,
         fresh_directory(root / paths.VISUALIZATIONS) as visualizations,
+        fresh_directory(root / paths.GALLERY_DATA) as shards,
     ):
         _examples(results, reader, chosen, said, overlays, visualizations)
-        images = gallery_data.images(results, reader)
-        browsed = gallery_page.html(title, GALLERY_NOTE, images, gallery_data.samples(results))
+        maker = ImageMaker(reader, results.image_side)
+        browsed = gallery.shards(results.grids, maker, params.run.processes, root, shards).page(title, GALLERY_NOTE)
         notes += publish(params, study, results, visualizations, root)
     write_bytes(root / paths.GALLERY, browsed.encode())
     return notes
@@ -113,7 +115,7 @@ def _examples(
 ) -> None:
     """One overlay per chosen sample, and every variant of its question side by side, each with the run's note."""
     questions = sorted(set(chosen.question_id))
-    clean = results.clean()
+    clean = results.clean
     with tqdm(total=len(chosen) + len(questions), desc="figures", unit="figure") as progress:
         for _, row in chosen.iterrows():
             finding = row.finding if row.ground_truth == "yes" else None

@@ -26,8 +26,9 @@ NORMAL = np.round(special.ndtri((np.arange(STEPS) + 0.5) / STEPS), 6)  # its qua
 
 def grey_range(pixels: np.ndarray) -> float:
     """99th − 1st percentile of uint8 values [...], in grey levels, 0–255."""
-    values = np.sort(pixels.ravel())
-    return float(values[-1 - values.size // 100]) - float(values[values.size // 100])
+    hundredth, last = pixels.size // 100, pixels.size - 1
+    values = np.partition(pixels.ravel(), (hundredth, last - hundredth))
+    return float(values[last - hundredth]) - float(values[hundredth])
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

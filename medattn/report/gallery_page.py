@@ -1,34 +1,49 @@
 """The gallery: every sample of a study with its radiograph, attention, answer and truth, one question at a time.
 
-The page filters and draws in the browser; this module only packs what it draws. A grid travels as 256 bytes, a share
-of its own highest cell each, with that cell's attention ÷ uniform beside it: an error of at most 0.2 % of the highest.
+The page holds an index: of every question what it can be filtered by. What a question shows lies in shards beside the
+page, which a reader's browser loads when it needs them, as scripts, because a page opened as a file may read nothing
+else. Samples are in shards by finding, radiographs in shards of their own, so that none is stored twice. How many go into
+a shard is a fixed number: borders do not move with the bytes of an image.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from string import ascii_letters, digits
+from typing import Any
 
 import numpy as np
 
-from medattn.report.rendering import base64_text, render
+from medattn.base.tables import write_bytes
+from medattn.report.rendering import base64_text, render, script_json
 
 SIDE = 16
 CELLS = SIDE * SIDE
-NO_IMAGE = ""
-COLUMNS = (
-    "sample", "question", "image", "finding", "condition", "strength", "strategy", "variant", "asked", "answer",
-    "parsed", "truth", "correct", "flip", "margin", "grid", "top",
-)  # fmt: skip
+SAMPLES = 1_000  # of a shard: about 0.6 MB
+THUMBNAILS = 200  # of a shard: about 1.5 MB
+COLUMNS = ("sample", "shown", "asked", "answer", "truth", "margin", "grid", "top")  # of a sample in its shard
+LETTERS = ascii_letters + digits  # one for each way that an answer can be read, be right and have flipped
+
+Place = tuple[int, int, int]  # where a thumbnail is: number of the shard, of the radiograph in it, of its thumbnail
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """What the model was shown, small."""
+
+    jpeg: bytes  # longer side about 256 pixels
+    regions: Mapping[str, str]  # finding -> outline of its true region: SVG path data, x and y in 0..1 of the image
+    frontal: bool = True  # the patient's sides are marked
 
 
 @dataclass(frozen=True)
 class GalleryImage:
-    """What the model was shown, small."""
+    """A radiograph in every way that it was shown."""
 
+    image_id: str
     width: int  # of the original image, in pixels: for the aspect ratio
     height: int
-    jpeg: bytes  # longer side about 256 pixels
-    regions: Mapping[str, str]  # finding -> outline of its true region: SVG path data, x and y in 0..1 of the image
-    frontal: bool = True  # the patient's sides are marked
+    thumbnails: Sequence[Thumbnail]
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class Sample:
 
     sample_id: str
     question_id: str
-    image: str  # key of an image, "" when no image was shown
+    shown: Place | None  # None when no image was shown
     finding: str
     condition: str
     strength: str  # "" where the condition has none
@@ -53,47 +68,126 @@ class Sample:
     grid: np.ndarray | None  # float [16, 16], sum 1, row 0 the top of the image; None without an image
 
 
-def html(title: str, note: str, images: Mapping[str, GalleryImage], samples: Sequence[Sample]) -> str:
-    """The gallery as one page. Questions and conditions keep the order of `samples`; unused images are left out.
+class _Shard:
+    """What becomes the next script: `most` of something, or a little more."""
 
-    Raises ValueError, naming the sample, for an image that is not in `images` or a grid that is none.
-    """
-    for sample in samples:
-        if sample.image != NO_IMAGE and sample.image not in images:
-            raise ValueError(f"sample {sample.sample_id}: image {sample.image!r} is not among the images")
-    used = sorted({sample.image for sample in samples} - {NO_IMAGE})
-    data = {
-        "images": {key: _gallery_image(images[key]) for key in used},
-        "columns": COLUMNS,
-        "samples": [_row(sample) for sample in samples],
-    }
-    return render("gallery.html", title=title, note=note, data=data)
+    def __init__(self, directory: Path, most: int) -> None:
+        self._directory, self._most = directory, most
+        self._entries: list[Any] = []
+        self._held = 0
+
+    def put(self, entry: Any, count: int) -> int:
+        """The place of `entry`, which counts as `count`."""
+        self._entries.append(entry)
+        self._held += count
+        return len(self._entries) - 1
+
+    def is_full(self) -> bool:
+        return self._held >= self._most
+
+    def write(self, name: str) -> None:
+        """Write what was put, if anything was, and begin anew."""
+        if self._entries:
+            write_bytes(self._directory / f"{name}.js", f'shard("{name}",{script_json(self._entries)});\n'.encode())
+        self._entries, self._held = [], 0
+
+
+class Numbers(dict[Any, int]):
+    """A number for each of what is looked up, by first appearance."""
+
+    def __missing__(self, key: Any) -> int:
+        self[key] = len(self)
+        return self[key]
+
+
+class Gallery:
+    """Writes shards into `directory` as radiographs and questions come, and then the page."""
+
+    def __init__(self, directory: Path) -> None:
+        self._images, self._samples = _Shard(directory, THUMBNAILS), _Shard(directory, SAMPLES)
+        self._image_shards = 0
+        self._shards: list[tuple[int, int]] = []  # finding and part of every shard of samples
+        self._findings, self._designs, self._outcomes = Numbers(), Numbers(), Numbers()
+        self._questions: list[tuple] = []
+
+    def add_image(self, image: GalleryImage) -> tuple[int, int]:
+        """Where its thumbnails are: number of the shard, and of the radiograph in it."""
+        if self._images.is_full():
+            self._close_images()
+        outlines = Numbers()
+        entry = {
+            "image": image.image_id,
+            "width": image.width,
+            "height": image.height,
+            "thumbnails": [
+                [base64_text(one.jpeg), one.frontal, outlines[tuple(sorted(one.regions.items()))]] for one in image.thumbnails
+            ],
+            "outlines": [dict(regions) for regions in outlines],
+        }
+        return self._image_shards, self._images.put(entry, len(image.thumbnails))
+
+    def _close_images(self) -> None:
+        self._images.write(f"images-{self._image_shards}")
+        self._image_shards += 1
+
+    def add_question(self, samples: Sequence[Sample]) -> None:
+        """The samples of one question, in the order in which they are shown; questions of a finding come one after another.
+
+        Raises ValueError, naming the sample, for a grid or a margin that is none.
+        """
+        first = samples[0]
+        finding = self._findings[first.finding]
+        if not self._shards or self._shards[-1][0] != finding:
+            self._close_samples()
+            self._shards.append((finding, 1))
+        elif self._samples.is_full():
+            self._close_samples()
+            self._shards.append((finding, self._shards[-1][1] + 1))
+        place = self._samples.put([_row(sample) for sample in samples], len(samples))
+        design = self._designs[tuple((one.condition, one.strength, one.strategy, int(one.variant_index)) for one in samples)]
+        outcomes = (self._outcomes[one.parsed, _truth_value(one.correct), _truth_value(one.flip)] for one in samples)
+        letters = "".join(LETTERS[number] for number in outcomes)
+        shard = len(self._shards) - 1
+        self._questions.append((first.question_id, finding, first.truth, design, letters, shard, place))
+
+    def _close_samples(self) -> None:
+        if self._shards:
+            self._samples.write(_name(*self._shards[-1]))
+
+    def page(self, title: str, note: str) -> str:
+        """The page, by question_id, once everything has been added: writes the last shards."""
+        self._close_images()
+        self._close_samples()
+        index = {
+            "findings": list(self._findings),
+            "designs": list(self._designs),
+            "outcomes": list(self._outcomes),
+            "letters": LETTERS,
+            "shards": [_name(*shard) for shard in self._shards],
+            "columns": COLUMNS,
+            "questions": sorted(self._questions),
+        }
+        return render("gallery.html", title=title, note=note, index=index)
 
 
 def encoded(grid: np.ndarray) -> tuple[str, float]:
-    """A grid [16, 16] as base64 of 256 uint8, row by row (255: the highest cell), and the highest cell ÷ uniform."""
+    """A grid [16, 16] as base64 of 256 uint8, row by row (255: the highest cell), and the highest cell ÷ uniform.
+
+    An error of at most 0.2 % of the highest cell.
+    """
     highest = float(grid.max())
     return base64_text(np.rint(grid / highest * 255).astype(np.uint8).tobytes()), round(highest * CELLS, 4)
 
 
-def _gallery_image(image: GalleryImage) -> dict:
-    return {
-        "width": image.width,
-        "height": image.height,
-        "jpeg": base64_text(image.jpeg),
-        "regions": dict(sorted(image.regions.items())),
-        "frontal": image.frontal,
-    }
+def _name(finding: int, part: int) -> str:
+    return f"finding-{finding + 1}-{part}"
 
 
 def _row(sample: Sample) -> tuple:
     """The sample in the order of COLUMNS."""
     grid, top = (None, None) if sample.grid is None else encoded(_checked(sample.sample_id, sample.grid))
-    return (
-        sample.sample_id, sample.question_id, sample.image, sample.finding, sample.condition, sample.strength,
-        sample.strategy, int(sample.variant_index), sample.asked, sample.answer, sample.parsed, sample.truth,
-        _truth_value(sample.correct), _truth_value(sample.flip), _rounded(sample.sample_id, sample.margin), grid, top,
-    )  # fmt: skip
+    margin = _rounded(sample.sample_id, sample.margin)
+    return sample.sample_id, sample.shown, sample.asked, sample.answer, sample.truth, margin, grid, top
 
 
 def _checked(sample_id: str, grid: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""HTML pages that hold everything they show in one file: no server, no network, no date, the same bytes on every run.
+"""HTML pages that need no server, no network and no date: the same bytes on every run.
 
 Templates, styles and scripts lie in templates/. The pages forbid themselves, by a content security policy, to load
-anything from elsewhere.
+anything from elsewhere: the report is one file, the gallery also reads the scripts in the folder beside it.
 """
 
 import base64
@@ -32,6 +32,12 @@ def base64_text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
+def script_json(value: object) -> str:
+    """JSON of `value` as people see its texts. Without "<": no text in it can end a script element or open a comment."""
+    text = json.dumps(_printable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
 def _source(name: str) -> Markup:
     """A style or script as it stands in its file: it is ours, and Jinja must not read its braces."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
@@ -50,6 +56,5 @@ def _printable(value: object) -> object:
 
 
 def _embedded(value: object) -> Markup:
-    """JSON to stand in a script element: without "<", no text in it can end the element or open a comment."""
-    text = json.dumps(_printable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
+    """JSON to stand in a script element."""
+    return Markup(script_json(value))

@@ -4,14 +4,14 @@ import pandas as pd
 import pytest
 
 from medattn.base import paths
-from medattn.figures import gallery_data, stage
-from medattn.figures.inputs import read_results
+from medattn.figures import stage
 from medattn.figures.outline import CHARTS
 from medattn.metrics.stage import run as run_metrics
 from tests.figures.test_figures import settings
 from tests.metrics.conftest import make_params
 from tests.metrics.failing import failing_root
 from tests.metrics.test_failed_samples import SCENARIOS
+from tests.report.conftest import read_shards
 
 FAST = ("an image", "what shows an image")
 
@@ -27,7 +27,8 @@ def test_every_chart_is_drawn_and_no_picture_is_made_of_a_sample_that_failed(tmp
         path.name for path in (root / paths.FIGURES).iterdir()
     }
     assert not {path.stem for path in (root / paths.OVERLAYS).iterdir()} & failed
-    shown = {one.sample_id for one in gallery_data.samples(read_results(root))}
+    shards = (entries for name, entries in read_shards(root / paths.GALLERY).items() if name.startswith("finding-"))
+    shown = {row[0] for entries in shards for rows in entries for row in rows}
     rows = pd.read_csv(root / paths.EVALUATION).query("role == 'study'")
     assert shown == set(rows["sample_id"]) - failed
     report = (root / paths.REPORT).read_text(encoding="utf-8")

@@ -6,24 +6,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
 
 from medattn.base import paths
+from medattn.base.errors import InputError
 from medattn.base.params.figures import Examples
 from medattn.base.tables import write_csv
-from medattn.figures import examples, gallery_data, panels, stage, style
+from medattn.figures import examples, panels, stage, style
 from medattn.figures.columns import numbers
 from medattn.figures.inputs import read_results
 from medattn.figures.outline import CHARTS, OUTLINE
 from medattn.metrics.stage import run as run_metrics
-from medattn.radiographs.bodies import Bodies
-from medattn.radiographs.reader import Radiograph, RadiographReader
+from medattn.radiographs.reader import Radiograph
 from medattn.report import sections
 from medattn.report.tables import LATEX, LAYOUTS, TABLES
-from medattn.study.schema import QUESTION_COLUMNS, read_study
+from medattn.study.schema import QUESTION_COLUMNS
 from tests.metrics.conftest import make_params, make_root
+from tests.report.conftest import read_shards
+from tests.report.test_gallery import read_samples
 
 NAMES = tuple(chart.name for chart in CHARTS)
 MM = 1 / 25.4
@@ -36,7 +39,7 @@ def settings(dpi: int = 72):
 
 
 def files(root) -> dict[str, bytes]:
-    places = (paths.FIGURES, paths.LATEX, paths.OVERLAYS, paths.VISUALIZATIONS)
+    places = (paths.FIGURES, paths.LATEX, paths.OVERLAYS, paths.VISUALIZATIONS, paths.GALLERY_DATA)
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for place in places for path in sorted((root / place).rglob("*")) if path.is_file()
@@ -79,7 +82,7 @@ def test_figures_are_a_column_or_a_page_wide_and_their_text_stays_text(drawn, na
 
 def test_examples_are_chosen_by_rule_lowest_sample_id_first(drawn):
     root, _ = drawn
-    clean = read_results(root).clean()
+    clean = read_results(root).clean
     rules = [Examples(per="finding", pick="correct", n=2), Examples(per="strategy", pick="flipped", n=1)]
     chosen, missing = examples.choose(clean, rules)
     expected = set()
@@ -93,7 +96,7 @@ def test_examples_are_chosen_by_rule_lowest_sample_id_first(drawn):
 
 def test_each_chosen_sample_has_an_overlay_and_its_question_all_variants(drawn):
     root, _ = drawn
-    chosen, _ = examples.choose(read_results(root).clean(), make_params().figures.examples)
+    chosen, _ = examples.choose(read_results(root).clean, make_params().figures.examples)
     assert {path.stem for path in (root / paths.OVERLAYS).iterdir()} == set(chosen.sample_id)
     assert {path.stem for path in (root / paths.VISUALIZATIONS).iterdir()} == set(chosen.question_id)
 
@@ -152,8 +155,6 @@ def test_a_run_of_one_image_draws_what_it_can(tmp_path):
 
 
 def test_numbers_keep_empty_cells_empty():
-    import pandas as pd
-
     column = numbers(pd.Series(["", "1.5", "true", "false"]))
     assert np.isnan(column[0]) and list(column[1:]) == [1.5, 1, 0]
 
@@ -183,27 +184,28 @@ def test_a_table_of_an_unknown_section_is_an_error(drawn, monkeypatch):
         sections.sections([(heading, []) for heading, _ in OUTLINE], read_results(drawn[0]).tables, "")
 
 
-def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
+def test_the_gallery_holds_every_study_sample_and_what_each_was_shown_once(drawn):
     root, _ = drawn
-    results = read_results(root)
-    shown = gallery_data.samples(results)
-    rows = results.evaluation[(results.evaluation.role == "study")]
-    assert sorted(one.sample_id for one in shown) == sorted(rows.sample_id)
-    images = gallery_data.images(results, RadiographReader(read_study(root / "data"), Bodies(root / paths.BODIES)))
-    assert {one.image for one in shown} - {""} == set(images)
-    assert all((one.image == "") == (one.condition == "no image") for one in shown)
+    rows = pd.read_csv(root / paths.EVALUATION, dtype=str, keep_default_na=False).query("role == 'study'")
+    rows = rows.set_index("sample_id")
+    shown = read_samples(root / paths.GALLERY)
+    assert sorted(one["sample"] for one in shown) == sorted(rows.index)
+    (images,) = (entries for name, entries in read_shards(root / paths.GALLERY).items() if name.startswith("images-"))
+    assert [image["image"] for image in images] == sorted(set(rows.shown_image_id) - {""})
+    for one in shown:
+        row = rows.loc[one["sample"]]
+        assert (one["asked"], one["answer"], one["question_truth"]) == (row.question, row.answer, row.ground_truth)
+        assert (one["shown"] is None) == (row.condition == "no_image")
+        if one["shown"]:
+            assert images[one["shown"][1]]["image"] == row.shown_image_id
 
 
-def test_an_outline_is_in_shares_of_the_picture_and_turns_with_it():
-    mask = np.zeros((100, 200), bool)
-    mask[20:40, 50:100] = True
-    radiograph = Radiograph("one", Image.new("L", (200, 100)), True, {"nodule": mask})
-    path = gallery_data.outlines(radiograph, 0.0, 1.0)["nodule"]
-    points = np.array(re.findall(r"([\d.]+),([\d.]+)", path), dtype=float)
-    assert points.min(axis=0) == pytest.approx([0.25, 0.2], abs=0.006)
-    assert points.max(axis=0) == pytest.approx([0.5, 0.4], abs=0.006)
-    turned = np.array(re.findall(r"([\d.]+),([\d.]+)", gallery_data.outlines(radiograph, 180.0, 1.0)["nodule"]), dtype=float)
-    assert turned.min(axis=0) == pytest.approx([0.5, 0.6], abs=0.006)
+def test_a_table_of_samples_that_lacks_a_column_is_told(drawn, tmp_path):
+    root = shutil.copytree(drawn[0], tmp_path / "copy")
+    table = pd.read_csv(root / paths.EVALUATION, dtype=str, keep_default_na=False)
+    table.drop(columns="margin_valid").to_csv(root / paths.EVALUATION, index=False)
+    with pytest.raises(InputError, match=r"evaluation_results\.csv: .*margin_valid.*: run `dvc repro metrics`"):
+        read_results(root)
 
 
 def with_questions(root: Path, place: Path, count: int) -> Path:

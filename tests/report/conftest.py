@@ -1,6 +1,10 @@
 """A gallery of 1,000 samples and a report, made up: 100 questions, and text that would break a careless page."""
 
 import io
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,23 +20,26 @@ HOSTILE = """</script><script>window.broken = 1</script><img src=x onerror="wind
 OUTLINE = "M0.2 0.3L0.5 0.3L0.5 0.7L0.2 0.7Z"
 
 
-def jpeg(generator: np.random.Generator) -> bytes:
-    """A dark frame around a grey field, 208 x 256."""
+def jpeg(generator: np.random.Generator, grain: float = 0.0) -> bytes:
+    """A dark frame around a grey field, 208 x 256; with `grain` grey levels of noise about as many bytes as a radiograph."""
     pixels = np.zeros((256, 208), dtype=np.uint8)
     pixels[12:-12, 20:-20] = generator.integers(60, 160)
+    pixels += np.abs(generator.normal(0, grain, pixels.shape)).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=70)
     return file.getvalue()
 
 
-def make_images() -> dict[str, gallery_page.GalleryImage]:
+def make_images() -> list[gallery_page.GalleryImage]:
     """An image for every two questions; every second one has the region of every finding."""
     generator = np.random.default_rng(1)
     regions = dict.fromkeys(FINDINGS, OUTLINE)
-    return {
-        f"image-{n:03}": gallery_page.GalleryImage(832, 1024, jpeg(generator), regions if n % 2 == 0 else {})
+    return [
+        gallery_page.GalleryImage(
+            f"image-{n:03}", 832, 1024, [gallery_page.Thumbnail(jpeg(generator), regions if n % 2 == 0 else {})]
+        )
         for n in range(QUESTIONS // 2)
-    }
+    ]
 
 
 def make_samples() -> list[gallery_page.Sample]:
@@ -52,7 +59,7 @@ def make_samples() -> list[gallery_page.Sample]:
                 samples.append(
                     gallery_page.Sample(
                         f"question-{n:03}-v{index}-{condition}", f"question-{n:03}",
-                        "" if condition == "no_image" else f"image-{n // 2:03}", FINDINGS[n % 5], condition, strength,
+                        None if condition == "no_image" else (0, n // 2, 0), FINDINGS[n % 5], condition, strength,
                         STRATEGIES[index], index, text, HOSTILE if hostile else f"{parsed.title()}.", parsed, truth,
                         parsed == truth, None if index == 0 else {parsed, answers[0]} == {"yes", "no"},
                         float(generator.normal()), None if condition == "no_image" else grid / grid.sum(),
@@ -61,8 +68,27 @@ def make_samples() -> list[gallery_page.Sample]:
     return samples
 
 
-def make_gallery() -> str:
-    return gallery_page.html("A made-up study", "Pictures, attention and answers are random.", make_images(), make_samples())
+def write_gallery(page: Path, samples: Sequence[gallery_page.Sample], title: str = "A made-up study") -> Path:
+    """The gallery of these samples at `page`, with its shards beside it."""
+    gallery = gallery_page.Gallery(page.parent / "gallery")
+    for image in make_images():
+        gallery.add_image(image)
+    by_finding = sorted(samples, key=lambda sample: sample.finding)
+    for _, some in groupby(by_finding, lambda sample: sample.question_id):
+        gallery.add_question(list(some))
+    page.write_text(gallery.page(title, "Images, attention and answers are random."), encoding="utf-8")
+    return page
+
+
+def read_shards(page: Path) -> dict[str, list]:
+    """name -> entries, as the page's browser would get them."""
+    shards = {}
+    for path in sorted((page.parent / "gallery").iterdir()):
+        text = path.read_text(encoding="utf-8")
+        before, name, entries = text.partition(f'shard("{path.stem}",')
+        assert not before and name and entries.endswith(");\n")
+        shards[path.stem] = json.loads(entries.removesuffix(");\n"))
+    return shards
 
 
 def png(width: int = 800, height: int = 300, seed: int = 3) -> bytes:
@@ -110,8 +136,8 @@ def make_report() -> str:
 
 
 @pytest.fixture(scope="session")
-def gallery_html() -> str:
-    return make_gallery()
+def gallery(tmp_path_factory) -> Path:
+    return write_gallery(tmp_path_factory.mktemp("gallery") / "gallery.html", make_samples())
 
 
 @pytest.fixture(scope="session")

@@ -6,18 +6,21 @@ directory, images of the pages are left there.
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.report.conftest import FINDINGS, HOSTILE, QUESTIONS, make_samples
+from medattn.report import gallery_page
+from tests.report.conftest import FINDINGS, HOSTILE, QUESTIONS, jpeg, make_samples, write_gallery
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA
 SLOWEST_FILTER = 200  # milliseconds
+SLOWEST_FIRST_VIEW = 2  # seconds, from the page's address to cards with their images
 
 # The least contrast of any visible text with what lies behind it; text on an image is left out.
 CONTRAST = """() => {
@@ -91,6 +94,7 @@ class Reader:
         window.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
         window.goto(self.url + fragment)
         self.windows.append(window)
+        settle(window)
         return window
 
     def keep(self, window, name: str) -> None:
@@ -105,16 +109,20 @@ class Reader:
         for window in self.windows:
             window.close()
         assert self.complaints == []
-        asked = {url for url in self.requests if not url.startswith("data:")}
-        assert asked == {self.url}
+        shards = self.url.removesuffix(".html") + "/"  # only a gallery has some
+        assert {url for url in self.requests if not url.startswith(("data:", shards))} == {self.url}
+
+
+def settle(window) -> None:
+    """Wait until a gallery's cards are those of the question that is shown."""
+    if window.locator("#cards").count():
+        window.wait_for_selector("#cards[aria-busy=false]", state="attached")
 
 
 @pytest.fixture
-def reader(browser, tmp_path, gallery_html):
-    """Of the gallery. Every test also checks that nothing was requested and nothing complained about."""
-    path = tmp_path / "gallery.html"
-    path.write_text(gallery_html, encoding="utf-8")
-    made = Reader(browser, path, tmp_path)
+def reader(browser, tmp_path, gallery):
+    """Of the gallery. Every test also checks that only its shards were requested and nothing was complained about."""
+    made = Reader(browser, gallery, tmp_path)
     yield made
     made.finish()
 
@@ -131,6 +139,7 @@ def report(browser, tmp_path, report_html):
 
 def counted(window) -> int:
     """The counter's n, which must agree with the list."""
+    settle(window)
     text = window.inner_text("#counter")
     n, _, total = text.removesuffix(" questions").partition(" of ")
     assert int(total) == QUESTIONS
@@ -139,6 +148,7 @@ def counted(window) -> int:
 
 
 def place(window) -> str:
+    settle(window)
     return window.inner_text("#place")
 
 
@@ -326,6 +336,74 @@ def test_a_filter_is_drawn_within_a_fifth_of_a_second(reader):
     assert reader.open().evaluate(FILTER_TIME) < SLOWEST_FILTER
 
 
+def test_only_the_shards_of_what_is_shown_are_loaded(reader):
+    window = reader.open()
+    loaded = [url.rpartition("/")[2] for url in reader.requests]
+    assert loaded == ["gallery.html", "finding-4-1.js", "images-0.js"]
+    window.select_option("[name=finding]", "nodule")
+    assert counted(window) == QUESTIONS // len(FINDINGS)
+    window.keyboard.press("End")
+    assert place(window).startswith("question-099")
+    window.select_option("[name=finding]", "pleural effusion")
+    assert place(window).startswith("question-095")
+    assert [url.rpartition("/")[2] for url in reader.requests[3:]] == ["finding-3-1.js"]
+
+
+@pytest.mark.parametrize(("name", "content"), [("images-0", None), ("finding-4-1", None), ("finding-4-1", 'shard("find')])
+def test_a_shard_that_cannot_be_read_is_named_and_the_other_questions_are_shown(browser, tmp_path, name, content):
+    page = write_gallery(tmp_path / "gallery.html", make_samples())
+    shard = tmp_path / f"gallery/{name}.js"
+    shard.unlink() if content is None else shard.write_text(content)
+    reader = Reader(browser, page, tmp_path)
+    window = reader.open()
+    assert window.inner_text("#unread") == f"gallery/{name}.js cannot be read: it must lie beside this page, as it was made."
+    assert window.locator(".card").count() == 0
+    window.select_option("[name=condition]", "no_image")  # needs no image, but its clean reference does
+    window.keyboard.press("ArrowRight")
+    assert place(window).startswith("question-001")
+    assert window.locator("#unread").is_visible() == (name == "images-0")
+    assert window.locator(".card").count() == (0 if name == "images-0" else 3)
+    assert reader.complaints
+    reader.complaints.clear()
+    reader.finish()
+
+
+def test_3000_questions_are_a_page_below_a_megabyte_that_shows_the_first_within_two_seconds(browser, tmp_path):
+    """Images are drawn once for all shards: how many there are beside the page, the first view does not ask."""
+    page = tmp_path / "gallery.html"
+    gallery, noise = gallery_page.Gallery(tmp_path / "gallery"), np.random.default_rng(4)
+    shown = [gallery_page.Thumbnail(jpeg(noise, grain=18), {}) for _ in range(14)]
+    places = [gallery.add_image(gallery_page.GalleryImage(f"image-{n:05}", 832, 1024, shown)) for n in range(100)]
+    grids = noise.dirichlet(np.full(256, 0.3), 29).reshape(-1, 16, 16)
+    for finding in FINDINGS:
+        for n in range(3000 // len(FINDINGS)):
+            gallery.add_question(
+                [
+                    gallery_page.Sample(
+                        f"s{n}-{finding}-{number}", f"patient-{n:05}-{finding}", (*places[n % 100], number % 14), finding,
+                        "clean" if number < 6 else f"condition {number}", "", f"strategy {number % 6}", number % 6,
+                        f"Is there {finding} in this radiograph?", "No, there is no sign of it.", "no",
+                        ("yes", "no")[n % 2], n % 2 == 1, noise.random() < 0.1, float(noise.normal()), grid,
+                    )
+                    for number, grid in enumerate(grids)
+                ]
+            )  # fmt: skip
+    page.write_text(gallery.page("Three thousand questions", ""), encoding="utf-8")
+    assert page.stat().st_size < 1_000_000
+    reader = Reader(browser, page, tmp_path)
+    window = reader.open()
+    first_view = window.locator(".card img").first.evaluate("image => image.decode().then(() => performance.now() / 1000)")
+    assert first_view < SLOWEST_FIRST_VIEW
+    assert window.inner_text("#counter") == "3000 of 3000 questions"
+    start = time.perf_counter()
+    window.keyboard.press("End")
+    assert place(window) == "patient-00599-pneumothorax · 3000 of 3000"
+    assert time.perf_counter() - start < SLOWEST_FIRST_VIEW
+    window.select_option("[name=flipped]", "yes")
+    assert 0 < len(window.locator("#list button").all()) < 3000
+    reader.finish()
+
+
 def test_every_control_and_every_picture_has_a_name(reader):
     window = reader.open()
     assert window.eval_on_selector_all("select, input", "all => all.every(one => one.labels.length === 1)")
@@ -355,6 +433,17 @@ def test_the_gallery_fits_a_phone(reader):
     assert window.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     window.click("#unfold")
     reader.keep(window, "gallery-phone")
+
+
+def test_a_printed_question_is_its_cards_alone_on_white(reader):
+    window = reader.open("#question=question-012", scheme="dark")
+    window.emulate_media(media="print", color_scheme="dark")
+    colours = window.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
+    assert colours == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+    assert not any(window.locator(name).is_visible() for name in ("#bar", "#list", "#link"))
+    assert all(window.locator(name).first.is_visible() for name in ("#finding", ".card img", "#scale"))
+    ratio, text = window.evaluate(CONTRAST)
+    assert ratio >= LEAST_CONTRAST, text
 
 
 def column(window, number: int) -> list[str]:

@@ -1,17 +1,18 @@
-"""The gallery's page: what it holds comes back unchanged, and what it must not hold is not there."""
+"""The gallery's page and shards: what they hold comes back unchanged, and what they must not hold is not there."""
 
 import base64
 import dataclasses
 import html.parser
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from medattn.report import gallery_page
 from medattn.report.rendering import TEMPLATES
-from tests.report.conftest import HOSTILE, make_gallery, make_images, make_samples
+from tests.report.conftest import FINDINGS, HOSTILE, OUTLINE, jpeg, make_samples, read_shards, write_gallery
 
 
 class Scripts(html.parser.HTMLParser):
@@ -36,17 +37,39 @@ class Scripts(html.parser.HTMLParser):
             self.found[-1][1] += data
 
 
-def embedded(page: str) -> dict:
-    (text,) = [text for attributes, text in Scripts(page).found if attributes.get("id") == "data"]
+def read_index(page: Path) -> dict:
+    found = Scripts(page.read_text(encoding="utf-8")).found
+    (text,) = [text for attributes, text in found if attributes.get("id") == "index"]
     return json.loads(text)
 
 
-def test_every_sample_comes_back_in_order_with_its_text_unchanged(gallery_html):
-    data = embedded(gallery_html)
-    rows = [dict(zip(data["columns"], row, strict=True)) for row in data["samples"]]
-    for row, sample in zip(rows, make_samples(), strict=True):
-        assert (row["sample"], row["asked"], row["answer"]) == (sample.sample_id, sample.asked, sample.answer)
-        assert (row["correct"], row["flip"]) == (sample.correct, sample.flip)
+def read_samples(page: Path) -> list[dict]:
+    """Every sample, by question: what the index knows of it with what its shard knows."""
+    index, shards = read_index(page), read_shards(page)
+    samples = []
+    for question, finding, truth, design, letters, shard, place in index["questions"]:
+        rows = shards[index["shards"][shard]][place]
+        for design_row, letter, row in zip(index["designs"][design], letters, rows, strict=True):
+            condition, strength, strategy, variant = design_row
+            parsed, correct, flip = index["outcomes"][index["letters"].index(letter)]
+            samples.append(
+                {"question": question, "finding": index["findings"][finding], "question_truth": truth, "condition": condition,
+                 "strength": strength, "strategy": strategy, "variant": variant, "parsed": parsed, "correct": correct,
+                 "flip": flip} | dict(zip(index["columns"], row, strict=True))
+            )  # fmt: skip
+    return samples
+
+
+def files(page: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (page, *(page.parent / "gallery").iterdir())}
+
+
+def test_every_sample_comes_back_in_order_with_its_text_unchanged(gallery):
+    for row, sample in zip(read_samples(gallery), make_samples(), strict=True):
+        for name in ("finding", "condition", "strength", "strategy", "asked", "answer", "parsed", "truth", "correct", "flip"):
+            assert row[name] == getattr(sample, name)
+        assert (row["sample"], row["question"], row["variant"]) == (sample.sample_id, sample.question_id, sample.variant_index)
+        assert row["shown"] == (list(sample.shown) if sample.shown else None)
         assert row["margin"] == pytest.approx(sample.margin, abs=5e-5)
 
 
@@ -72,56 +95,87 @@ def test_a_uniform_grid_has_top_1():
     assert gallery_page.encoded(np.full((16, 16), 1 / 256))[1] == 1
 
 
-def test_hostile_text_opens_no_element_and_ends_no_script(gallery_html):
-    plain = Scripts(gallery_page.html("Title", "Note", make_images(), []))
-    hostile = Scripts(gallery_page.html(HOSTILE, HOSTILE, make_images(), make_samples()))
-    assert hostile.tags == plain.tags
-    assert HOSTILE in [row[8] for row in embedded(gallery_html)["samples"]]
+def test_hostile_text_opens_no_element_and_ends_no_script(gallery, tmp_path):
+    plain = Scripts(write_gallery(tmp_path / "plain.html", []).read_text(encoding="utf-8"))
+    hostile = write_gallery(tmp_path / "hostile.html", make_samples(), title=HOSTILE)
+    assert Scripts(hostile.read_text(encoding="utf-8")).tags == plain.tags
+    assert HOSTILE in [row["asked"] for row in read_samples(gallery)]
+    assert not any(b"<" in path.read_bytes() for path in (tmp_path / "gallery").iterdir())
 
 
-def test_the_same_samples_give_the_same_bytes_whatever_the_order_of_the_pictures(gallery_html):
-    assert make_gallery() == gallery_html
-    images, samples = make_images(), make_samples()
-    reverse = dict(reversed(images.items()))
-    assert gallery_page.html("t", "n", images, samples) == gallery_page.html("t", "n", reverse, samples)
+def test_the_same_samples_give_the_same_bytes(gallery, tmp_path):
+    assert files(write_gallery(tmp_path / "gallery.html", make_samples())) == files(gallery)
 
 
-def test_the_page_names_nothing_outside_itself_and_no_date_or_path(gallery_html):
-    assert set(re.findall(r"https?://[^\s\"'<]+", gallery_html)) == {"http://www.w3.org/2000/svg"}  # a name, no address
-    assert "default-src 'none'" in gallery_html
-    assert not re.search(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d", gallery_html)
-    assert str(TEMPLATES.parent) not in gallery_html
+def test_nothing_names_anything_outside_or_a_date_or_a_path(gallery):
+    for name, content in files(gallery).items():
+        text = content.decode()
+        addresses = {"http://www.w3.org/2000/svg"} if name == "gallery.html" else set()  # a name, no address
+        assert set(re.findall(r"https?://[^\s\"'<]+", text)) == addresses
+        assert not re.search(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d", text)
+        assert str(TEMPLATES.parent) not in text
+    assert "default-src 'none'" in gallery.read_text(encoding="utf-8")
 
 
-def test_1000_samples_take_less_than_a_megabyte(gallery_html):
-    assert len(gallery_html.encode()) < 1_000_000
+def test_the_page_holds_no_picture_no_grid_and_no_text_of_a_sample(gallery):
+    index = gallery.read_text(encoding="utf-8").partition('id="index">')[2].partition("</script>")[0]
+    assert len(index.encode()) < 100 * 100  # 100 questions
+    assert "asked the" not in index and "Yes." not in index and not re.search("[A-Za-z0-9+/]{64}", index)
 
 
-def test_pictures_that_no_sample_shows_are_left_out():
-    sample = dataclasses.replace(make_samples()[0], image="image-007")
-    assert list(embedded(gallery_page.html("t", "n", make_images(), [sample]))["images"]) == ["image-007"]
+def test_a_shard_holds_the_samples_of_one_finding(gallery):
+    index, shards = read_index(gallery), read_shards(gallery)
+    assert sorted(shards) == [*(f"finding-{n}-1" for n in range(1, 6)), "images-0"]
+    of_shard = {(question[1], index["shards"][question[5]]) for question in index["questions"]}
+    assert of_shard == {(n, f"finding-{n + 1}-1") for n in range(len(FINDINGS))}
+
+
+def test_a_finding_and_the_images_are_split_where_a_shard_is_full(tmp_path, monkeypatch, gallery):
+    monkeypatch.setattr(gallery_page, "SAMPLES", 60)  # a question has 10
+    monkeypatch.setattr(gallery_page, "THUMBNAILS", 20)
+    page = write_gallery(tmp_path / "gallery.html", make_samples())
+    sizes = {name: len(entries) for name, entries in read_shards(page).items()}
+    parts = {f"finding-{n}-{part}": size for n in range(1, 6) for part, size in ((1, 6), (2, 6), (3, 6), (4, 2))}
+    assert sizes == parts | {"images-0": 20, "images-1": 20, "images-2": 10}
+    assert read_samples(page) == read_samples(gallery)
+
+
+def test_no_question_is_torn_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery_page, "SAMPLES", 15)
+    page = write_gallery(tmp_path / "gallery.html", make_samples())
+    assert {len(entries) for entries in read_shards(page).values()} == {2, 50}
+    assert len(read_samples(page)) == 1000
+
+
+def test_an_image_is_stored_once_with_each_outline_once_however_often_it_is_shown(tmp_path):
+    shown = [gallery_page.Thumbnail(jpeg(np.random.default_rng(n)), {"nodule": OUTLINE} if n else {}) for n in range(3)]
+    gallery = gallery_page.Gallery(tmp_path / "gallery")
+    assert gallery.add_image(gallery_page.GalleryImage("one", 10, 20, shown)) == (0, 0)
+    gallery.page("t", "n")
+    (image,) = read_shards(tmp_path / "gallery.html")["images-0"]
+    assert [base64.b64decode(one[0]) for one in image["thumbnails"]] == [one.jpeg for one in shown]
+    assert image["outlines"] == [{}, {"nodule": OUTLINE}]
+    assert [one[2] for one in image["thumbnails"]] == [0, 1, 1]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image": "elsewhere"}, "sample s: image 'elsewhere' is not among the images"),
         ({"grid": np.ones((4, 4)) / 16}, r"sample s: its grid has shape \(4, 4\), not \(16, 16\)"),
         ({"grid": np.full((16, 16), np.nan)}, "sample s: its grid is not a distribution over 256 cells"),
         ({"grid": np.zeros((16, 16))}, "sample s: its grid is not a distribution over 256 cells"),
         ({"margin": float("nan")}, "sample s: its margin is nan; None stands for no margin"),
     ],
 )
-def test_what_cannot_be_drawn_is_an_error_that_names_the_sample(change, message):
+def test_what_cannot_be_drawn_is_an_error_that_names_the_sample(change, message, tmp_path):
     sample = dataclasses.replace(make_samples()[0], sample_id="s", **change)
     with pytest.raises(ValueError, match=message):
-        gallery_page.html("t", "n", make_images(), [sample])
+        gallery_page.Gallery(tmp_path).add_question([sample])
 
 
-def test_numpy_values_are_packed_as_plain_ones():
+def test_numpy_values_are_packed_as_plain_ones(tmp_path):
     sample = dataclasses.replace(
         make_samples()[0], correct=np.bool_(True), flip=np.bool_(False), margin=np.float64(0.5), variant_index=np.int64(0)
     )
-    cells = embedded(gallery_page.html("t", "n", make_images(), [sample]))["samples"][0]
-    row = dict(zip(gallery_page.COLUMNS, cells, strict=True))
+    (row,) = read_samples(write_gallery(tmp_path / "gallery.html", [sample]))
     assert (row["correct"], row["flip"], row["margin"], row["variant"]) == (True, False, 0.5, 0)

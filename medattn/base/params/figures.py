@@ -6,6 +6,7 @@ from pydantic import Field
 
 from medattn.base.params.model import StudyParams
 from medattn.base.params.reading import Positive, Section
+from medattn.base.params.run import Run
 
 
 class Examples(Section):
@@ -23,4 +24,5 @@ class Figures(Section):
 
 class FiguresParams(StudyParams):
     figures: Figures
+    run: Run
     limit: Positive | None  # prepare's: a limited run says so on every page

@@ -1,4 +1,4 @@
-// One question's cards: a image under its attention, and what was asked and answered.
+// One question's cards: an image under its attention, and what was asked and answered.
 
 const CLEAN = "clean"; // the setting everything else is compared with
 const LEAST_TOP = 2; // attention ÷ uniform: weaker maps are not stretched to full strength
@@ -46,8 +46,8 @@ function outline(path) {
   return svg;
 }
 
-function image(sample, images, top) {
-  const shown = images[sample.image];
+function image(sample, top) {
+  const { shown } = sample;
   if (!shown) return make("div", { className: "image none" }, make("p", {}, "no image was shown"));
   const alt = `Radiograph asked about ${sample.finding}, condition ${words(sample.setting)}; ` +
     `the model answered “${sample.answer}”`;
@@ -79,14 +79,14 @@ function margin(value, widest) {
   return make("p", { className: "margin" }, `margin ${signed(value)}`, make("span", { className: "bar" }, fill));
 }
 
-function card(sample, images, top, widest, matches) {
+function card(sample, top, widest, matches) {
   const [symbol, mark] = MARKS.get(sample.correct);
   const heading = make("h3", {}, words(sample.strategy));
   if (sample.reference || sample.setting !== CLEAN) heading.append(make("span", { className: "tag" }, words(sample.setting)));
   if (sample.flip) heading.append(make("span", { className: "tag flipped" }, "⇄ flipped"));
   return make("article", { className: matches ? "card" : "card dim" },
     heading,
-    image(sample, images, top),
+    image(sample, top),
     make("p", { className: "asked" }, `“${sample.asked}”`),
     make("p", { className: "answer" }, sample.answer || "(no answer)"),
     make("p", { className: "verdict" }, `read as ${sample.parsed}, truth ${sample.truth || "unknown"} `,

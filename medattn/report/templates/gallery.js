@@ -1,25 +1,23 @@
 // Filters, list and link. The form is the state: the link is what the form says, and the question.
 
-const data = JSON.parse(document.getElementById("data").textContent);
+const index = JSON.parse(document.getElementById("index").textContent);
 const [bar, form, list, cards, link] = ["bar", "filters", "list", "cards", "link"].map((id) => document.getElementById(id));
-const questions = group(data.samples.map((row) => Object.fromEntries(row.map((value, at) => [data.columns[at], value]))));
+const designs = index.designs.map((samples) => samples.map(([condition, strength, strategy, variant], number) =>
+  ({ number, setting: `${condition} ${strength}`.trim(), strategy, variant })));
+const questions = index.questions.map(indexed);
 let matching = [];
 let current = null;
+let drawn = null; // the samples that cards are drawn of, or will be once they have come
 
-// Samples by question and setting (condition and strength), both in order of appearance.
-function group(samples) {
-  const found = new Map();
-  for (const sample of samples) {
-    sample.setting = `${sample.condition} ${sample.strength}`.trim();
-    if (!found.has(sample.question)) {
-      const { question: id, finding, truth } = sample;
-      found.set(id, { id, finding, truth, at: found.size, settings: new Map() });
-    }
-    const { settings } = found.get(sample.question);
+// What the index knows of a question, with its samples by setting (condition and strength), both in order of appearance.
+function indexed([id, finding, truth, design, letters, shard, place], at) {
+  const settings = new Map();
+  for (const sample of designs[design]) {
+    const [parsed, correct, flip] = index.outcomes[index.letters.indexOf(letters[sample.number])];
     if (!settings.has(sample.setting)) settings.set(sample.setting, []);
-    settings.get(sample.setting).push(sample);
+    settings.get(sample.setting).push({ ...sample, parsed, correct, flip });
   }
-  return [...found.values()];
+  return { id, finding: index.findings[finding], truth, shard: index.shards[shard], place, at, settings };
 }
 
 function fill(name, values) {
@@ -42,8 +40,11 @@ function matches(question) {
   return (!finding.value || question.finding === finding.value) && asked(question).some(admits);
 }
 
+// A question's button in the list, which says what was answered under the chosen condition.
 function entry(question) {
   const samples = asked(question);
+  if (question.says === samples) return question.button;
+  question.says = samples;
   const flips = samples.filter((sample) => sample.flip).length;
   const marks = samples.map((sample) => MARKS.get(sample.correct)[0]).join("");
   const right = samples.filter((sample) => sample.correct).length;
@@ -86,17 +87,28 @@ function show(question) {
   save();
 }
 
-function draw(question, at) {
-  const samples = asked(question);
-  const reference = question.settings.get(CLEAN)?.find((sample) => sample.variant === 0);
-  const shown = reference && !samples.includes(reference) ? [{ ...reference, reference: true }, ...samples] : samples;
-  const top = Math.max(LEAST_TOP, ...shown.map((sample) => sample.top ?? 0));
-  const widest = Math.max(...shown.map((sample) => Math.abs(sample.margin ?? 0)));
+async function draw(question, at) {
   document.getElementById("finding").textContent = question.finding;
   document.getElementById("truth").textContent = `truth: ${question.truth || "unknown"}`;
   document.getElementById("place").textContent = `${question.id} · ${at + 1} of ${matching.length}`;
-  cards.replaceChildren(...shown.map((sample) =>
-    card(sample, data.images, top, widest, sample.reference || admits(sample))));
+  const samples = asked(question);
+  const reference = question.settings.get(CLEAN)?.find((sample) => sample.variant === 0);
+  const wanted = reference && !samples.includes(reference) ? [{ ...reference, reference: true }, ...samples] : samples;
+  const unread = document.getElementById("unread");
+  drawn = wanted;
+  cards.ariaBusy = "true";
+  const shown = await complete(question, wanted).catch(({ message }) => message);
+  if (drawn !== wanted) return; // something else has been chosen meanwhile
+  unread.hidden = Array.isArray(shown);
+  unread.textContent = unread.hidden ? "" : shown;
+  arrange(unread.hidden ? shown : []);
+  cards.ariaBusy = "false";
+}
+
+function arrange(shown) {
+  const top = Math.max(LEAST_TOP, ...shown.map((sample) => sample.top ?? 0));
+  const widest = Math.max(...shown.map((sample) => Math.abs(sample.margin ?? 0)));
+  cards.replaceChildren(...shown.map((sample) => card(sample, top, widest, sample.reference || admits(sample))));
   cards.style.setProperty("--count", shown.length);
   document.getElementById("scale").hidden = shown.every((sample) => !sample.grid);
   document.getElementById("top").textContent = top.toFixed(1);
@@ -159,7 +171,7 @@ fill("finding", questions.map((question) => question.finding).sort());
 const settings = new Set(questions.flatMap((question) => [...question.settings.keys()]));
 fill("condition", settings.has(CLEAN) ? [CLEAN, ...settings] : settings); // a set keeps the first of two
 fill("strategy", questions.flatMap((question) => [...question.settings.values()].flat().map((sample) => sample.strategy)));
-fill("parsed", data.samples.map((row) => row[data.columns.indexOf("parsed")]).sort());
+fill("parsed", index.outcomes.map(([parsed]) => parsed).sort());
 paint(document.querySelector("#scale canvas"), Array.from({ length: 64 }, (_, pixel) => pixel / 63));
 
 form.addEventListener("change", (event) => event.target.tagName === "SELECT" && filter(current));

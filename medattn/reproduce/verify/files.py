@@ -30,7 +30,7 @@ UNREADABLE = (
 )  # fmt: skip
 SAMPLES = "samples|id"  # the tensor of a grid store that names the rows of others
 CELLS = 256  # of a grid that the gallery packs into bytes
-# What stands for an image or a grid inside a page.
+# What stands for an image or a grid inside a page, or a script beside it.
 _PACKED = re.compile(r"(?:data:[\w/+.-]+;base64,)?[A-Za-z0-9+/]{64,}={0,2}")
 # Where a PDF's parts lie: follows from their lengths.
 _PLACES = re.compile(rb"\nxref\r?\n.*", re.DOTALL)
@@ -180,6 +180,6 @@ def _samples(file: Any) -> tuple[str, ...]:
 
 
 KINDS: dict[str, Callable[[Path, Path, Differences], None]] = {
-    ".csv": _table, ".json": _json, ".tex": _tex, ".md": _tex, ".html": _html, ".png": _image, ".jpg": _image,
+    ".csv": _table, ".json": _json, ".tex": _tex, ".md": _tex, ".html": _html, ".js": _html, ".png": _image, ".jpg": _image,
     ".pdf": _drawing, ".npy": _array, ".safetensors": _tensors,
 }  # fmt: skip

@@ -173,6 +173,12 @@ def a_gallery_cut_off(tree):
     return "outputs", tree / "results/gallery.html", "line "
 
 
+def a_shard_of_the_gallery_cut_off(tree):
+    path = tree / "results/gallery/images-0.js"
+    cut_off(path)
+    return "outputs", path, "line "
+
+
 def a_lost_grid(tree):
     path = first(tree, "results/grids/*_grid.npy")
     path.unlink()
@@ -236,7 +242,8 @@ def an_object_of_the_cache(tree):
 PLANTED = [
     a_byte_of_an_image, an_answer_of_the_study, a_weight_of_the_model, a_lost_image, a_parameter, a_lock_entry, a_grid,
     a_grid_of_the_store, a_cell_of_the_samples, a_cell_of_a_report, a_headline_number, a_hash_of_the_crate, a_pixel_of_a_figure,
-    a_line_of_a_drawing, captures_cut_off, a_gallery_cut_off, a_lost_grid, a_report_that_no_stage_wrote, a_module,
+    a_line_of_a_drawing, captures_cut_off, a_gallery_cut_off, a_shard_of_the_gallery_cut_off, a_lost_grid,
+    a_report_that_no_stage_wrote, a_module,
     a_lost_module, a_package_in_front_of_a_module, a_module_in_front_of_a_library, a_hidden_module,
     a_change_that_git_was_told_to_overlook,
     a_pinned_package, an_object_of_the_cache,

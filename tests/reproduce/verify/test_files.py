@@ -170,7 +170,8 @@ def test_a_page_may_deviate_by_one_in_the_last_shown_digit(compared, found, verd
     assert (comparison.why == ()) if why is None else comparison.why[0].startswith(why)
 
 
-def test_a_page_is_compared_with_the_pictures_and_grids_inside_it(compared):
+@pytest.mark.parametrize("name", ["gallery.html", "gallery/finding-1-1.js"])
+def test_a_page_is_compared_with_the_pictures_and_grids_inside_it(compared, name):
     pixels = np.zeros((20, 30, 3), np.uint8)
     grid = np.arange(256, dtype=np.uint8)
 
@@ -181,15 +182,15 @@ def test_a_page_is_compared_with_the_pictures_and_grids_inside_it(compared):
     one, shifted = pixels.copy(), grid.copy()
     one[3, 7] = 10
     shifted[5] += 1
-    comparison = compared("i.html", page(pixels, grid), page(one, shifted))
+    comparison = compared(name, page(pixels, grid), page(one, shifted))
     assert comparison.verdict is Verdict.EQUIVALENT
     assert comparison.pixels.value == 10 and comparison.pixels.place.startswith("image or grid 1: pixel 7, 3: 10 of 255 levels")
     one[:] = 255
-    comparison = compared("i.html", page(pixels, grid), page(one, grid))
+    comparison = compared(name, page(pixels, grid), page(one, grid))
     assert comparison.verdict is Verdict.DIFFERENT and "image or grid 1" in comparison.why[0]
-    assert compared("i.html", page(pixels, grid), page(pixels, 255 - grid)).verdict is Verdict.DIFFERENT
-    assert compared("i.html", page(pixels, grid), page(pixels, grid, "0.35")).verdict is Verdict.DIFFERENT
-    assert compared("i.html", page(pixels, grid), page(pixels, grid, "word")).verdict is Verdict.DIFFERENT
+    assert compared(name, page(pixels, grid), page(pixels, 255 - grid)).verdict is Verdict.DIFFERENT
+    assert compared(name, page(pixels, grid), page(pixels, grid, "0.35")).verdict is Verdict.DIFFERENT
+    assert compared(name, page(pixels, grid), page(pixels, grid, "word")).verdict is Verdict.DIFFERENT
 
 
 def test_code_is_compared_by_lines(compared):
@@ -247,7 +248,7 @@ def test_a_file_that_was_cut_off_is_different_and_both_sizes_are_told(compared):
     assert comparison.why[0].startswith(f"cannot be read ({sizes}; the first that differs is byte {len(whole) - 1:,}): ")
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.json", "a.csv", "a.safetensors", "a.html", "a.pdf", "a.xyz"])
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.json", "a.csv", "a.safetensors", "a.html", "a.js", "a.pdf", "a.xyz"])
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"PK\3\4" * 20])
 def test_any_other_content_is_different_and_never_a_crash(compared, name, content):
     assert compared(name, b"id,x\n1,2\n\xf0", content).verdict is Verdict.DIFFERENT
