@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 from medattn.base.params.whole import load as load_params
+from medattn.base.sizes import directory_size, size
 from medattn.checks.study_check import digest
 from medattn.phantom.study import write
 from medattn.prepare import manifest_rows
 from medattn.reproduce.doctor import compute, software, storage, study, system
 from medattn.reproduce.doctor.command import examine, verdict
-from medattn.reproduce.doctor.line import Line, shown, size
+from medattn.reproduce.doctor.line import Line, shown
 from medattn.reproduce.locks import Difference
 from medattn.reproduce.machine import Card, Processor, cards
 from medattn.study.schema import read_study
@@ -377,7 +378,7 @@ def test_caches_are_measured_and_a_switch_that_is_off_is_said(tmp_path):
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/c").write_bytes(b"123")
     (tmp_path / "a/link").symlink_to(tmp_path)
-    assert storage.directory_size(tmp_path) == 3 and storage.directory_size(tmp_path / "none") == 0
+    assert directory_size(tmp_path) == 3 and directory_size(tmp_path / "none") == 0
     assert storage.cache_lines(3, 0, True, None)[0].status == "ok"
     assert "MEDATTN_CACHE=off" in storage.cache_lines(3, 0, True, "off")[0].said
     assert "run.cache is false" in storage.cache_lines(3, 0, False, None)[0].said
