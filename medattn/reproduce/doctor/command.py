@@ -132,8 +132,17 @@ def verdict(lines: Iterable[Line]) -> str:
 
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(as_json: bool) -> None:
-    """Say what this machine has for a run, what is missing, and the remedy. Exit code 1 if the study cannot run."""
+@click.option("--plan", "planned", is_flag=True, help="Say what a run of the study will take: samples, files, bytes, hours.")
+def command(as_json: bool, planned: bool) -> None:
+    """Say what this machine has for a run, what is missing, and the remedy. Exit code 1 if the study cannot run.
+
+    --plan: exit code 2 if what the run takes cannot fit.
+    """
+    if planned:
+        from medattn.reproduce.doctor.plan import plan
+
+        click.echo(plan(Path(".")))
+        return
     lines = examine(Path("."))
     can_run = all(line.status != "missing" for line in lines)
     if as_json:
