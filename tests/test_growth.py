@@ -36,7 +36,7 @@ def curves(tmp_path_factory) -> dict[str, list[Point]]:
         growth.make_ready(roots, stage)
         points = growth.curve(roots, stage)
         for _ in range(TRIES - 1):
-            if growth.surplus(points) > TIME and growth.exponent(points) < 1.6:
+            if growth.surplus(points) > TIME:
                 points = least(points, growth.curve(roots, stage))
         found[stage] = points
     print(growth.table(found))
