@@ -87,8 +87,8 @@ def answer_of(row: Mapping[str, str]) -> dict[str, object]:
     return {
         "sample_id": row["sample_id"],
         "status": "ok" if row["shown_image_id"] else "no_grid",
-        "answer_text": f"Yes, there is {row['finding']}." if said else f"No, there is no {row['finding']}.",
-        "answer_ids": "310 269 344 370", "answer_tokens": 4, "prompt_tokens": 278,
+        "answer_text": ("Yes, this image shows " if said else "No, there is no sign of ") + f"{row['finding']}, as asked.",
+        "answer_ids": "310 269 344 370 321 376 355 445 441 270 1", "answer_tokens": 11, "prompt_tokens": 278,
         "yes_logits": " ".join(f"{value:.6g}" for value in yes), "no_logits": " ".join(f"{value:.6g}" for value in no),
-        "forms_probability": 0.99,
+        "forms_probability": round(float(chance.uniform(0.99, 1.0)), 6),
     }  # fmt: skip
