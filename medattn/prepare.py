@@ -19,7 +19,7 @@ from medattn.base.rows import QuestionRow, SampleRow
 from medattn.base.seeding import choose
 from medattn.base.tables import write_csv
 from medattn.checks.study_check import check
-from medattn.checks.workload import capture_size, note_taken, workload_of
+from medattn.checks.workload import WorkloadCounter, capture_size, fitting, note_taken
 from medattn.disclosure.private_files import protect
 from medattn.language.strategy_labels import labels, note_unknown, unknown_labels
 from medattn.measures.silhouette import doubt
@@ -43,10 +43,10 @@ def run(params: Params, root: Path = Path(".")) -> str:
     unreadable = report.unreadable if params.run.on_error == "record" else None
     rows, large = without_large_regions(rows, RadiographReader(study), unreadable)
     failing = note_unreadable(rows, unreadable or {})
-    taken = note_taken(workload_of(rows, study), capture_size(study, params), params.extract.shards, root)
-    write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, rows)
+    counter, size_of = WorkloadCounter(study), capture_size(study, params)
+    write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, fitting(rows, counter, size_of, params.extract.shards, root))
     written = f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
-    return written + taken + alone + large + failing
+    return written + note_taken(counter.workload(), size_of) + alone + large + failing
 
 
 def check_layers(params: Params, count: int | None) -> None:

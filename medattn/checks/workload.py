@@ -1,8 +1,9 @@
 """What a manifest asks for, counted, and whether it can fit: told before a model is loaded."""
 
 import shutil
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import ceil
 from pathlib import Path
 
@@ -18,54 +19,73 @@ from medattn.base.sizes import directory_size, size
 from medattn.radiographs.conditions import REGIONAL
 from medattn.study.schema import Study, settings
 
+NOTHING = ("no_image",)  # the content of an input without an image
 LOOSE = 1.5  # a shard may be so much larger than the mean: they are dealt by a hash
 
 
-def workload_of(rows: Iterable[SampleRow], study: Study) -> Workload:
-    """Count the rows of a manifest of the study, at least one."""
-    regions = Counter(image for image, _ in {(row["image_id"], row["finding"]) for row in study.regions()})
-    asked, shown, pictures, blind = [], [], [], []
-    lengths = np.zeros(4)  # samples, characters of ids, of questions, pixels of height
-    longest = grids = masses = listed = 0
-    images, findings = set(), set()
-    for row in rows:
+class WorkloadCounter:
+    """Counts the rows of a manifest while they stream by: a few numbers a row are kept."""
+
+    def __init__(self, study: Study) -> None:
+        self._regions = Counter(image for image, _ in {(row["image_id"], row["finding"]) for row in study.regions()})
+        self._asked, self._blind, self._shown, self._pictures = (array("q") for _ in range(4))  # hashes
+        self._images: set[str] = set()
+        self._findings: set[str] = set()
+        self._sums = Counter[str]()
+        self._longest = 0
+
+    def add(self, row: SampleRow) -> None:
+        """Count a row."""
         content = content_of(row)
         number = hash((content, row["question"]))
-        asked.append(number)
-        shown.append(hash(content if content[0] != "no_image" else (content, row["question"])))
-        lengths += (1, len(row["sample_id"]), len(row["question"]), int(row["height"]))
-        longest = max(longest, len(row["sample_id"]))
-        images.add(row["image_id"])
-        listed += row.is_study
-        if row["shown_image_id"]:
-            grids += 1
-            if row.is_study:
-                pictures.append(hash((content, row["shown_image_id"])))
-        else:
-            blind.append(number)
+        self._asked.append(number)
+        self._shown.append(number if content == NOTHING else hash(content))
+        self._images.add(row["image_id"])
+        self._longest = max(self._longest, len(row["sample_id"]))
+        self._sums["id"] += len(row["sample_id"])
+        self._sums["question"] += len(row["question"])
+        self._sums["height"] += int(row["height"])
+        self._sums["listed"] += row.is_study
+        if content == NOTHING:
+            self._blind.append(number)
+        elif row.is_study:
+            self._pictures.append(hash((content, row["shown_image_id"])))
         if row.is_clean and row.is_baseline:
-            findings.add(row["finding"])
-            masses += regions[row["image_id"]]
-    count = int(lengths[0])
-    return Workload(
-        samples=count, inputs=_distinct(asked), blind=_distinct(blind), shown=_distinct(shown), grids=grids,
-        images=len(images), regions=sum(regions[image] for image in images), region_masses=masses,
-        findings=len(findings), pictures=_distinct(pictures), listed=listed, longest_id=longest,
-        id_length=float(lengths[1] / count), question_length=float(lengths[2] / count), height=float(lengths[3] / count),
-    )  # fmt: skip
+            self._findings.add(row["finding"])
+            self._sums["masses"] += self._regions[row["image_id"]]
+
+    def workload(self) -> Workload:
+        """What was counted, of at least one row."""
+        count = len(self._asked)
+        return Workload(
+            samples=count, inputs=_distinct(self._asked), blind=_distinct(self._blind), shown=_distinct(self._shown),
+            grids=count - len(self._blind), images=len(self._images),
+            regions=sum(self._regions[image] for image in self._images), region_masses=self._sums["masses"],
+            findings=len(self._findings), pictures=_distinct(self._pictures), listed=self._sums["listed"],
+            longest_id=self._longest, id_length=self._sums["id"] / count, question_length=self._sums["question"] / count,
+            height=self._sums["height"] / count,
+        )  # fmt: skip
+
+
+def workload_of(rows: Iterable[SampleRow], study: Study) -> Workload:
+    """Of the rows of a manifest of the study, at least one."""
+    counter = WorkloadCounter(study)
+    for row in rows:
+        counter.add(row)
+    return counter.workload()
 
 
 def content_of(row: SampleRow) -> tuple[str, ...]:
     """What decides what the model is shown."""
     condition = row["condition"]
-    if condition in ("no_image", "blank"):
+    if condition in ("no_image", "blank"):  # there is nothing of an image in them
         return (condition,)
     occluded = row["finding"] if condition in REGIONAL else ""
     return "clean" if condition == "shuffled_image" else condition, row["strength"], row["shown_image_id"], occluded
 
 
-def _distinct(hashes: list[int]) -> int:
-    return len(np.unique(np.array(hashes, dtype=np.int64)))
+def _distinct(hashes: array) -> int:
+    return len(np.unique(np.asarray(hashes)))
 
 
 def capture_size(study: Study, params: ExtractParams) -> CaptureSize | None:
@@ -75,15 +95,25 @@ def capture_size(study: Study, params: ExtractParams) -> CaptureSize | None:
     return None if layers is None or heads is None else CaptureSize(layers, heads, params.extract.generated_rows + 1)
 
 
-def note_taken(work: Workload, size_of: CaptureSize | None, shards: int, root: Path) -> str:
-    """What is asked of model and disk, in a few words. Raises InputError where the captures cannot fit into files or disk."""
+def fitting(
+    rows: Iterable[SampleRow], counter: WorkloadCounter, size_of: CaptureSize | None, shards: int, root: Path
+) -> Iterator[SampleRow]:
+    """The rows, counted as they are taken. Behind the last, raises InputError if captures of them cannot fit."""
+    for row in rows:
+        counter.add(row)
+        yield row
+    if size_of is not None:
+        work = counter.workload()
+        check_shards(work, shards)
+        check_room(f"the captures of {work.samples:,} samples", output_bytes.captures(work, size_of), root)
+
+
+def note_taken(work: Workload, size_of: CaptureSize | None) -> str:
+    """What is asked of model and disk, in a few words."""
     said = f"; {work.inputs:,} different model inputs"
     if size_of is None:
         return said
-    needed = output_bytes.captures(work, size_of)
-    check_shards(work, shards)
-    check_room(f"the captures of {work.samples:,} samples", needed, root)
-    return f"{said}, captures of {size(needed)} (`medattn doctor --plan`)"
+    return f"{said}, captures of {size(output_bytes.captures(work, size_of))} (`medattn doctor --plan`)"
 
 
 def check_shards(work: Workload, shards: int) -> None:
