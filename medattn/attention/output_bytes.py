@@ -13,7 +13,8 @@ CELLS = 256  # image tokens; cells of a grid
 TOTALS = 5
 CHARACTERS = 4.2  # of a question, a token
 NAMED, IDS, OFFSETS = 318, 4, 9  # of a capture in a shard's header: bytes, times its id stands there, bytes a token
-AREA, BODY_LINE, REGION_LINE = 2130, 5.0, 1.5  # of a body or a region: bytes, and bytes a line of pixels
+AREA, BODY_LINE, REGION_LINE = 2116, 2.5, 2.1  # of a body or a region: bytes, and bytes a line of pixels
+BODY_FILE, BODY_FILES = 560, 64  # bytes of a file's header, and how many files there are at most
 PICTURE, LISTED, DRAWN = 6990, 190, 344  # of the gallery: bytes a picture, a sample, and its grid
 
 
@@ -83,7 +84,8 @@ def tables(work: Workload, profiles: int) -> Mapping[str, int]:
 
 def bodies(work: Workload) -> int:
     """Bytes of results/bodies: coverage and outline of every body and true region."""
-    return round(work.images * (AREA + BODY_LINE * work.height) + work.regions * (AREA + REGION_LINE * work.height))
+    lines = work.height * (work.images * BODY_LINE + work.regions * REGION_LINE)
+    return round((work.images + work.regions) * AREA + lines + min(BODY_FILES, 2 * work.images) * BODY_FILE)
 
 
 def gallery(work: Workload) -> int:
