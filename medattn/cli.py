@@ -33,7 +33,7 @@ COMMANDS = {
     "doctor": ("medattn.reproduce.doctor.command", "command", "Say what this machine has for a run, and what is missing."),
     "verify": ("medattn.reproduce.verify.command", "command", "Check that the recorded results are reproduced."),
     "exact": ("medattn.reproduce.exact", "command", "Recompute everything and compare every output's bytes."),
-    "bench": ("medattn.bench", "command", "Measure extraction against the usual way."),
+    "bench": ("medattn.bench.command", "command", "Measure extraction against the usual way, or how every stage grows."),
 }
 STUDY_COMMANDS = {
     "check": ("medattn.checks.commands", "check", "Check every row, hash and image of a study."),

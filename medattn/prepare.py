@@ -19,6 +19,7 @@ from medattn.base.params.whole import load as load_params
 from medattn.base.rows import QuestionRow
 from medattn.base.tables import replaced_files, write_csv
 from medattn.checks.study_check import check
+from medattn.checks.workload import WorkloadCounter, capture_size, fitting, note_taken
 from medattn.disclosure.private_files import protect
 from medattn.language.strategy_labels import note_unknown, unknown_labels
 from medattn.radiographs.bodies import Bodies
@@ -49,9 +50,11 @@ def run(params: Params, root: Path = Path(".")) -> str:
         readable = {image_id: sha256 for image_id, sha256 in shown.items() if image_id not in unreadable}
         large = leave_out_large(samples, readable, bodies)
         failing = note_unreadable(shown.keys(), unreadable)
-    count = write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, samples)
+    counter, size_of = WorkloadCounter(study), capture_size(study, params)
+    rows = fitting(samples, counter, size_of, params.extract.shards, root)
+    count = write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, rows)
     written = f"{count} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
-    return written + note_asked(samples) + large + note_doubtful(doubtful) + failing
+    return written + note_taken(counter.workload(), size_of) + note_asked(samples) + large + note_doubtful(doubtful) + failing
 
 
 def check_layers(params: Params, count: int | None) -> None:

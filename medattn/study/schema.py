@@ -205,9 +205,16 @@ class Study:
 
     def model_layers(self, model: ModelChoice) -> int | None:
         """Number of language layers in the model's config.json; None if it is not on this machine or does not say."""
+        return self._text_config(model).get("num_hidden_layers")
+
+    def model_heads(self, model: ModelChoice) -> int | None:
+        """Number of query heads of a language layer; None likewise."""
+        return self._text_config(model).get("num_attention_heads")
+
+    def _text_config(self, model: ModelChoice) -> dict[str, int]:
         place = self._local_model(model)
         config = json.loads((place / CONFIG).read_bytes()) if place is not None else {}
-        return config.get("text_config", {}).get("num_hidden_layers")
+        return config.get("text_config", {})
 
     def _local_model(self, model: ModelChoice | Model) -> Path | None:
         """The model's directory on this machine: its own, or its snapshot in the Hugging Face cache."""

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from medattn import bench
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.params.whole import Params
+from medattn.bench import speed
 from medattn.extract import extractor
 from medattn.model.decode import decode
 from medattn.model.memory import BatchBudget, is_out_of_memory, row_bytes, weight_bytes
@@ -87,8 +87,8 @@ def test_what_the_allocators_say_is_known():
 
 @pytest.fixture(scope="module")
 def loaded():
-    made = bench.phantom_shape(torch.device("cpu"))
-    bench.prepare_model(made.model, made.device)
+    made = speed.phantom_shape(torch.device("cpu"))
+    speed.prepare_model(made.model, made.device)
     return made
 
 
@@ -104,15 +104,15 @@ def test_a_limit_decides_how_many_rows_fit(loaded):
 
 def test_a_row_takes_no_more_than_is_reckoned(loaded):
     """Against the resident peak while few and while many rows are decoded."""
-    prompter = loaded.prompter(bench.PromptSettings("", "{question}", "question_first"))
-    (image, questions), *_ = bench.image_questions(1)
+    prompter = loaded.prompter(speed.PromptSettings("", "{question}", "question_first"))
+    (image, questions), *_ = speed.image_questions(1)
     features = image_features(loaded, [image])
     peaks = {}
     for rows in (8, 8, 64):
         prompts = [prompter(questions[0])] * rows
-        bench.reset_peak(loaded.device)
+        speed.reset_peak(loaded.device)
         decode(loaded, prompts, features, 6, 5)
-        peaks[rows] = bench.peak_memory(loaded.device)
+        peaks[rows] = speed.peak_memory(loaded.device)
     tokens = len(prompts[0]) + 6
     taken = (peaks[64] - peaks[8]) / 56
     assert taken <= row_bytes(loaded, tokens, 5) <= 4 * taken
@@ -126,8 +126,8 @@ def test_a_capped_run_gives_the_same_bytes(root, monkeypatch, undisturbed):
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_variants_of_several_images_may_be_parted_anywhere(loaded, rows, monkeypatch):
-    items = bench.image_questions(2)
-    prompter = loaded.prompter(bench.PromptSettings("", "{question}", "image_first"))
+    items = speed.image_questions(2)
+    prompter = loaded.prompter(speed.PromptSettings("", "{question}", "image_first"))
     features = image_features(loaded, [image for image, _ in items])
     prompts = [prompter(question) for _, questions in items for question in questions[:2]]
     owners = [0, 0, 1, 1]

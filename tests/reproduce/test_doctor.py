@@ -9,20 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from medattn.base.params.whole import load as load_params
-from medattn.checks.study_check import digest
-from medattn.phantom.study import write
+from medattn.base.sizes import directory_size, size
 from medattn.prepare import planned
 from medattn.reproduce.doctor import compute, software, storage, study, system
 from medattn.reproduce.doctor.command import examine, verdict
-from medattn.reproduce.doctor.line import Line, shown, size
+from medattn.reproduce.doctor.line import Line, shown
 from medattn.reproduce.locks import Difference
 from medattn.reproduce.machine import Card, Processor, cards
 from medattn.study.schema import read_study
-from tests.conftest import CONFIG
 from tests.import_closure import ROOT
+from tests.reproduce.conftest import set_params
 
 GIB = 1 << 30
 H100 = Card("NVIDIA H100 80GB HBM3", "580.95.05", 80 * GIB, 79 * GIB)
@@ -192,38 +190,6 @@ def test_parameters_are_counted_from_the_headers_of_the_weights(tmp_path):
 # --- study and model --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory) -> Path:
-    """A study with a model that is complete as far as files go."""
-    directory = tmp_path_factory.mktemp("doctor")
-    model = directory / "trained"
-    model.mkdir()
-    config = CONFIG | {"text_config": {"num_hidden_layers": 6, "num_attention_heads": 8}}
-    for name in ("tokenizer.json", "processor_config.json"):
-        (model / name).write_text("{}")
-    (model / "config.json").write_text(json.dumps(config))
-    header = json.dumps({"a": {"dtype": "F32", "shape": [1000], "data_offsets": [0, 4000]}}).encode()
-    (model / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4000)
-    write(directory / "data", 4, 3, model)
-    return directory / "data"
-
-
-@pytest.fixture
-def root(made, tmp_path) -> Path:
-    """What a repository's root has: everything for a run, no history and no results."""
-    shutil.copytree(made, tmp_path / "data")
-    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
-    for name in ("params.yaml", "pyproject.toml", "dvc.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    set_params(tmp_path, study_digests={"data": digest(tmp_path / "data")})
-    return tmp_path
-
-
-def set_params(root: Path, **changes) -> None:
-    raw = yaml.safe_load((root / "params.yaml").read_text()) | changes
-    (root / "params.yaml").write_text(yaml.safe_dump(raw))
-
-
 def test_a_study_that_is_here_and_pinned_is_ok_in_every_line(root):
     lines = study.run_inputs(root).lines
     assert [line.about for line in lines] == ["params", "study", "digest", "images", "model"]
@@ -377,7 +343,7 @@ def test_caches_are_measured_and_a_switch_that_is_off_is_said(tmp_path):
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/c").write_bytes(b"123")
     (tmp_path / "a/link").symlink_to(tmp_path)
-    assert storage.directory_size(tmp_path) == 3 and storage.directory_size(tmp_path / "none") == 0
+    assert directory_size(tmp_path) == 3 and directory_size(tmp_path / "none") == 0
     assert storage.cache_lines(3, 0, True, None)[0].status == "ok"
     assert "MEDATTN_CACHE=off" in storage.cache_lines(3, 0, True, "off")[0].said
     assert "run.cache is false" in storage.cache_lines(3, 0, False, None)[0].said

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from medattn.base.errors import InputError
+from medattn.base.sizes import directory_size
 from medattn.reproduce.doctor.line import Line, missing, shown
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ def _storage(root: Path, earlier: EarlierResults) -> Iterable[Line]:
         if inputs.study is not None and inputs.directory is not None:
             needed = storage.needed_room(inputs.study, inputs.params, inputs.directory)
     cache_place = storage.unit_cache_of(inputs.study if inputs is not None else None, root)
-    units, dvc = storage.directory_size(cache_place), storage.directory_size(storage.dvc_cache_of(earlier.dvc, root))
-    held = storage.directory_size(root / "results") + dvc + (0 if cache_place.is_relative_to(root / "results") else units)
+    units, dvc = directory_size(cache_place), directory_size(storage.dvc_cache_of(earlier.dvc, root))
+    held = directory_size(root / "results") + dvc + (0 if cache_place.is_relative_to(root / "results") else units)
     yield storage.room_line(storage.free_room(root), held, needed)
     yield from storage.cache_lines(units, dvc, cache, os.environ.get(storage.SWITCH))
 
@@ -131,8 +132,17 @@ def verdict(lines: Iterable[Line]) -> str:
 
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(as_json: bool) -> None:
-    """Say what this machine has for a run, what is missing, and the remedy. Exit code 1 if the study cannot run."""
+@click.option("--plan", "planned", is_flag=True, help="Say what a run of the study will take: samples, files, bytes, hours.")
+def command(as_json: bool, planned: bool) -> None:
+    """Say what this machine has for a run, what is missing, and the remedy. Exit code 1 if the study cannot run.
+
+    --plan: exit code 2 if what the run takes cannot fit.
+    """
+    if planned:
+        from medattn.reproduce.doctor.plan import plan
+
+        click.echo(plan(Path(".")))
+        return
     lines = examine(Path("."))
     can_run = all(line.status != "missing" for line in lines)
     if as_json:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from medattn.reproduce.doctor.line import Line, missing, note, ok, size
+from medattn.base.sizes import size
+from medattn.reproduce.doctor.line import Line, missing, note, ok
 from medattn.reproduce.machine import Card
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2}

@@ -28,15 +28,6 @@ def missing(about: str, said: str, remedy: str) -> Line:
     return Line("missing", about, said, remedy)
 
 
-def size(count: float) -> str:
-    """Bytes as a person reads them."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if abs(count) < 1000 or unit == "TB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
-
-
 def shown(line: Line) -> str:
     """The line as it is printed, the remedy on lines of its own."""
     head = f"{line.status:8}{line.about:14}{line.said}".rstrip()

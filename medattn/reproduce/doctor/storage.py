@@ -1,7 +1,6 @@
 """Room on the disk, what the caches hold, and where DVC keeps the embedded study."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,28 +8,16 @@ from pathlib import Path
 from medattn.base.content_cache import SWITCH
 from medattn.base.params.whole import Params
 from medattn.base.paths import RUN
+from medattn.base.sizes import size
 from medattn.extract.unit_cache import directory_of
 from medattn.prepare import limited
-from medattn.reproduce.doctor.line import Line, missing, note, ok, size
+from medattn.reproduce.doctor.line import Line, missing, note, ok
 from medattn.study.model_files import CONFIG
 from medattn.study.schema import Study
 
 NUMBERS = 256 + 48  # weights stored per layer, head and row: image tokens, and a long question's
 OTHERS = 25_000  # bytes a sample takes beside its captures: grid, tables, its share of images
 PAGES = 30_000_000  # bytes that every run takes: overlays, gallery, reports
-
-
-def directory_size(path: Path) -> int:
-    """Bytes of all files below `path`; 0 if it is not there. Links are not followed."""
-    total, todo = 0, [path] if path.is_dir() else []
-    while todo:
-        with os.scandir(todo.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append(Path(entry.path))
-                elif entry.is_file(follow_symlinks=False):
-                    total += entry.stat(follow_symlinks=False).st_size
-    return total
 
 
 def unit_cache_of(study: Study | None, root: Path) -> Path:

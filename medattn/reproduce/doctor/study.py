@@ -8,10 +8,11 @@ from medattn.base.errors import InputError
 from medattn.base.hashes import files_below
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
+from medattn.base.sizes import size
 from medattn.base.tables import read_table
 from medattn.prepare import check_pin
 from medattn.radiographs.image_files import ImageFileError, open_radiograph
-from medattn.reproduce.doctor.line import Line, missing, note, ok, size
+from medattn.reproduce.doctor.line import Line, missing, note, ok
 from medattn.study.model_files import local_directory
 from medattn.study.schema import ModelChoice, Study, read_study, settings
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 from packaging.specifiers import SpecifierSet
 
-from medattn.reproduce.doctor.line import Line, missing, note, ok, size
+from medattn.base.sizes import size
+from medattn.reproduce.doctor.line import Line, missing, note, ok
 from medattn.reproduce.locks import LOCKS
 from medattn.reproduce.machine import Processor
 

@@ -197,8 +197,8 @@ def a_module(tree):
 
 
 def a_lost_module(tree):
-    (tree / "medattn/bench.py").unlink()
-    return "code", tree / "medattn/bench.py", "is missing"
+    (tree / "medattn/ask.py").unlink()
+    return "code", tree / "medattn/ask.py", "is missing"
 
 
 def a_package_in_front_of_a_module(tree):

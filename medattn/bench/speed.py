@@ -7,20 +7,18 @@ makes it; then the same model is prepared, so that there is never a second copy 
 """
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
 
-from medattn.base.tables import Row, write_bytes
+from medattn.base.tables import Row
 from medattn.extract.units import SAMPLES_AT_ONCE
 from medattn.language.variants import BASELINE_TEMPLATES, variants
 from medattn.model.allocator import give_back_freed_memory
@@ -215,36 +213,26 @@ def compare(usual: Measurement, ours: Measurement, asked: Sequence[bool], ends: 
     }
 
 
-@click.command(name="bench")
-@click.option(
-    "--shape", "name", type=click.Choice(list(SHAPES)), default="phantom", show_default=True, help="Model to measure."
-)
-@click.option("--images", type=click.IntRange(min=1), help="Images, six variants each.  [default: 32; medgemma-4b: 1]")
-@click.option(
-    "--new-tokens", type=click.IntRange(min=1), default=NEW_TOKENS, show_default=True, help="Longest answer, in tokens."
-)
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table here as JSON, too.")
-def command(name: str, images: int | None, new_tokens: int, device: str, json_path: Path | None) -> None:
-    """Seconds per sample and peak memory of the usual way and of ours, all layers stored.
-
-    phantom: float32. medgemma-4b: MedGemma-4b's full shape with random weights in bfloat16, about 12 GB of memory; on a
-    CPU a sample takes the usual way minutes, so that it is asked two of the six variants only.
-    """
-    model_shape = SHAPES[name]
-    results = run(model_shape, choose_device(device), images or model_shape.images, new_tokens)
+def report(name: str, device: str, new_tokens: int, results: Sequence[Row]) -> str:
+    """The table of `run` as text, a line per order of question and image."""
     first = results[0]
-    click.echo(f"{name} shape, {model_shape.dtype}, {device}, {torch.get_num_threads()} threads, {new_tokens} new tokens")
-    click.echo(f"{first['samples']} samples an order; the usual way was asked {first['usual_samples']} of them")
-    click.echo(
-        f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'same':>8}{'peak MB':>16}"
-    )
+    lines = [
+        f"{name} shape, {SHAPES[name].dtype}, {device}, {torch.get_num_threads()} threads, {new_tokens} new tokens",
+        f"{first['samples']} samples an order; the usual way was asked {first['usual_samples']} of them",
+        f"{'order':16}{'usual s/sample':>16}{'ours s/sample':>15}{'ratio':>8}{'max |diff|':>12}{'same':>8}{'peak MB':>16}",
+    ]
     for row in results:
         same = f"{row['same_answers']}/{row['usual_samples']}"
-        click.echo(
+        lines.append(
             f"{row['order']:16}{row['usual_seconds_per_sample']:16.4f}{row['seconds_per_sample']:15.4f}{row['ratio']:8.1f}"
             f"{row['max_abs_diff']:12.1e}{same:>8}{row['usual_peak_bytes'] / 1e6:8.0f}{row['peak_bytes'] / 1e6:8.0f}"
         )
-    if json_path is not None:
-        table = {"shape": name, "device": device, "new_tokens": new_tokens, **first, "orders": results}
-        write_bytes(json_path, (json.dumps(table, indent=2, sort_keys=True) + "\n").encode())
+    return "\n".join(lines)
+
+
+def measured(name: str, device_name: str, images: int | None, new_tokens: int) -> tuple[str, Row]:
+    """The report on a model of SHAPES, and the same as one object for JSON. images: None for the shape's own number."""
+    device = choose_device(device_name)
+    results = run(SHAPES[name], device, images or SHAPES[name].images, new_tokens)
+    table = {"shape": name, "device": device_name, "new_tokens": new_tokens, **results[0], "orders": results}
+    return report(name, device_name, new_tokens, results), table
