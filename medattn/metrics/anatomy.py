@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.rows import IsOneSample
 from medattn.measures import body, localisation
 from medattn.measures.rotation import rotate_mask
 from medattn.measures.silhouette import doubt
 from medattn.radiographs.reader import RadiographReader
 
-PlaceOf = Callable[[Row], "Place"]  # of an evaluation row
+PlaceOf = Callable[[IsOneSample], "Place"]  # of an evaluation row
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Place:
     height: int
     doubt: str = ""  # why the body mask may be wrong
 
-    def region_of(self, row: Row) -> Region | None:
+    def region_of(self, row: Mapping[str, Any]) -> Region | None:
         """The true region of an evaluation row's finding; None where it is absent or not known."""
         return self.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
 
 
 class Places:
-    """The anatomy of what a manifest row shows; what belongs to no image has that of its own image."""
+    """The anatomy of what a sample shows, by its row of manifest or evaluation; without an image, its own's."""
 
     def __init__(self, reader: RadiographReader) -> None:
         self._reader = reader
         self._known: dict[tuple[str, str], Place] = {}
 
-    def __call__(self, sample: SampleRow) -> Place:
+    def __call__(self, sample: IsOneSample) -> Place:
         degrees = sample["strength"] if sample.is_rotated else ""
         key = (sample["shown_image_id"] or sample["image_id"], degrees or "0")
         if key not in self._known:
@@ -73,8 +73,3 @@ class Places:
             height=height,
             doubt=doubt(radiograph.body),
         )
-
-
-def place_of_rows(places: Places, samples: Mapping[str, SampleRow]) -> PlaceOf:
-    """The place of an evaluation row, by its manifest row."""
-    return lambda row: places(samples[row["sample_id"]])

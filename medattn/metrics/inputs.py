@@ -61,7 +61,7 @@ def read_answers(path: Path, sample_ids: Iterable[str]) -> dict[str, SampleRow]:
     return answers
 
 
-def read_store(path: Path, profiles: Mapping[str, Profile], ok: Sequence[str]) -> Store:
+def read_store(path: Path, profiles: Mapping[str, Profile], ok: Iterable[str]) -> Store:
     """The grids store, which must hold exactly the profiles of params.yaml and the samples whose status is ok."""
     if not path.exists():
         raise InputError(f"{path} not found: run `dvc repro aggregate` first")

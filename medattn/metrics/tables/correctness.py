@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.measures import contrasts
 from medattn.measures.statistics import FEW_PATIENTS
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, within_patients
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, PROFILE, study_rows
@@ -28,7 +28,7 @@ CORRECT_INCORRECT = (
 )  # fmt: skip
 
 
-def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
+def correct_incorrect(rows: Sequence[ColumnRow], params: Metrics) -> list[Row]:
     """CORRECT_INCORRECT over clean study rows of all variants, one row per metric of FAMILY.
 
     difference: mean metric of right − wrong answers inside patients holding both, each truth apart; sign-flip over
@@ -73,7 +73,7 @@ def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     return table
 
 
-def _means(row: Row) -> dict[str, str]:
+def _means(row: AnyRow) -> dict[str, str]:
     return dict.fromkeys(("mean_correct", "mean_incorrect"), column(PROFILE, row["metric"]))
 
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.measures import localisation
 from medattn.metrics import grid_metrics
 from medattn.metrics.anatomy import Place, PlaceOf, Region
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, PatientMeans, by_patient
 from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows
@@ -63,7 +63,7 @@ class Grids:
     def __init__(self, store: Store, without_sinks: bool) -> None:
         self._store, self._without = store, without_sinks
 
-    def __call__(self, row: SampleRow) -> np.ndarray | None:
+    def __call__(self, row: ColumnRow) -> np.ndarray | None:
         """float64 [16, 16]; None without a grid, or if sinks are to go and the image's were not computed."""
         grid = self._store.grid(PROFILE, row["sample_id"])
         if grid is None or not self._without:
@@ -72,7 +72,7 @@ class Grids:
         return without_cells(grid, sinks["cells"]) if sinks and sinks["computed"] else None
 
 
-def localisation_rows(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
+def localisation_rows(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
     """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
     grids = Grids(store, without_sinks)
     asked = OtherFindings(rows)
@@ -105,14 +105,14 @@ def localisation_rows(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf
     return table
 
 
-def _mean_metrics(maps: Sequence[np.ndarray], row: Row, place: Place) -> dict[str, float | None]:
+def _mean_metrics(maps: Sequence[np.ndarray], row: AnyRow, place: Place) -> dict[str, float | None]:
     """METRICS, averaged over maps (several controls of one image)."""
     region = place.region_of(row)
     each = [grid_metrics.zone_values(p, place, row["zone"]) | grid_metrics.region_values(p, region) for p in maps]
     return {metric: average_of(each, metric) for metric in METRICS}
 
 
-def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params: Metrics) -> list[Row]:
+def localisation_table(with_sinks: Sequence[AnyRow], without: Sequence[AnyRow], params: Metrics) -> list[Row]:
     """LOCALISATION: findings, then all; every map; ratio: the model's enrichment ÷ the map's, means over patients."""
     intervals, table = Intervals(params, "localisation"), []
     for finding in [*sorted({row["finding"] for row in with_sinks}), "all"]:
@@ -142,7 +142,7 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
     return table
 
 
-def headed(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[tuple[SampleRow, Region]]:
+def headed(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> list[tuple[ColumnRow, Region]]:
     """Clean baseline questions with a true region and maps of every head."""
     known = set(store.head_samples)
     placed = ((row, place_of(row).region_of(row)) for row in baseline_rows(rows) if row["sample_id"] in known)
@@ -152,13 +152,13 @@ def headed(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[t
 class HeadMasses(NamedTuple):
     """Mass of every head's map in a question's true region: [layer, head], about its own finding and about others."""
 
-    row: SampleRow
+    row: ColumnRow
     own: np.ndarray
     others: Sequence[np.ndarray]
     area: float  # of the image
 
 
-def layer_head(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[Row]:
+def layer_head(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> list[Row]:
     """LAYER_HEAD: last prompt row of every head, clean baseline questions with a true region; findings, then all.
 
     other_finding_enrichment: the same head and region when the same image is asked about another finding.
@@ -206,15 +206,15 @@ def _masses(heads: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     return maps @ coverage
 
 
-def _parts_of_maps(rows: Sequence[Row]) -> Parts:
+def _parts_of_maps(rows: Sequence[AnyRow]) -> Parts:
     """The rows of one map, with or without sinks, are parts of one total."""
-    maps: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    maps: defaultdict[tuple[str, str], list[AnyRow]] = defaultdict(list)
     for row in rows:
         maps[row["sinks"], row["map"]].append(row)
     return [values for some in maps.values() for values in of_findings(some)]
 
 
-def _parts_of_heads(rows: Sequence[Row]) -> Parts:
+def _parts_of_heads(rows: Sequence[AnyRow]) -> Parts:
     """Those of one head: every head has the same questions."""
     return of_findings([row for row in rows if (row["layer"], row["head"]) == (0, 0)])
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from medattn.base import paths
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.metrics import grid_metrics
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals
@@ -24,13 +24,13 @@ BOUNDS = ("low", "high", "method")
 SINK_IMAGES = ("image_id", "subject_id", "computed", "sinks", "position_sinks", "content_sinks", "least_mass", "mean_mass")
 
 
-def sink_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
+def sink_rows(rows: Sequence[ColumnRow], store: Store) -> list[Row]:
     """SINK_IMAGES, one row per image with a clean study question.
 
     least_mass: what the sinks draw at the least, whatever is asked; mean_mass: over the image's clean variants.
     Position sinks are also high when the image is blank; without blank samples the kinds are empty.
     """
-    by_image: dict[str, list[SampleRow]] = {}
+    by_image: dict[str, list[ColumnRow]] = {}
     for row in study_rows(rows):
         if store.grid(PROFILE, row["sample_id"]) is not None:
             by_image.setdefault(row["image_id"], []).append(row)
@@ -55,7 +55,7 @@ def sink_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     return table
 
 
-def sinks(rows: Sequence[SampleRow], images: Sequence[Row], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
+def sinks(rows: Sequence[ColumnRow], images: Sequence[AnyRow], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
     """SINKS: counts and masses of the images' sinks, then every metric of the clean study grids with and without them.
 
     Only samples whose image's sinks were computed, in both columns. Sinks are zeroed in the finished grid.
@@ -96,7 +96,7 @@ def sinks(rows: Sequence[SampleRow], images: Sequence[Row], store: Store, place_
     return table
 
 
-def compared(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[tuple[SampleRow, Row, Row]]:
+def compared(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> list[tuple[ColumnRow, Row, Row]]:
     """Clean study rows whose image's sinks were computed, each with METRICS of its grid with and without them."""
     kept, zeroed = Grids(store, without_sinks=False), Grids(store, without_sinks=True)
     found = []
@@ -107,7 +107,7 @@ def compared(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list
     return found
 
 
-def _metrics(grid: np.ndarray, row: Row, place_of: PlaceOf) -> Row:
+def _metrics(grid: np.ndarray, row: ColumnRow, place_of: PlaceOf) -> Row:
     place = place_of(row)
     region = place.region_of(row)
     return (
@@ -117,7 +117,7 @@ def _metrics(grid: np.ndarray, row: Row, place_of: PlaceOf) -> Row:
     )
 
 
-def _means(row: Row) -> dict[str, str]:
+def _means(row: AnyRow) -> dict[str, str]:
     return dict.fromkeys(("with_sinks", "without_sinks"), column(PROFILE, row["metric"])) if row["metric"] in METRICS else {}
 
 
