@@ -72,29 +72,50 @@ class Grids:
         return without_cells(grid, sinks["cells"]) if sinks and sinks["computed"] else None
 
 
+class OtherPatients:
+    """Mean maps of the other patients who were asked about the same finding in as frontal a view, each patient once."""
+
+    def __init__(self, rows: Sequence[ColumnRow], grids: Grids, place_of: PlaceOf) -> None:
+        self._grids, self._place_of = grids, place_of
+        self._asked: defaultdict[tuple[str, bool], defaultdict[str, list[ColumnRow]]] = defaultdict(lambda: defaultdict(list))
+        for row in rows:
+            if row.is_clean and row.is_baseline and grids(row) is not None:
+                self._asked[self._key(row)][row["subject_id"]].append(row)
+        self._sums = {key: sum(self._mean(some) for _, some in sorted(same.items())) for key, same in self._asked.items()}
+
+    def __call__(self, row: ColumnRow) -> np.ndarray | None:
+        """float64 [16, 16], of a row with a grid; None where nobody else was asked.
+
+        What the others have is what all have without the patient's own: summed anew for each row, it would take as many sums
+        as the square of the patients.
+        """
+        key = self._key(row)
+        same = self._asked[key]
+        return (self._sums[key] - self._mean(same[row["subject_id"]])) / (len(same) - 1) if len(same) > 1 else None
+
+    def _key(self, row: ColumnRow) -> tuple[str, bool]:
+        return row["finding"], self._place_of(row).frontal
+
+    def _mean(self, some: Sequence[ColumnRow]) -> np.ndarray:
+        return np.mean([grid for row in some if (grid := self._grids(row)) is not None], axis=0)
+
+
 def localisation_rows(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
     """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
     grids = Grids(store, without_sinks)
     asked = OtherFindings(rows)
-    by_finding: defaultdict[tuple[str, bool], defaultdict[str, list[np.ndarray]]]  # (finding, frontal) -> patient -> grids
-    by_finding = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        if row.is_clean and row.is_baseline and (grid := grids(row)) is not None:
-            by_finding[row["finding"], place_of(row).frontal][row["subject_id"]].append(grid)
-    table = []
+    others, table = OtherPatients(rows, grids, place_of), []
     for row in baseline_rows(rows):
         grid = grids(row)
         if grid is None:
             continue
         place = place_of(row)
-        same = by_finding[row["finding"], place.frontal]
-        others = [np.mean(some, axis=0) for subject, some in sorted(same.items()) if subject != row["subject_id"]]
         maps = {
             "model": [grid],
             "uniform": [localisation.uniform_map()],
             "centre": [localisation.centre_gaussian()],
             "body": [localisation.body_map(place.body)],
-            "other_patients": [np.mean(others, axis=0)] if others else [],
+            "other_patients": [] if (mean := others(row)) is None else [mean],
             "other_finding": [other for one in asked(row) if (other := grids(one)) is not None],
         }
         values = {name: _mean_metrics(some, row, place) for name, some in maps.items()}
