@@ -67,19 +67,27 @@ class _Filling:
         else:
             raise ValueError(f"is {cell!r}, after decimal numbers")
 
-    def stored(self) -> Stored:
-        return (self.places, list(self.place_of)) if self.numbers is None else (self.numbers, None)
+    def stored(self, order: np.ndarray | None) -> Stored:
+        """What was added, in this order of rows [row] if there is one."""
+        cells = list(self.place_of) if self.numbers is None else None
+        values = np.asarray(self.places if self.numbers is None else self.numbers)
+        typecode = "d" if cells is None else next(code for code in "BHi" if len(cells) <= np.iinfo(code).max + 1)
+        values = values if order is None else values[order]
+        return array(typecode, values.astype(typecode).tobytes()), cells
 
 
 class Columns(Sequence[ColumnRow]):
-    """Rows with the same columns: decimal numbers take 8 bytes each, a text or a truth 4 and one copy of what it says."""
+    """Rows with the same columns: decimal numbers take 8 bytes each, a text or a truth 1 to 4 and one copy of what it says."""
 
     def __init__(self, columns: Mapping[str, Stored], length: int) -> None:
         self._columns, self._length = columns, length
 
     @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
-        """These rows, of which none is kept. Raises ValueError for one with other columns than the first."""
+    def of(cls, rows: Iterable[Mapping[str, Any]], by: str = "") -> Self:
+        """These rows, of which none is kept; sorted, if there is a column to sort them by.
+
+        Raises ValueError for a row with other columns than the first, or a cell that its column cannot hold.
+        """
         filling: dict[str, _Filling] = {}
         length = 0
         for row in rows:
@@ -92,16 +100,12 @@ class Columns(Sequence[ColumnRow]):
                 except ValueError as error:
                     raise ValueError(f"column {name} {error}") from None
             length += 1
-        return cls({name: column.stored() for name, column in filling.items()}, length)
-
-    def in_order_of(self, name: str) -> Self:
-        """The rows sorted by a column."""
-        order = np.array(sorted(range(self._length), key=[row[name] for row in self].__getitem__), dtype=np.intp)
-        sorted_columns = {
-            column: (array(values.typecode, np.asarray(values)[order].tobytes()), cells)
-            for column, (values, cells) in self._columns.items()
-        }
-        return type(self)(sorted_columns, self._length)
+        order = None
+        if by and length:
+            keys = cls({by: filling[by].stored(None)}, length)
+            order = np.array(sorted(range(length), key=lambda index: keys[index][by]), dtype=np.intp)
+        # Each column is let go as it is stored: both at once would be twice the study.
+        return cls({name: filling.pop(name).stored(order) for name in list(filling)}, length)
 
     def only(self, names: Iterable[str]) -> Self:
         """The same rows with these columns alone."""

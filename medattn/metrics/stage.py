@@ -36,7 +36,7 @@ def run(params: MetricsParams, root: Path = Path(".")) -> str:
         store = inputs.read_store(root / paths.GRIDS_STORE, params.aggregate.profiles, samples.with_grid())
         parts = {path: stack.enter_context(fresh_directory(root / path)) for path in (paths.GRIDS, paths.GROUPS, paths.TABLES)}
         places = Places(RadiographReader(study))
-        rows = Columns.of(_evaluated(samples, store, places, params, parts[paths.GRIDS])).in_order_of("sample_id")
+        rows = Columns.of(_evaluated(samples, store, places, params, parts[paths.GRIDS]), by="sample_id")
         of = Evaluation(rows, store, places, study, params)
         safe = publishable(of)
         by_name = {table.name: some for table, some in safe.items()}

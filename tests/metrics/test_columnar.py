@@ -40,7 +40,7 @@ def test_a_changed_row_has_its_own_cells_and_leaves_the_held_one_alone():
 
 
 def test_rows_are_sorted_by_a_column_and_cut_to_some():
-    rows = Columns.of(ROWS).in_order_of("sample_id")
+    rows = Columns.of(ROWS, by="sample_id")
     assert [row["sample_id"] for row in rows] == ["a", "b", "c"] and [row["margin"] for row in rows] == [-0.5, None, 0.0]
     assert [dict(row) for row in rows.only(("margin", "role"))] == [
         {"margin": -0.5, "role": "control"},
@@ -52,7 +52,7 @@ def test_rows_are_sorted_by_a_column_and_cut_to_some():
 
 def test_no_rows_are_no_columns():
     none = Columns.of(iter(()))
-    assert list(none) == list(none.only(("margin",))) == list(none.in_order_of("sample_id")) == []
+    assert list(none) == list(none.only(("margin",))) == list(Columns.of([], by="sample_id")) == []
 
 
 @pytest.mark.parametrize(
