@@ -4,47 +4,54 @@ Everything that can be wrong with a study, its model's files or its settings is 
 and before any earlier result is touched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
 import click
 import numpy as np
 
 from medattn.base import paths, sample_tables
+from medattn.base.content_cache import ContentCache, is_on
 from medattn.base.errors import InputError
 from medattn.base.params.terms import terms_of
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
-from medattn.base.rows import QuestionRow, SampleRow
-from medattn.base.seeding import choose
-from medattn.base.tables import write_csv
+from medattn.base.rows import QuestionRow
+from medattn.base.tables import replaced_files, write_csv
 from medattn.checks.study_check import check
 from medattn.disclosure.private_files import protect
-from medattn.language.strategy_labels import labels, note_unknown, unknown_labels
-from medattn.measures.silhouette import doubt
-from medattn.radiographs.conditions import REGIONAL
-from medattn.radiographs.reader import RadiographReader
+from medattn.language.strategy_labels import note_unknown, unknown_labels
+from medattn.radiographs.bodies import Bodies
+from medattn.radiographs.donors import Donors
+from medattn.radiographs.samples import Samples
+from medattn.radiographs.survey import Survey, bodies_kept
 from medattn.study.schema import Study, read_study, settings
 
 
 def run(params: Params, root: Path = Path(".")) -> str:
-    """Check the study and write the manifest below `root`; what was written, and a line about images that cannot be read.
+    """Check the study, and write the manifest and where the bodies are below `root`.
 
-    Raises InputError.
+    Returns what was written, and a line about images that cannot be read. Raises InputError.
     """
     study = read_study(root / params.study)
     protect(study, root)
     model, _ = settings(study, params)
-    report = check(study.directory, model, params.run.on_error)
-    check_pin(params, report.digest)
-    check_layers(params, study.model_layers(model))
-    rows, alone = manifest_rows(study, params)
-    unreadable = report.unreadable if params.run.on_error == "record" else None
-    rows, large = without_large_regions(rows, RadiographReader(study), unreadable)
-    failing = note_unreadable(rows, unreadable or {})
-    write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, rows)
-    written = f"{len(rows)} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
-    return written + alone + large + failing
+    cache = ContentCache(bodies_kept(study, root), durable=False) if is_on(params.run) else None
+    with replaced_files(root / paths.BODIES) as part:
+        survey = Survey(study, cache, params.run.processes, part)
+        report = check(study.directory, model, params.run.on_error, survey.images)
+        check_pin(params, report.digest)
+        check_layers(params, study.model_layers(model))
+        survey.regions(study.regions())
+        bodies, samples = Bodies(part), planned(study, params)
+        shown, unreadable = samples.shown(), dict(report.unreadable)
+        doubtful = check_bodies(shown, bodies, unreadable if params.run.on_error == "record" else None)
+        readable = {image_id: sha256 for image_id, sha256 in shown.items() if image_id not in unreadable}
+        large = leave_out_large(samples, readable, bodies)
+        failing = note_unreadable(shown.keys(), unreadable)
+    count = write_csv(root / paths.MANIFEST, sample_tables.MANIFEST, samples)
+    written = f"{count} samples -> {paths.MANIFEST} (study {params.study}, digest {report.digest[:12]})"
+    return written + note_asked(samples) + large + note_doubtful(doubtful) + failing
 
 
 def check_layers(params: Params, count: int | None) -> None:
@@ -80,68 +87,60 @@ def check_pin(params: Params, found: str) -> None:
         )
 
 
-def manifest_rows(study: Study, params: Params) -> tuple[list[SampleRow], str]:
-    """Rows of the manifest in order of sample_id, from a study that was checked; and a note of what cannot be asked and of
-    strategy labels that are not known.
+def planned(study: Study, params: Params) -> Samples:
+    """What a run asks of a study that was checked.
 
     `limit` keeps the first N baseline questions by question_id, with all their variants and the controls of their
-    images. Donors of shuffled_image come from the whole study. The occlusions are asked where a true region is known.
+    images. Donors of shuffled_image come from the whole study.
     """
     images = {row["image_id"]: row for row in study.images()}
     every = study.questions()
-    donors = Donors(images, every)
-    regions = {(row["image_id"], row["finding"]) for row in study.regions()}
-    asked_of, rows, alone = limited(every, params.limit), [], set()
-    for question in asked_of:
-        for condition, asked in params.conditions.asked().items():
-            if condition != "clean" and (not question.is_study or _left_out(question, asked.variants)):
-                continue
-            if condition in REGIONAL and (question["image_id"], question["finding"]) not in regions:
-                continue
-            for strength in asked.degrees():
-                row = manifest_row(question, images[question["image_id"]], condition, strength)
-                if condition == "shuffled_image":
-                    shown = donors.of(question)
-                    if shown is None:
-                        alone.add(question["question_id"])
-                        continue
-                    row.update(shown)
-                rows.append(row)
-    note = f"; no other patient's image in that view to be shown: {', '.join(sorted(alone))}" if alone else ""
-    note += note_unknown(unknown_labels(question["strategy"] for question in asked_of))
-    return sorted(rows, key=lambda row: row["sample_id"]), note
+    regions = ((row["image_id"], row["finding"]) for row in study.regions())
+    return Samples(limited(every, params.limit), images, Donors(images, every), regions, params.conditions.asked())
 
 
-def without_large_regions(
-    rows: list[SampleRow], radiographs: RadiographReader, unreadable: dict[str, str] | None = None
-) -> tuple[list[SampleRow], str]:
-    """The rows but for occlusions of regions as large as the rest of the body, and a note that says which.
+def note_asked(samples: Samples) -> str:
+    """Of what cannot be asked, and of strategy labels that are not known; empty if there is neither."""
+    alone = samples.alone()
+    note = f"; no other patient's image in that view to be shown: {', '.join(alone)}" if alone else ""
+    return note + note_unknown(unknown_labels(question["strategy"] for question in samples.asked))
 
-    Looks for the body in every image that is shown. unreadable: image_id -> why its file cannot be read; it is not
-    opened, and an image without a body is added. None: an image without a body raises InputError.
+
+def check_bodies(shown: Mapping[str, str], bodies: Bodies, unreadable: dict[str, str] | None) -> dict[str, str]:
+    """image_id -> why its body mask may be wrong, for those of the images shown (image_id -> SHA-256) of which it may be.
+
+    unreadable: image_id -> why its file cannot be read; an image in which no body was found is added. None: such an image
+    raises InputError.
     """
-    too_large, doubtful = set(), dict[str, str]()
-    for row in sorted(rows, key=lambda row: row["shown_image_id"]):
-        if row["shown_image_id"] and row["shown_image_id"] not in (unreadable or ()):
-            radiograph = radiographs(row["shown_image_id"])
-            try:
-                body = np.count_nonzero(radiograph.body)
-            except InputError as error:
-                if unreadable is None:
-                    raise
-                unreadable[radiograph.image_id] = str(error).removeprefix(f"image {radiograph.image_id!r}: ")
-                continue
-            if why := doubt(radiograph.body):
-                doubtful[radiograph.image_id] = why
-            if row["condition"] in REGIONAL:
-                region = radiograph.regions[row["finding"]]
-                if body - np.count_nonzero(region & radiograph.body) < np.count_nonzero(region):
-                    too_large.add(row["question_id"])
-    kept = [row for row in rows if row["condition"] not in REGIONAL or row["question_id"] not in too_large]
-    note = (
-        f"; not occluded, the region is as large as the rest of the body: {', '.join(sorted(too_large))}" if too_large else ""
-    )
-    return kept, note + note_doubtful(doubtful)
+    doubtful = {}
+    for image_id, sha256 in shown.items():
+        if image_id in (unreadable or ()):
+            continue
+        try:
+            body = bodies.of(image_id, sha256)
+        except InputError as error:
+            if unreadable is None:
+                raise
+            unreadable[image_id] = str(error).removeprefix(f"image {image_id!r}: ")
+            continue
+        if body.doubt:
+            doubtful[image_id] = body.doubt
+    return doubtful
+
+
+def leave_out_large(samples: Samples, readable: Mapping[str, str], bodies: Bodies) -> str:
+    """Ask no occlusion of regions as large as the rest of the body; a note that says where. readable: image_id -> SHA-256."""
+    asked = {question_id: place for question_id, place in samples.occluded().items() if place[0] in readable}
+    large = {place for place in set(asked.values()) if is_large(*place, readable[place[0]], bodies)}
+    samples.leave_out(large)
+    named = sorted(question_id for question_id, place in asked.items() if place in large)
+    return f"; not occluded, the region is as large as the rest of the body: {', '.join(named)}" if named else ""
+
+
+def is_large(image_id: str, finding: str, sha256: str, bodies: Bodies) -> bool:
+    """Whether a true region has more pixels than the rest of the body."""
+    body, region = bodies.of(image_id, sha256).mask, bodies.regions(image_id)[finding].mask
+    return bool(np.count_nonzero(body & ~region) < np.count_nonzero(region))
 
 
 def note_doubtful(doubtful: Mapping[str, str]) -> str:
@@ -152,10 +151,9 @@ def note_doubtful(doubtful: Mapping[str, str]) -> str:
     return f"\n{len(doubtful)} body mask(s) are doubtful; look at the images, remove what is no chest radiograph:{listed}"
 
 
-def note_unreadable(rows: Sequence[SampleRow], unreadable: dict[str, str]) -> str:
-    """A line about the images that the rows show and that cannot be read. Raises InputError if all of them are."""
-    shown = {row["shown_image_id"] for row in rows} - {""}
-    failing = sorted(shown & unreadable.keys())
+def note_unreadable(shown: Collection[str], unreadable: Mapping[str, str]) -> str:
+    """A line about the images shown (image_id) that cannot be read. Raises InputError if all of them are."""
+    failing = sorted(unreadable.keys() & shown)
     if not failing:
         return ""
     first = f"image {failing[0]!r}: {unreadable[failing[0]]}"
@@ -174,64 +172,6 @@ def limited(questions: list[QuestionRow], limit: int | None) -> list[QuestionRow
     kept = set(sorted({row["question_id"] for row in questions if row.is_study})[:limit])
     shown = {row["image_id"] for row in questions if row["question_id"] in kept}
     return [row for row in questions if (row["question_id"] in kept if row.is_study else row["image_id"] in shown)]
-
-
-def _left_out(question: QuestionRow, variants: str) -> bool:
-    return variants == "baseline" and not question.is_baseline
-
-
-class Donors:
-    """Whose image is shown under shuffled_image: another patient's, same view, of the opposite truth where one is known."""
-
-    def __init__(self, images: dict[str, dict[str, str]], questions: Sequence[QuestionRow]) -> None:
-        self._images = images
-        self._truth = {(row["image_id"], row["finding"]): row["answer"] for row in questions}
-
-    def of(self, question: QuestionRow) -> dict[str, str] | None:
-        """The manifest's columns that say what is shown: the donor, and its truth ("" if nobody asked about it).
-
-        All variants of a question see the same donor. None if the study has no other patient in that view.
-        """
-        own, finding = self._images[question["image_id"]], question["finding"]
-        others = [
-            image_id
-            for image_id, image in sorted(self._images.items())
-            if image["subject_id"] != own["subject_id"] and image["view"] == own["view"]
-        ]
-        if not others:
-            return None
-        truth = {image_id: self._truth.get((image_id, finding), "") for image_id in others}
-        for wanted in ({"yes", "no"} - {question["answer"]}, {""}, {question["answer"]}):
-            if fitting := tuple(image_id for image_id in others if truth[image_id] in wanted):
-                donor = choose(fitting, "shuffled_image", question["question_id"])
-                break
-        image = self._images[donor]
-        return {
-            "shown_image_id": donor,
-            "image_path": image["path"],
-            "image_sha256": image["sha256"],
-            "answer": truth[donor],
-            **{name: image[name] for name in ("width", "height", "view", "split")},
-        }
-
-
-def manifest_row(question: QuestionRow, image: dict[str, str], condition: str, strength: str) -> SampleRow:
-    """One sample. Without an image the columns still say which image the question belongs to; shown_image_id is empty."""
-    shared = {name: question[name] for name in sample_tables.MANIFEST if name in question}
-    strategy = labels(question["strategy"])
-    degree = f"-{strength.replace('-', 'm').replace('.', 'p')}" if strength else ""  # ids name files
-    changed = {
-        "sample_id": f"{question['question_id']}-v{question['variant_index']}-{condition}{degree}",
-        "condition": condition,
-        "strength": strength,
-        "strategy": strategy.primary,
-        "strategies": strategy.joined,
-        "shown_image_id": "" if condition == "no_image" else image["image_id"],
-        "image_path": image["path"],
-        "image_sha256": image["sha256"],
-        **{name: image[name] for name in ("width", "height", "view", "split")},
-    }
-    return SampleRow(shared | changed)
 
 
 @click.command(name="prepare")

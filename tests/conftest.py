@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from medattn.base.tables import replaced_files
 from medattn.phantom.study import write
+from medattn.radiographs.bodies import Bodies
+from medattn.radiographs.survey import Survey
+from medattn.study.schema import read_study
 
 IMAGES, SEED = 8, 3
 CONFIG = {"model_type": "gemma3", "text_config": {"num_hidden_layers": 6}, "vision_config": {"patch_size": 14}}
@@ -34,6 +38,16 @@ def pristine(tmp_path_factory) -> Path:
 def study(pristine, tmp_path) -> Path:
     """A copy of the study that a test may change."""
     return Path(shutil.copytree(pristine, tmp_path / "data"))
+
+
+def surveyed(study: Path, directory: Path) -> Bodies:
+    """What prepare leaves in results/bodies, here in `directory`."""
+    opened = read_study(study)
+    with replaced_files(directory) as part:
+        survey = Survey(opened, None, 1, part)
+        survey.images(opened.images())
+        survey.regions(opened.regions())
+    return Bodies(directory)
 
 
 def sha256(path: Path) -> str:

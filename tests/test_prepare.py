@@ -21,8 +21,9 @@ from medattn.base.params import whole as params
 from medattn.checks.study_check import digest
 from medattn.phantom.study import write
 from medattn.prepare import run
-from medattn.radiographs import reader
-from medattn.radiographs.reader import RadiographReader
+from medattn.radiographs import body_finder, samples
+from medattn.radiographs.bodies import Bodies
+from medattn.radiographs.donors import Donors
 from medattn.study.schema import read_study
 from tests.conftest import CONFIG, change, make_model, read
 
@@ -302,35 +303,11 @@ def asked_about(image: str, answer: str, finding: str = "nodule") -> dict[str, s
     return {"question_id": f"q-{image}", "image_id": image, "finding": finding, "answer": answer}
 
 
-@pytest.mark.parametrize(
-    "others, expected",
-    [
-        ({"b": "no", "c": "yes", "d": ""}, "b"),  # the opposite truth, where it is known
-        ({"c": "yes", "d": ""}, "d"),  # else an unknown one
-        ({"c": "yes"}, "c"),  # else the same
-    ],
-)
-def test_a_donor_is_of_the_opposite_truth_else_of_an_unknown_else_of_the_same(others, expected):
-    own = asked_about("a", "yes")
-    questions = [own, *(asked_about(image, answer) for image, answer in others.items() if answer)]
-    questions += [asked_about(image, "no", "edema") for image in others]  # what is known of another finding does not count
-    images = {name: image_of(name) for name in ("a", *others)}
-    found = prepare.Donors(images, questions).of(own)
-    assert found["shown_image_id"] == expected and found["answer"] == others[expected]
-
-
-def test_a_donor_is_neither_the_same_patient_nor_seen_from_another_side():
-    own = asked_about("a", "yes")
-    images = {"a": image_of("one"), "b": image_of("one"), "c": image_of("two", "LATERAL"), "d": image_of("three")}
-    questions = [own, asked_about("b", "no"), asked_about("c", "no"), asked_about("d", "yes")]
-    assert prepare.Donors(images, questions).of(own)["shown_image_id"] == "d"
-
-
 def test_strengths_name_files_and_stay_apart():
     strengths = ["0.05", "0.5", "5", "-0.5", "1e-05"]
     question = asked_about("a", "yes") | {"variant_index": "0", "strategy": "baseline"}
     names = [
-        prepare.manifest_row(question, image_of("one") | {"image_id": "a"}, "brightness", strength)["sample_id"]
+        samples.manifest_row(question, image_of("one") | {"image_id": "a"}, "brightness", strength)["sample_id"]
         for strength in strengths
     ]
     assert len(set(names)) == 5 and all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in names)
@@ -338,14 +315,15 @@ def test_strengths_name_files_and_stay_apart():
 
 def test_without_another_patient_in_the_same_view_nobodys_image_is_shown_and_it_is_reported(root):
     change(root / "data/images.csv", lambda rows: rows[0].update(view="LATERAL"))
-    rows, note = prepare.manifest_rows(read_study(root / "data"), params.load(root / "params.yaml"))
+    asked = prepare.planned(read_study(root / "data"), params.load(root / "params.yaml"))
+    rows, note = list(asked), prepare.note_asked(asked)
     alone = read(root / "data/images.csv")[0]["image_id"]
-    asked = {row["question_id"]: row["image_id"] for row in rows if row["role"] == "study"}
+    own = {row["question_id"]: row["image_id"] for row in rows if row["role"] == "study"}
     shuffled = {row["question_id"] for row in rows if row["condition"] == "shuffled_image"}
-    assert shuffled == {question for question, image in asked.items() if image != alone}
-    left_out = set(asked) - shuffled
+    assert shuffled == {question for question, image in own.items() if image != alone}
+    left_out = set(own) - shuffled
     assert len(left_out) == 1 and note == f"; no other patient's image in that view to be shown: {left_out.pop()}"
-    assert prepare.Donors({"a": image_of("one"), "b": image_of("one")}, []).of(asked_about("a", "yes")) is None
+    assert Donors({"a": image_of("one"), "b": image_of("one")}, []).of(asked_about("a", "yes")) is None
 
 
 def test_occlusions_are_asked_where_a_true_region_is_known(root):
@@ -358,14 +336,103 @@ def test_occlusions_are_asked_where_a_true_region_is_known(root):
 
 
 def test_a_region_as_large_as_the_rest_of_the_body_is_left_out_and_reported(root):
-    rows, radiographs = prepared(root), RadiographReader(read_study(root / "data"))
-    hidden = next(row for row in rows if row["condition"] == "occlude_region")
-    radiograph = radiographs(hidden["shown_image_id"])
-    radiograph.regions[hidden["finding"]] = np.ones_like(radiograph.body)
-    few = [row for row in rows if row["question_id"] == hidden["question_id"]]
-    kept, note = prepare.without_large_regions(few, radiographs)
-    assert {row["condition"] for row in few} - {row["condition"] for row in kept} == {"occlude_region", "occlude_elsewhere"}
-    assert hidden["question_id"] in note
+    before = prepared(root)
+    hidden = next(row for row in before if row["condition"] == "occlude_region")
+    image_id, finding = hidden["shown_image_id"], hidden["finding"]
+
+    def everywhere(rows: list[dict]) -> None:
+        for row in rows:
+            if (row["image_id"], row["finding"]) == (image_id, finding):
+                row.update(x="0", y="0", w=hidden["width"], h=hidden["height"], mask="", mask_sha256="")
+
+    change(root / "data/regions.csv", everywhere)
+    set_params(root, study_digests={"data": digest(root / "data")})
+    output = run(params.load(root / "params.yaml"), root)
+    left_out = {row["sample_id"] for row in before} - {row["sample_id"] for row in read(root / paths.MANIFEST)}
+    assert left_out == {f"{hidden['question_id']}-v0-{condition}" for condition in ("occlude_region", "occlude_elsewhere")}
+    assert f"; not occluded, the region is as large as the rest of the body: {hidden['question_id']}" in output
+
+
+# --- bodies ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked_into(monkeypatch) -> list[tuple[int, ...]]:
+    """Shapes of the images in which a body was looked for since, one after the other."""
+    seen: list[tuple[int, ...]] = []
+    found = body_finder.body_mask
+    monkeypatch.setattr(body_finder, "body_mask", lambda image: seen.append(image.shape) or found(image))
+    return seen
+
+
+def stored(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (root / paths.BODIES).iterdir()}
+
+
+def test_no_change_but_one_of_the_study_looks_for_a_body_again(root, looked_into):
+    prepared(root)
+    before = stored(root)
+    assert len(looked_into) == IMAGES
+    for changes in ({"limit": 1}, {"conditions": {"clean": {"variants": "all"}, "rotation": None}}):
+        set_params(root, **changes)
+        prepared(root)
+    assert len(looked_into) == IMAGES and stored(root) == before
+    path = root / "data/images" / image_rows(root)[0]["path"]
+    Image.open(path).rotate(3).save(path)
+    change(root / "data/images.csv", lambda rows: rows[0].update(sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+    set_params(root, study_digests={"data": digest(root / "data")})
+    prepared(root)
+    assert len(looked_into) == IMAGES + 1 and stored(root) != before
+
+
+def test_without_the_cache_every_body_is_looked_for_and_the_bytes_are_the_same(root, looked_into, monkeypatch):
+    prepared(root)
+    before = stored(root)
+    monkeypatch.setenv("MEDATTN_CACHE", "off")
+    prepared(root)
+    assert len(looked_into) == 2 * IMAGES and stored(root) == before
+
+
+def test_an_entry_of_the_cache_that_is_damaged_is_made_again(root, looked_into, capsys):
+    prepared(root)
+    before = stored(root)
+    entry = next(path for path in (root / paths.RUN / "bodies").rglob("*") if path.is_file())
+    entry.write_bytes(entry.read_bytes()[:-1] + b"x")
+    prepared(root)
+    assert len(looked_into) == IMAGES + 1 and stored(root) == before
+    assert f"{entry} is damaged and is computed again" in capsys.readouterr().out
+
+
+def test_bodies_are_the_same_of_several_processes(root, monkeypatch):
+    prepared(root)
+    before, manifest = stored(root), (root / paths.MANIFEST).read_bytes()
+    set_params(root, run={"cache": False, "on_error": "raise", "processes": 2})
+    prepared(root)
+    assert stored(root) == before and (root / paths.MANIFEST).read_bytes() == manifest
+
+
+def test_a_refused_study_leaves_the_earlier_bodies_and_a_changed_one_no_stale_shard(root):
+    prepared(root)
+    before = stored(root)
+    (root / paths.BODIES / "bodies-99.safetensors").write_bytes(b"stale")
+    empty_label(root)
+    with pytest.raises(InputError, match="answer"):
+        prepared(root)
+    assert stored(root) == before | {"bodies-99.safetensors": b"stale"}
+    change(root / "data/questions.csv", lambda rows: rows[0].update(answer=rows[1]["answer"]))
+    prepared(root)
+    assert stored(root) == before and not list((root / "results").glob(".*"))
+
+
+def test_two_images_of_one_file_share_a_body(root, looked_into):
+    twin = image_rows(root)[0]
+    (root / "data/images/twin.png").write_bytes((root / "data/images" / twin["path"]).read_bytes())
+    change(root / "data/images.csv", lambda rows: rows.append(twin | {"image_id": "twin", "path": "twin.png"}))
+    set_params(root, study_digests={"data": digest(root / "data")})
+    prepared(root)
+    bodies = Bodies(root / paths.BODIES)
+    assert (bodies.of("twin", twin["sha256"]).mask == bodies.of(twin["image_id"], twin["sha256"]).mask).all()
+    assert len(looked_into) == IMAGES
 
 
 # --- images that cannot be read ----------------------------------------------------------------------------------------
@@ -474,11 +541,12 @@ def test_every_other_problem_refuses_under_record_too(root, monkeypatch, capsys,
 
 def test_doubtful_body_masks_are_counted_and_listed_with_the_reason(root, monkeypatch):
     image_id = image_rows(root)[1]["image_id"]
+    monkeypatch.setenv("MEDATTN_CACHE", "off")  # it does not know that a test can change the code
     whole = run(params.load(root / "params.yaml"), root)
     assert "doubtful" not in whole
-    found = reader.body_mask
+    found = body_finder.body_mask
     wanted = np.asarray(Image.open(root / "data/images" / image_rows(root)[1]["path"]).convert("L"))
-    monkeypatch.setattr(reader, "body_mask", lambda image: found(image) | np.array_equal(image, wanted))
+    monkeypatch.setattr(body_finder, "body_mask", lambda image: found(image) | np.array_equal(image, wanted))
     output = run(params.load(root / "params.yaml"), root)
     assert output == whole + (
         "\n1 body mask(s) are doubtful; look at the images, remove what is no chest radiograph:"

@@ -13,6 +13,7 @@ PUBLISHED = Path("reference/published.csv")  # numbers of other work, with their
 
 # prepare
 MANIFEST = Path("results/manifest.csv")  # one row per image x variant x condition
+BODIES = Path("results/bodies")  # per image: where the body and the true regions are
 # extract
 CAPTURES = Path("results/captures")  # shard-00.safetensors …: attention rows per layer and head
 ANSWERS = Path("results/answers.csv")  # one row per sample: text, token ids, logits of the yes and no forms

@@ -38,25 +38,29 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> st
     return buffer.getvalue()
 
 
-def _write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+def _write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> int:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
+    names, count = set(columns), 0
     for row in rows:
-        if row.keys() != set(columns):
+        if row.keys() != names:
             raise ValueError(f"row has keys {sorted(row)}, expected {sorted(columns)}")
         writer.writerow([text_of(row[name]) for name in columns])
+        count += 1
+    return count
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """csv_text in UTF-8 at `path`, all or nothing; `rows` may be as many as the disk holds."""
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> int:
+    """csv_text in UTF-8 at `path`, all or nothing; `rows` may be as many as the disk holds. Returns how many there were."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            _write_rows(file, columns, rows)
+            count = _write_rows(file, columns, rows)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    return count
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -166,6 +170,28 @@ def fresh_directory(path: Path) -> Iterator[Path]:
     if path.exists():
         shutil.rmtree(path)
     part.replace(path)
+
+
+@contextmanager
+def replaced_files(path: Path) -> Iterator[Path]:
+    """Yields an empty sibling of `path` whose files take their places there when the block ends without an error.
+
+    Each does at once, whoever reads the one before; files of other names are removed.
+    """
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        path.mkdir(exist_ok=True)
+        new = sorted(file.name for file in part.iterdir())
+        for name in new:
+            (part / name).replace(path / name)
+        for other in path.iterdir():
+            if other.name not in new:
+                other.unlink()
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager

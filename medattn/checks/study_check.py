@@ -5,7 +5,7 @@ header).
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -17,10 +17,13 @@ from medattn.base.errors import InputError
 from medattn.base.params.run import OnError
 from medattn.base.rows import QuestionRow
 from medattn.checks.questions import Problem, check_ids, check_questions
+from medattn.measures.body import pixel_box
 from medattn.radiographs.image_files import ImageFileError, UnreadableFileError, open_image, open_radiograph
 from medattn.study.schema import ModelChoice, Study, is_there, read_study
 
 SHOWN = 20  # problems reported in full
+Outcome = tuple[int, int] | ImageFileError  # an image's width and height, or why its file cannot be used
+Look = Callable[[Sequence[Mapping[str, str]]], Iterable[Outcome]]  # rows of images.csv -> the outcome of each, in order
 SIDES = ("", "left", "right", "bilateral")  # the patient's
 
 
@@ -49,8 +52,12 @@ def digest(directory: Path) -> str:
     return study.digest()
 
 
-def check(directory: Path, model: ModelChoice | None = None, on_error: OnError = "raise") -> StudySummary:
+def check(
+    directory: Path, model: ModelChoice | None = None, on_error: OnError = "raise", look: Look | None = None
+) -> StudySummary:
     """Check the study in `directory`, and the model it is run with (default: the one it pins, if any).
+
+    look: who opens the images (default: this process, one after another).
 
     Raises InputError with the first SHOWN problems and the number of the others. Under `record` an image file that
     cannot be read is an entry of the report, not a problem; all that the tables say of the image is still checked.
@@ -63,7 +70,7 @@ def check(directory: Path, model: ModelChoice | None = None, on_error: OnError =
     def problem(file: str, row: int | None, message: str) -> None:
         problems.append(f"{directory / file}{f', row {row}' if row else ''}: {message}")
 
-    sizes = _check_images(study, images, problem, unreadable)
+    sizes = _check_images(study, images, look or _opened(study), problem, unreadable)
     check_questions(questions, {row["image_id"]: row for row in images}, problem)
     _check_regions(study, regions, sizes, questions, problem)
     if problems:
@@ -91,7 +98,7 @@ def check(directory: Path, model: ModelChoice | None = None, on_error: OnError =
 
 
 def _check_images(
-    study: Study, images: list[dict[str, str]], problem: Problem, unreadable: dict[str, str] | None
+    study: Study, images: list[dict[str, str]], look: Look, problem: Problem, unreadable: dict[str, str] | None
 ) -> dict[str, tuple[int, int]]:
     """Check images.csv and every file it names; (width, height) of each image that could be decoded.
 
@@ -105,7 +112,7 @@ def _check_images(
         )
     first: dict[tuple[str, str], int] = {}
     owners: dict[str, tuple[int, str]] = {}  # SHA-256 -> row and subject_id of the first image
-    for number, row in enumerate(tqdm(images, desc="check images", unit="image", leave=False), start=2):
+    for number, (row, outcome) in enumerate(zip(images, look(images), strict=True), start=2):
         check_ids(file, number, row, ("image_id", "subject_id", "study_id"), problem)
         for name, value in (("image_id", row["image_id"].casefold()), ("path", row["path"])):
             if (earlier := first.setdefault((name, value), number)) != number:
@@ -117,17 +124,15 @@ def _check_images(
                 f"image {row['image_id']!r} of patient {row['subject_id']!r} has the sha256 of row {earlier}, of patient"
                 f" {subject!r}: one radiograph is of one patient; correct subject_id, or remove both rows and their questions",
             )  # fmt: skip
-        try:
-            sizes[row["image_id"]] = open_radiograph(study.image_root, row["path"], row["sha256"]).size
-        except ImageFileError as error:
-            if unreadable is None or not isinstance(error, UnreadableFileError):
-                problem(file, number, f"image {row['image_id']!r}: {error}")
+        if isinstance(outcome, ImageFileError):
+            if unreadable is None or not isinstance(outcome, UnreadableFileError):
+                problem(file, number, f"image {row['image_id']!r}: {outcome}")
             elif (size := _stated_size(row)) is None:
                 problem(file, number, f"width x height is {row['width']!r} x {row['height']!r}, expected pixels: fix the row")
             else:
-                unreadable[row["image_id"]], sizes[row["image_id"]] = str(error), size
+                unreadable[row["image_id"]], sizes[row["image_id"]] = str(outcome), size
             continue
-        width, height = sizes[row["image_id"]]
+        width, height = sizes[row["image_id"]] = outcome
         if (row["width"], row["height"]) != (str(width), str(height)):
             problem(
                 file, number,
@@ -135,6 +140,19 @@ def _check_images(
                 " fix the row",
             )  # fmt: skip
     return sizes
+
+
+def _opened(study: Study) -> Look:
+    """Opens one image after another."""
+
+    def look(rows: Sequence[Mapping[str, str]]) -> Iterator[Outcome]:
+        for row in tqdm(rows, desc="check images", unit="image", leave=False):
+            try:
+                yield open_radiograph(study.image_root, row["path"], row["sha256"]).size
+            except ImageFileError as error:
+                yield error
+
+    return look
 
 
 def _stated_size(row: dict[str, str]) -> tuple[int, int] | None:
@@ -227,6 +245,5 @@ def _check_mask(
 
 def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
     """(x, y, w, h) of the smallest box that holds a non-empty mask, bool [height, width], in pixels."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    x, y = int(columns[0]), int(rows[0])
-    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+    x0, y0, x1, y1 = pixel_box(mask)
+    return x0, y0, x1 - x0, y1 - y0

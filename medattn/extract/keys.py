@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from medattn.base.content_cache import digest_of
 from medattn.base.params.extract import ExtractParams
-from medattn.extract.unit_cache import code_and_libraries, digest_of
+from medattn.extract.unit_cache import code_and_libraries
 from medattn.extract.units import Unit
 from medattn.model.load import choose_device
+from medattn.radiographs.conditions import IN_BODY
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, settings
 
@@ -42,7 +44,13 @@ class Keys:
             {
                 "condition": [unit.condition, unit.strength],
                 "image": [unit.shown, unit.image_sha256] if unit.shown else None,
+                "body": self._body(unit) if unit.shown else None,
                 "occluded": self._radiographs.region_hashes(unit.shown, unit.occluded) if unit.occluded else None,
                 "asked": [[one.sample_id, one.question] for one in unit.samples],
             }
         )
+
+    def _body(self, unit: Unit) -> str | bool:
+        """What decides where the condition changes the image, or only whether a body was found there."""
+        found = self._radiographs.body_hash(unit.shown)
+        return found if unit.condition in IN_BODY else bool(found)

@@ -3,25 +3,20 @@
 A worker does what the process itself would do, so the pixels are the same. It imports neither torch nor transformers.
 """
 
-import os
-import threading
-from collections import deque
 from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
 
 from medattn.base.errors import InputError
-from medattn.extract.interrupts import block_sigint
+from medattn.base.processes import made_ahead
 from medattn.extract.units import Unit
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.conditions import resized, shown
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 
-PREFETCHED = 2  # batches that each worker may be ahead
 ModelInput = np.ndarray | InputError  # uint8 [side, side, 3], or why there is none
 
 
@@ -61,42 +56,17 @@ def prefetch(
 ) -> Generator[tuple[Sequence[Unit], list[ModelInput]]]:
     """Every batch with its model inputs, in order: made by `workers` processes ahead of need, or here if there are none."""
     if workers == 0:
-        yield from ((batch, renderer(batch)) for batch in batches)
-        return
-    # Forking a process that runs threads, and perhaps CUDA, is not safe.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(study, renderer.side, renderer.needs_body)
-    )
-    waiting: deque[tuple[Sequence[Unit], Future]] = deque()
-    try:
-        for batch in batches:
-            with block_sigint():  # the pool starts its processes when it gets work
-                waiting.append((batch, pool.submit(_work, batch)))
-            if len(waiting) > PREFETCHED * workers:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+        return made_ahead(renderer, batches, workers)
+    bodies = renderer.radiographs.bodies.directory
+    return made_ahead(_work, batches, workers, _begin, (study, bodies, renderer.side, renderer.needs_body))
 
 
 _own: InputRenderer | None = None  # of a worker process
 
 
-def _begin(study: Path, side: int, needs_body: bool) -> None:
+def _begin(study: Path, bodies: Path, side: int, needs_body: bool) -> None:
     global _own
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _own = InputRenderer(RadiographReader(read_study(study)), side, needs_body)
-
-
-def _end_with_parent() -> None:
-    """A main process that was killed takes nothing with it: without this its workers would wait for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    _own = InputRenderer(RadiographReader(read_study(study), Bodies(bodies)), side, needs_body)
 
 
 def _work(batch: Sequence[Unit]) -> list[ModelInput]:

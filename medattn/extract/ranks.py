@@ -18,7 +18,7 @@ import torch
 from torch import distributed
 
 from medattn.base.errors import InputError
-from medattn.extract.interrupts import block_sigint
+from medattn.base.processes import block_sigint
 
 CONNECT = timedelta(minutes=10)  # within which the first process must be there
 LONG = timedelta(days=30)  # ranks wait for each other as long as it takes: a launcher ends them all when one dies

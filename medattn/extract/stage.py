@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from medattn.base import paths
+from medattn.base.content_cache import is_on
 from medattn.base.errors import InputError
 from medattn.base.params.extract import ExtractParams
 from medattn.base.params.reading import load_sections
@@ -20,8 +21,9 @@ from medattn.extract.fill import UnitRunner
 from medattn.extract.keys import Keys
 from medattn.extract.ranks import WorkerGroup, worker_group
 from medattn.extract.shards import pack, put_in_place
-from medattn.extract.unit_cache import UnitCache, directory_of, is_on
+from medattn.extract.unit_cache import UnitCache, directory_of
 from medattn.extract.units import batches, by_shard, read_units
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import Study, read_study
 
@@ -38,14 +40,14 @@ def run(
     """
     units = read_units(manifest)
     work = {shard: list(batches(dealt)) for shard, dealt in by_shard(units, params.extract.shards).items()}
-    radiographs = RadiographReader(study)
+    radiographs = RadiographReader(study, Bodies(manifest.with_name(paths.BODIES.name)))
     keys = Keys(study, params, radiographs)
     part = results / ".extract.part"
     if group.rank == 0:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
     group.begin()
-    cache = UnitCache(directory_of(study)) if is_on(params) else UnitCache(part / "units", durable=False)
+    cache = UnitCache(directory_of(study)) if is_on(params.run) else UnitCache(part / "units", durable=False)
     extractor = extractor_for(study, params, radiographs)
     workers = _image_workers(params, extractor.loaded.device.type)
     runner = UnitRunner(study, keys, cache, group, params.run.on_error == "record", workers)

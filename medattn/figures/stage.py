@@ -22,6 +22,7 @@ from medattn.figures import examples, gallery_data, panels, style
 from medattn.figures.declarations import BODY_MASKS, RADIOGRAPHS, RULES, Chart
 from medattn.figures.inputs import Results, read_results
 from medattn.figures.outline import CHARTS, OUTLINE, charts
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.report import gallery_page, latex, page, sections
 from medattn.report.tables import LATEX
@@ -41,7 +42,8 @@ def run(params: FiguresParams, root: Path = Path(".")) -> list[str]:
     """
     study = read_study(root / params.study)
     protect(study, root)
-    results, reader = read_results(root, least_patients(study.licence)), RadiographReader(study)
+    results = read_results(root, least_patients(study.licence))
+    reader = RadiographReader(study, Bodies(root / paths.BODIES))
     said = caveat(study, params.limit)
     title = noted(study.about.title, said)
     chosen, notes = examples.choose(results.clean(), params.figures.examples)
@@ -67,7 +69,8 @@ def publish(params: FiguresParams, study: Study, results: Results, private: Path
     with fresh_directory(root / paths.FIGURES) as figures, fresh_directory(root / paths.LATEX) as tex:
         shown = {}
         publishable = charts(study.licence)
-        given = results.given | {RADIOGRAPHS: RadiographReader(study), RULES: params.figures.examples}
+        reader = RadiographReader(study, Bodies(root / paths.BODIES))
+        given = results.given | {RADIOGRAPHS: reader, RULES: params.figures.examples}
         for chart in CHARTS:
             fig = chart.figure(given)
             if fig is None:

@@ -34,14 +34,22 @@ def cell_coverage(mask: np.ndarray, cells: int = 16) -> np.ndarray:
     Exact for any H and W: a pixel that two cells share counts for each with its part, in whole numbers until the
     last division.
     """
-    mask, cells = _check_mask(mask), _check_cells(cells)
-    height, width = mask.shape
-    area = _pixel_weights(height, cells) @ mask.astype(np.float64) @ _pixel_weights(width, cells).T
-    return area / (height * width)
+    return placed_coverage(mask, (0, 0), np.shape(mask), cells)
 
 
-def bounding_box(mask: np.ndarray) -> tuple[float, float, float, float]:
-    """Smallest box (x0, y0, x1, y1) around a mask bool [H, W], in fractions of width and height.
+def placed_coverage(part: np.ndarray, corner: tuple[int, int], shape: tuple[int, ...], cells: int = 16) -> np.ndarray:
+    """The same of a mask that is empty but for a `part` bool [h, w], whose first pixel lies at `corner` (row, column).
+
+    shape: of the whole mask, [H, W].
+    """
+    part, cells = _check_mask(part), _check_cells(cells)
+    inside = [slice(first, first + length) for first, length in zip(corner, part.shape, strict=True)]
+    down, across = (_pixel_weights(side, cells)[:, at] for side, at in zip(shape, inside, strict=True))
+    return down @ part.astype(np.float64) @ across.T / (shape[0] * shape[1])
+
+
+def pixel_box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """Smallest box (x0, y0, x1, y1) around a mask bool [H, W], in pixels, x1 and y1 behind it.
 
     Raises ValueError if it is empty.
     """
@@ -49,10 +57,10 @@ def bounding_box(mask: np.ndarray) -> tuple[float, float, float, float]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if rows.size == 0:
         raise ValueError("the mask is empty, expected at least one pixel")
-    height, width = mask.shape
-    return (
-        float(columns[0] / width),
-        float(rows[0] / height),
-        float((columns[-1] + 1) / width),
-        float((rows[-1] + 1) / height),
-    )
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def box_in_fractions(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+    """A box (x0, y0, x1, y1) in pixels of an image of this shape [H, W], in fractions of width and height."""
+    (x0, y0, x1, y1), (height, width) = box, shape
+    return x0 / width, y0 / height, x1 / width, y1 / height

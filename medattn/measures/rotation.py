@@ -9,6 +9,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
+TILE = 64  # pixels: a mask is turned tile by tile, since most of them come from where it is all of one kind
 DIGITS = 12  # of sine and cosine, so that the processor's last bit decides nothing and 90 degrees are exact
 
 
@@ -42,12 +43,43 @@ def rotate_mask(mask: np.ndarray, degrees: float) -> np.ndarray:
     mask = np.asarray(mask)
     if mask.dtype != bool or mask.ndim != 2:
         raise ValueError(f"mask is {mask.dtype} {list(mask.shape)}, expected bool [height, width]")
-    return np.round(_sampled(mask.astype(np.float64), degrees), 6) >= 0.5
+    rotated = np.empty(mask.shape, dtype=bool)
+    matrix, offset = _inverse(mask.shape, degrees)
+    for top in range(0, mask.shape[0], TILE):
+        for left in range(0, mask.shape[1], TILE):
+            tile = rotated[top : top + TILE, left : left + TILE]
+            start = matrix @ (top, left) + offset
+            source = mask[_reach(matrix, start, tile.shape, mask.shape)]
+            if source.all() or not source.any():
+                tile[:] = source.flat[0]
+            else:
+                tile[:] = np.round(_at(mask.view(np.uint8), matrix, start, tile.shape), 6) >= 0.5
+    return rotated
+
+
+def _reach(matrix: np.ndarray, start: np.ndarray, tile: tuple[int, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Rows and columns of an image of this shape from which a tile is interpolated, and a few more."""
+    corners = start[:, None] + matrix @ np.array([[0, 0, tile[0], tile[0]], [0, tile[1], 0, tile[1]]])
+    first, last = np.floor(corners.min(axis=1)) - 1, np.ceil(corners.max(axis=1)) + 2
+    ends = zip(first, last, shape, strict=True)
+    return tuple(slice(int(min(max(low, 0), side - 1)), int(min(max(high, 1), side))) for low, high, side in ends)
 
 
 def _sampled(values: np.ndarray, degrees: float) -> np.ndarray:
-    matrix, centre = _matrix(degrees), (np.array(values.shape) - 1) / 2
-    return ndimage.affine_transform(values, matrix, centre - matrix @ centre, order=1, mode="nearest")
+    return _at(values, *_inverse(values.shape, degrees), values.shape)
+
+
+def _inverse(shape: tuple[int, ...], degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and offset that take a pixel of the rotated image to where it comes from."""
+    matrix, centre = _matrix(degrees), (np.array(shape) - 1) / 2
+    return matrix, centre - matrix @ centre
+
+
+def _at(values: np.ndarray, matrix: np.ndarray, offset: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """float64 of this shape, interpolated where matrix and offset take each pixel; beyond the edge its values continue."""
+    return ndimage.affine_transform(
+        values, matrix, offset, order=1, mode="nearest", output_shape=tuple(shape), output=np.float64
+    )
 
 
 def _sources(cells: int, width: float, height: float, degrees: float) -> tuple[np.ndarray, np.ndarray]:

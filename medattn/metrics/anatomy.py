@@ -1,5 +1,6 @@
 """What lies where in the image that a sample shows: the patient's body and the true regions, as coverage of grid cells."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from medattn.base.rows import IsOneSample
-from medattn.measures import body, localisation
+from medattn.measures import localisation
 from medattn.measures.rotation import rotate_mask
-from medattn.measures.silhouette import doubt
-from medattn.radiographs.reader import RadiographReader
+from medattn.radiographs.areas import Area, area_of, no_area
+from medattn.radiographs.bodies import Bodies, is_frontal
 
-PlaceOf = Callable[[IsOneSample], "Place"]  # of an evaluation row
+KEPT = 256  # places: those of one image are asked for again and again, one after the other
+PlaceOf = Callable[[IsOneSample], "Place"]  # of a sample
 
 
 @dataclass(frozen=True)
@@ -42,34 +44,41 @@ class Place:
 
 
 class Places:
-    """The anatomy of what a sample shows, by its row of manifest or evaluation; without an image, its own's."""
+    """The anatomy of what a sample shows, by its row of manifest or evaluation; without an image, its own's. Opens no image."""
 
-    def __init__(self, reader: RadiographReader) -> None:
-        self._reader = reader
-        self._known: dict[tuple[str, str], Place] = {}
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self._known: OrderedDict[tuple[str, str], Place] = OrderedDict()
 
     def __call__(self, sample: IsOneSample) -> Place:
         degrees = sample["strength"] if sample.is_rotated else ""
-        key = (sample["shown_image_id"] or sample["image_id"], degrees or "0")
+        key = (sample["shown_image_id"] or sample["image_id"], degrees)
         if key not in self._known:
-            self._known[key] = self._place(key[0], float(key[1]))
+            self._known[key] = self._place(sample, *key)
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
         return self._known[key]
 
-    def _place(self, image_id: str, degrees: float) -> Place:
-        radiograph = self._reader(image_id)
-        turned = (lambda mask: rotate_mask(mask, degrees)) if degrees else (lambda mask: mask)
-        mask, regions = turned(radiograph.body), {}
-        for finding, region in sorted(radiograph.regions.items()):
-            if (there := turned(region)).any():  # else turned out of the image
-                coverage = body.cell_coverage(there)
-                regions[finding] = Region(coverage, *localisation.region_cells(coverage))
-        height, width = radiograph.pixels.shape
+    def _place(self, sample: IsOneSample, image_id: str, degrees: str) -> Place:
+        body = self._bodies.of(image_id, sample["image_sha256"])
+        shown, regions = rotated(body, degrees), {}
+        for finding, area in self._bodies.regions(image_id).items():
+            if not (there := rotated(area, degrees)).is_empty:  # else turned out of the image
+                regions[finding] = Region(there.coverage, *localisation.region_cells(there.coverage))
         return Place(
-            body=body.cell_coverage(mask),
-            box=body.bounding_box(mask),
-            frontal=radiograph.frontal,
+            body=shown.coverage,
+            box=shown.box,
+            frontal=is_frontal(sample["view"]),
             regions=regions,
-            width=width,
-            height=height,
-            doubt=doubt(radiograph.body),
+            width=body.width,
+            height=body.height,
+            doubt=body.doubt,
         )
+
+
+def rotated(area: Area, degrees: str) -> Area:
+    """An area of the image turned by so many degrees ("": as it is); empty if it is turned out of the image."""
+    if not degrees:
+        return area
+    mask = rotate_mask(area.mask, float(degrees))
+    return area_of(mask) if mask.any() else no_area(area.width, area.height)

@@ -23,7 +23,7 @@ from medattn.metrics.rows import columns, evaluate
 from medattn.metrics.samples_by_image import SamplesByImage, samples_by_image
 from medattn.metrics.table import declared
 from medattn.metrics.tables.headline import HEADLINE
-from medattn.radiographs.reader import RadiographReader
+from medattn.radiographs.bodies import Bodies
 from medattn.study.schema import read_study
 
 
@@ -35,7 +35,7 @@ def run(params: MetricsParams, root: Path = Path(".")) -> str:
         samples = stack.enter_context(samples_by_image(root / paths.MANIFEST, root / paths.ANSWERS))
         store = inputs.read_store(root / paths.GRIDS_STORE, params.aggregate.profiles, samples.with_grid())
         parts = {path: stack.enter_context(fresh_directory(root / path)) for path in (paths.GRIDS, paths.GROUPS, paths.TABLES)}
-        places = Places(RadiographReader(study))
+        places = Places(Bodies(root / paths.BODIES))
         rows = Columns.of(_evaluated(samples, store, places, params, parts[paths.GRIDS]), by="sample_id")
         of = Evaluation(rows, store, places, study, params)
         safe = publishable(of)

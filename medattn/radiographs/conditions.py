@@ -3,7 +3,7 @@
 A condition is a way to perturb the image, its strength how far. Photometric ones act on the 8-bit image at the size the
 model's processor gives it, in units of that image's range of grey values (1st to 99th percentile); the others act on
 the original pixels. Random numbers are named by condition and image, so a stronger condition is the same change,
-larger. Everything is rounded to 8 bits.
+larger. Everything is rounded to 8 bits. A grey image has one channel until the model is shown it: its three would be equal.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ NORMAL = np.round(special.ndtri((np.arange(STEPS) + 0.5) / STEPS), 6)  # its qua
 
 
 def grey_range(pixels: np.ndarray) -> float:
-    """99th − 1st percentile of uint8 values [H, W, 3], in grey levels, 0–255."""
+    """99th − 1st percentile of uint8 values [...], in grey levels, 0–255."""
     values = np.sort(pixels.ravel())
     return float(values[-1 - values.size // 100]) - float(values[values.size // 100])
 
@@ -35,30 +35,30 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
 
 
 def gaussian_noise(pixels: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Normal noise per pixel of standard deviation strength × range; pixels uint8 [H, W, 3], the channels alike."""
+    """Normal noise per pixel of standard deviation strength × range; pixels uint8 [H, W, channel], the channels alike."""
     noise = NORMAL[rng.integers(0, STEPS, size=pixels.shape[:2])]
     return _eight_bits(pixels + strength * grey_range(pixels) * noise[..., None])
 
 
 def contrast(pixels: np.ndarray, strength: float) -> np.ndarray:
-    """Grey values, uint8 [H, W, 3], drawn towards their mean: the range shrinks by strength × range (1: none is left)."""
+    """Grey values, uint8 [H, W, channel], drawn towards their mean: the range shrinks by strength × range (1: none is left)."""
     mean = np.round(pixels.mean(), 6)
     return _eight_bits(mean + (1 - strength) * (pixels - mean))
 
 
 def brightness(pixels: np.ndarray, strength: float) -> np.ndarray:
-    """Every grey value, uint8 [H, W, 3], moved by strength × range; negative is darker."""
+    """Every grey value, uint8 [H, W, channel], moved by strength × range; negative is darker."""
     return _eight_bits(pixels + strength * grey_range(pixels))
 
 
 def blur(pixels: np.ndarray, strength: float) -> np.ndarray:
-    """Gaussian blur of uint8 [H, W, 3], σ = strength cells of the 16 × 16 grid, edge repeated."""
+    """Gaussian blur of uint8 [H, W, channel], σ = strength cells of the 16 × 16 grid, edge repeated."""
     sigma = (strength * pixels.shape[0] / CELLS, strength * pixels.shape[1] / CELLS, 0)
     return _eight_bits(ndimage.gaussian_filter(pixels.astype(np.float64), sigma, mode="nearest"))
 
 
 def few_pixels(pixels: np.ndarray, strength: float, body: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`strength` cells' worth of single pixels inside the body (bool [H, W]) of uint8 [H, W, 3], each ± LARGEST_CHANGE × range.
+    """`strength` cells' worth of single pixels of uint8 [H, W, channel], in the body (bool [H, W]), ± LARGEST_CHANGE × range.
 
     All of the body's pixels if it has fewer.
     """
@@ -89,7 +89,7 @@ def elsewhere(region: np.ndarray, body: np.ndarray, rng: np.random.Generator) ->
 
 
 def occlude(pixels: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Each connected part of area (bool [H, W]) filled with the mean of its surroundings; pixels uint8 [H, W, 3].
+    """Each connected part of area (bool [H, W]) filled with the mean of its surroundings; pixels uint8 [H, W, channel].
 
     Raises ValueError for a part that fills the image.
     """
@@ -107,7 +107,27 @@ def occlude(pixels: np.ndarray, area: np.ndarray) -> np.ndarray:
 
 def resized(image: Image.Image, side: int) -> np.ndarray:
     """uint8 [side, side, 3]: stretched to the model input's size as the processor does it (Pillow, bilinear)."""
-    return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
+    pixels = _stretched(image, side)
+    return np.repeat(pixels, 3 // pixels.shape[-1], axis=-1)
+
+
+def _stretched(image: Image.Image, side: int) -> np.ndarray:
+    """The same, uint8 [side, side, channel]."""
+    return _pixels(_grey_or_rgb(image).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def _grey_or_rgb(image: Image.Image) -> Image.Image:
+    return image if image.mode == "L" else image.convert("RGB")
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """uint8 [H, W, channel] of an image that is grey (one channel) or RGB."""
+    return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def _image(pixels: np.ndarray) -> Image.Image:
+    """The image whose `_pixels` these are."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def _small_body(radiograph: Radiograph, side: int) -> np.ndarray:
@@ -128,27 +148,28 @@ PHOTOMETRIC: dict[str, Callable[[np.ndarray, float, Radiograph], np.ndarray]] = 
         pixels, strength, _small_body(radiograph, len(pixels)), generator("few_pixels", radiograph.image_id)
     ),
 }
+IN_BODY = ("few_pixels", "occlude_elsewhere")  # need to know where the body is
 REGIONAL = ("occlude_region", "occlude_elsewhere")  # need the finding's true region
 
 
 def shown(radiograph: Radiograph, condition: str, strength: str, finding: str, side: int) -> Image.Image:
-    """The image that the model is shown: RGB.
+    """The image that the model is shown: grey where the file is, else RGB.
 
     radiograph: the clean image, of the donor under shuffled_image; strength as in the manifest ("" for none); side of the
     model input. Raises ValueError if the condition cannot be made of this image.
     """
     if condition in PHOTOMETRIC:
-        return Image.fromarray(PHOTOMETRIC[condition](resized(radiograph.image, side), float(strength), radiograph))
+        return _image(PHOTOMETRIC[condition](_stretched(radiograph.image, side), float(strength), radiograph))
     if condition == "blank":
-        return Image.new("RGB", (side, side), (MID_GREY,) * 3)
+        return Image.new("L", (side, side), MID_GREY)
+    image = _grey_or_rgb(radiograph.image)
     if condition in ("clean", "shuffled_image"):
-        return radiograph.image.convert("RGB")
-    pixels = np.asarray(radiograph.image.convert("RGB"))
+        return image
     if condition == "rotation":
-        return Image.fromarray(rotate_image(pixels, float(strength)))
+        return _image(rotate_image(_pixels(image), float(strength)))
     if condition in REGIONAL:
         area = radiograph.regions[finding]
         if condition == "occlude_elsewhere":
             area = elsewhere(area, radiograph.body, generator(condition, radiograph.image_id, finding))
-        return Image.fromarray(occlude(pixels, area))
+        return _image(occlude(_pixels(image), area))
     raise ValueError(f"condition is {condition!r}: there is not an image for it")

@@ -76,18 +76,31 @@ def dead_link(path: Path) -> Path | None:
     return next((place for place in (path, *path.parents) if place.is_symlink() and not place.exists()), None)
 
 
-def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = ("L", "RGB")) -> Image.Image:
-    """The fully decoded image at `relative` below `root`.
+def read_pinned(root: Path, relative: str, sha256: str) -> bytes:
+    """What the file at `relative` below `root` holds.
 
-    Raises UnreadableFileError if it is not there, if its bytes do not hash to `sha256`, if it cannot be decoded to its end,
-    or if it is not 8-bit with one of `modes`; another ImageFileError for a path that is not below `root`; InputError where a
-    package is missing, which no other file would mend. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
+    Raises the errors of `read_file`, and UnreadableFileError if its bytes do not hash to `sha256`.
     """
-    path, content = root / relative, read_file(root, relative)
+    content = read_file(root, relative)
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise UnreadableFileError(
-            f"{path} has sha256 {found}, the table pins {sha256!r}: {RESTORE}", "image file is not the pinned one: restore it"
+            f"{root / relative} has sha256 {found}, the table pins {sha256!r}: {RESTORE}",
+            "image file is not the pinned one: restore it",
         )
+    return content
+
+
+def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = ("L", "RGB")) -> Image.Image:
+    """The fully decoded image at `relative` below `root`. Raises the errors of `read_pinned` and of `decoded`."""
+    return decoded(root / relative, read_pinned(root, relative, sha256), modes)
+
+
+def decoded(path: Path, content: bytes, modes: tuple[str, ...] = ("L", "RGB")) -> Image.Image:
+    """The image that the file at `path` holds, decoded to its end.
+
+    Raises UnreadableFileError if it cannot be, or if it is not 8-bit with one of `modes`; InputError where a package is
+    missing, which no other file would mend. A DICOM file, by its name or by its first bytes, comes as grey (mode L).
+    """
     if path.suffix.lower() == ".dcm" or content[PREAMBLE : PREAMBLE + 4] == b"DICM":
         return _open_dicom(path, content)
     try:
@@ -121,8 +134,13 @@ def open_image(root: Path, relative: str, sha256: str, modes: tuple[str, ...] = 
 
 def open_radiograph(root: Path, relative: str, sha256: str) -> Image.Image:
     """The image as `open_image` gives it; raises its errors, and UnreadableFileError for one that shows next to nothing."""
-    image = open_image(root, relative, sha256)
-    check_contrast(image, root / relative)
+    return decoded_radiograph(root / relative, read_pinned(root, relative, sha256))
+
+
+def decoded_radiograph(path: Path, content: bytes) -> Image.Image:
+    """The image as `decoded` gives it; raises its errors, and UnreadableFileError for one that shows next to nothing."""
+    image = decoded(path, content)
+    check_contrast(image, path)
     return image
 
 

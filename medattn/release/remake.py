@@ -17,7 +17,7 @@ from medattn.metrics import stage as metrics
 from medattn.reproduce.crate.stage import CRATE, described
 from medattn.study.schema import read_study
 
-READ = (paths.MANIFEST, paths.ANSWERS, paths.GRIDS_STORE, paths.PUBLISHED)
+READ = (paths.MANIFEST, paths.BODIES, paths.ANSWERS, paths.GRIDS_STORE, paths.PUBLISHED)
 REMEDY = "run `dvc repro --force metrics figures describe`"
 MADE = (paths.TABLES, paths.METRICS, paths.FIGURES, paths.LATEX, paths.REPORT)
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import click
 
+from medattn.base.content_cache import SWITCH
 from medattn.base.dvc import Entry, hash_file, outputs, read_lock
 from medattn.base.errors import InputError
 from medattn.base.paths import LOCK, check_root
 from medattn.base.yaml_files import content_of
-from medattn.extract.unit_cache import SWITCH
 from medattn.reproduce.machine import SLOWEST
 
 PASSES = {"as is": {}, "slowest code paths, one thread": SLOWEST}

@@ -19,6 +19,7 @@ from medattn.base.errors import InputError
 from medattn.base.hashes import files_below, hashes_of, sha256_of, sha256_of_lines
 from medattn.base.params.model import Model, Prompt, StudyParams
 from medattn.base.params.reading import Section
+from medattn.base.paths import RUN
 from medattn.base.rows import QuestionRow
 from medattn.base.tables import read_table
 from medattn.base.validation import problems
@@ -206,6 +207,12 @@ class Study:
         if isinstance(location, Path):
             return location
         return snapshot(location, model.revision)
+
+
+def cache_directory(study: Study, kind: str, root: Path = Path(".")) -> Path:
+    """Where finished work of a kind is kept: beside a credentialed study, else in results/run of the repository at `root`."""
+    place = study.directory / ".cache" if study.licence == "credentialed" else root / RUN
+    return place / kind
 
 
 def is_there(path: Path) -> bool:

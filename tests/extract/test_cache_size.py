@@ -7,7 +7,7 @@ from medattn.base import paths
 from medattn.cli import group
 from medattn.extract import cache_size
 from medattn.extract.extractor import Extractor
-from tests.extract.conftest import UNITS, extracted, set_run, units
+from tests.extract.conftest import IMAGES, UNITS, extracted, set_run, units
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_pruning_keeps_what_the_next_run_uses(filled, monkeypatch, undisturbed):
 
 def test_everything_can_be_removed(filled):
     assert f"removing {UNITS + 3} files" in report("--all")
-    assert not (filled / paths.RUN / "units").exists()
+    assert not (filled / paths.RUN / "units").exists() and not (filled / paths.RUN / "bodies").exists()
     assert "needed now   0 files, 0.0 MB" in report()
 
 
@@ -58,3 +58,14 @@ def test_without_a_manifest_nobody_knows_what_is_needed(filled):
     (filled / paths.MANIFEST).unlink()
     done = CliRunner().invoke(group, ["cache"])
     assert "manifest.csv not found, which says what is needed: run `dvc repro prepare` first" in str(done.exception)
+
+
+def test_bodies_that_other_code_has_found_are_removed_and_no_others(filled):
+    (kept,) = (filled / paths.RUN / "bodies").iterdir()
+    old = kept.with_name("0" * 16)
+    before = sorted(kept.iterdir())
+    old.mkdir()
+    (old / "body").write_bytes(b"x" * 2_000_000)
+    assert "by others    1 files, 2.0 MB\n" in report() and "by others    1 files, 2.0 MB: removed\n" in report("--prune")
+    assert sorted(kept.iterdir()) == before and not list(old.iterdir())
+    assert f"found now    {IMAGES} files" in report()

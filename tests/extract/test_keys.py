@@ -7,12 +7,13 @@ import shutil
 import pytest
 
 from medattn import prepare
-from medattn.base import paths
+from medattn.base import content_cache, paths
 from medattn.base.params.whole import Params
-from medattn.extract import stage, unit_cache
+from medattn.extract import stage
 from medattn.extract.extractor import Extractor
 from medattn.extract.keys import Keys
 from medattn.extract.units import batches, read_units
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
 from tests.extract.conftest import extracted, raw_settings, settings
@@ -24,7 +25,7 @@ def changed(raw: dict, section: str, **values: object) -> Params:
 
 def keys(root, params: Params | None = None) -> list[str]:
     study = read_study(root / "data")
-    made = Keys(study, params or settings(), RadiographReader(study))
+    made = Keys(study, params or settings(), RadiographReader(study, Bodies(root / paths.BODIES)))
     return [key for batch in batches(read_units(root / paths.MANIFEST)) for key in made(batch)]
 
 
@@ -104,11 +105,11 @@ def test_another_librarys_version_or_an_edited_module_is_a_miss_unless_extract_d
 ):
     before = keys(pristine)
     with monkeypatch.context() as patch:
-        patch.setattr(unit_cache, "version", lambda name: "0.0" if name == "transformers" else "1.0")
+        patch.setattr(content_cache, "version", lambda name: "0.0" if name == "transformers" else "1.0")
         assert not set(before) & set(keys(pristine))
     edited = tmp_path / "medattn"
-    shutil.copytree(unit_cache.PACKAGE, edited)
-    monkeypatch.setattr(unit_cache, "PACKAGE", edited)
+    shutil.copytree(content_cache.PACKAGE, edited)
+    monkeypatch.setattr(content_cache, "PACKAGE", edited)
     assert keys(pristine) == before
     of_figures = edited / "base/params/figures.py"
     of_figures.write_text(of_figures.read_text() + "    colours: str\n")

@@ -32,7 +32,7 @@ def test_a_damaged_entry_is_reported(root, monkeypatch, capsys):
 
 def test_without_the_cache_nothing_stays_behind(root, monkeypatch, undisturbed):
     assert extracted(root, monkeypatch, "off") == undisturbed
-    assert not (root / paths.RUN).exists()
+    assert not (root / paths.RUN / "units").exists()
     assert sorted(path.name for path in (root / "out").iterdir()) == ["answers.csv", "captures", "failures.csv"]
 
 

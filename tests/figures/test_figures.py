@@ -18,6 +18,7 @@ from medattn.figures.columns import numbers
 from medattn.figures.inputs import read_results
 from medattn.figures.outline import CHARTS, OUTLINE
 from medattn.metrics.stage import run as run_metrics
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import Radiograph, RadiographReader
 from medattn.report import sections
 from medattn.report.tables import LATEX, LAYOUTS, TABLES
@@ -188,7 +189,7 @@ def test_the_gallery_holds_every_study_sample_and_each_picture_once(drawn):
     shown = gallery_data.samples(results)
     rows = results.evaluation[(results.evaluation.role == "study")]
     assert sorted(one.sample_id for one in shown) == sorted(rows.sample_id)
-    images = gallery_data.images(results, RadiographReader(read_study(root / "data")))
+    images = gallery_data.images(results, RadiographReader(read_study(root / "data"), Bodies(root / paths.BODIES)))
     assert {one.image for one in shown} - {""} == set(images)
     assert all((one.image == "") == (one.condition == "no image") for one in shown)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medattn.measures.body import bounding_box, cell_coverage
+from medattn.measures.body import box_in_fractions, cell_coverage, pixel_box, placed_coverage
 
 
 @pytest.mark.parametrize("height, width", [(16, 16), (37, 53), (7, 5), (160, 96)])
@@ -34,6 +34,14 @@ def test_a_pixel_covers_the_cell_it_belongs_to():
 def test_the_bounding_box_holds_every_pixel():
     mask = np.zeros((50, 40), bool)
     mask[10, 4] = mask[29, 39] = True
-    assert bounding_box(mask) == (0.1, 0.2, 1.0, 0.6)
+    assert pixel_box(mask) == (4, 10, 40, 30) and box_in_fractions(pixel_box(mask), mask.shape) == (0.1, 0.2, 1.0, 0.6)
     with pytest.raises(ValueError, match="mask is empty"):
-        bounding_box(np.zeros((5, 5), bool))
+        pixel_box(np.zeros((5, 5), bool))
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (37, 53), (160, 96)])
+def test_a_part_covers_what_the_whole_mask_covers_to_the_last_bit(shape):
+    part = np.random.default_rng(1).random((9, 7)) < 0.6
+    mask = np.zeros(shape, bool)
+    mask[5:14, 3:10] = part
+    assert (placed_coverage(part, (5, 3), shape) == cell_coverage(mask)).all()

@@ -192,7 +192,7 @@ def test_a_finding_without_a_zone_is_refused():
 
 
 def test_the_zones_hold_the_findings_of_the_phantom():
-    from medattn.measures.body import bounding_box, cell_coverage
+    from medattn.measures.body import box_in_fractions, cell_coverage, pixel_box
     from medattn.phantom.anatomy import FINDINGS, draw
 
     enrichment = {finding: [] for finding in FINDINGS}
@@ -200,7 +200,8 @@ def test_the_zones_hold_the_findings_of_the_phantom():
         film = draw(np.random.default_rng([3, seed]), np.random.default_rng([4, seed]), dict.fromkeys(FINDINGS, 0.8))
         for lesion in film.lesions:
             region = cell_coverage(lesion.mask)
-            zone = localisation.zone_coverage(localisation.zone_box(lesion.finding), bounding_box(film.body))
+            body = box_in_fractions(pixel_box(film.body), film.body.shape)
+            zone = localisation.zone_coverage(localisation.zone_box(lesion.finding), body)
             enrichment[lesion.finding].append(localisation.region_enrichment(region / region.sum(), zone))
     for finding, values in enrichment.items():
         assert np.mean(values) > 1.3, (finding, values)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from medattn.measures.body import cell_coverage
 from medattn.measures.consistency import js_divergence
@@ -114,3 +115,16 @@ def test_no_mass_on_the_common_part_is_an_error():
     grid[0, 0] = 1
     with pytest.raises(ValueError, match="no mass"):
         comparable_pair(grid, np.full((16, 16), 1 / 256), 300, 100, 90)
+
+
+@pytest.mark.parametrize("degrees", [-10, 10, 3.7, 45, 90, 179, -135])
+@pytest.mark.parametrize("shape", [(1, 1), (40, 160), (130, 257), (384, 320)])
+def test_a_mask_turned_tile_by_tile_is_the_mask_turned_as_a_whole(shape, degrees):
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        smooth = ndimage.gaussian_filter(random.normal(size=shape), random.uniform(0, 12))
+        mask = smooth > np.quantile(smooth, random.uniform(0, 1))
+        turn, centre = np.deg2rad(degrees), (np.array(shape) - 1) / 2
+        matrix = np.round([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]], 12)
+        whole = ndimage.affine_transform(mask.astype(float), matrix, centre - matrix @ centre, order=1, mode="nearest")
+        assert (rotate_mask(mask, degrees) == (np.round(whole, 6) >= 0.5)).all()

@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from medattn.base import paths, sample_tables
 from medattn.base.params.whole import Params
+from tests.conftest import surveyed
 
 LAYERS, HEADS, KEY_VALUE_HEADS = 2, 4, 2
 HOT_LAYER, HOT_HEAD = 1, 2  # the one head that looks at the true region
@@ -192,6 +193,7 @@ def make_root(root: Path, images=tuple(IMAGES), sinks: str = "keep") -> Path:
     (root / paths.PUBLISHED).parent.mkdir(parents=True)
     shutil.copy(paths.PUBLISHED, root / paths.PUBLISHED)
     make_study(root / "data")
+    surveyed(root / "data", root / paths.BODIES)
     manifest = make_manifest(root / "data", images)
     write(root / paths.MANIFEST, sample_tables.MANIFEST, manifest)
     write(root / paths.ANSWERS, sample_tables.ANSWERS, make_answers(manifest))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from medattn.base import paths, sample_tables
+from tests.conftest import surveyed
 from tests.metrics.conftest import make_answers, make_grids, make_manifest, make_root, write
 
 Fails = Callable[[dict], bool]
@@ -29,7 +30,8 @@ def changed_rows(rows: Sequence[dict]) -> list[dict]:
             if condition in OCCLUDED and row["answer"] != "yes":
                 continue
             shown = DONORS[row["image_id"]] if condition == "shuffled_image" else row["image_id"]
-            changes = {"condition": condition, "strength": strength, "shown_image_id": shown}
+            (sha256,) = {other["image_sha256"] for other in rows if other["image_id"] == shown}
+            changes = {"condition": condition, "strength": strength, "shown_image_id": shown, "image_sha256": sha256}
             made.append(row | changes | {"sample_id": f"{row['question_id']}-v0-{condition}"})
     return made
 
@@ -50,6 +52,7 @@ def fail(root: Path, rows: Sequence[dict], fails: Fails) -> None:
     (root / paths.GRIDS_STORE).write_bytes(make_grids(with_grid))
     for image_id in {row["image_id"] for row in rows} - {row["shown_image_id"] for row in with_grid}:
         (root / f"data/images/{image_id}.png").write_bytes(b"damaged")
+    surveyed(root / "data", root / paths.BODIES)
 
 
 def failing_root(root: Path, fails: Fails) -> Path:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.spatial.distance import jensenshannon
 from scipy.special import logsumexp
 
@@ -10,19 +9,22 @@ from medattn.base.rows import SampleRow
 from medattn.base.sample_tables import ANSWERS, MANIFEST
 from medattn.measures.body import cell_coverage
 from medattn.measures.rotation import comparable_pair, rotate_mask
-from medattn.metrics.anatomy import Places
+from medattn.metrics.anatomy import Places, rotated
 from medattn.metrics.inputs import Store
 from medattn.metrics.rows import evaluate
-from medattn.radiographs.reader import Radiograph, RadiographReader
+from medattn.radiographs.areas import area_of
+from medattn.radiographs.reader import RadiographReader
 from medattn.study.schema import read_study
+from tests.conftest import surveyed
 from tests.metrics.conftest import HEIGHT, WIDTH, make_study
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory) -> RadiographReader:
-    study = tmp_path_factory.mktemp("changed") / "data"
-    make_study(study)
-    return RadiographReader(read_study(study))
+    place = tmp_path_factory.mktemp("changed")
+    make_study(place / "data")
+    bodies = surveyed(place / "data", place / "bodies")
+    return RadiographReader(read_study(place / "data"), bodies)
 
 
 def sample(condition: str, strength: str = "", variant: int = 0, **more: str) -> dict[str, str]:
@@ -53,7 +55,9 @@ def evaluated(reader: RadiographReader, asked: list[tuple[dict, dict, np.ndarray
         sinks={}, heads=np.zeros((0, 1, 4, 256)), head_samples=[], key_value_heads=2, model={},
     )  # fmt: skip
     answers = {row["sample_id"]: answer for row, answer, _ in asked}
-    rows = evaluate([row for row, _, _ in asked], answers, store, Places(reader))
+    sha256 = {row["image_id"]: row["sha256"] for row in reader.study.images()}
+    samples = [row | {"image_sha256": sha256[row["shown_image_id"] or row["image_id"]]} for row, _, _ in asked]
+    rows = evaluate(samples, answers, store, Places(reader.bodies))
     return {row["sample_id"]: row for row in rows}
 
 
@@ -115,11 +119,10 @@ def test_a_rotated_row_is_measured_on_the_rotated_region_and_compared_upright(re
 def test_a_region_turned_out_of_the_picture_is_nowhere():
     body, corner = np.zeros((40, 160), bool), np.zeros((40, 160), bool)
     body[5:35, 20:140] = corner[18:22, 2:8] = True
-    radiograph = Radiograph("wide", Image.new("L", (160, 40)), True, {"nodule": corner})
-    radiograph.__dict__["body"] = body  # a cached property
-    asked = sample("rotation", "90", image_id="wide", shown_image_id="wide", finding="nodule")
-    assert Places(lambda _: radiograph)(asked).regions == {}
-    assert list(Places(lambda _: radiograph)(asked | {"strength": "10"}).regions) == ["nodule"]
+    assert rotated(area_of(corner), "90").is_empty and not rotated(area_of(body), "90").is_empty
+    turned = rotated(area_of(corner), "10")
+    assert (turned.mask == rotate_mask(corner, 10.0)).all() and (turned.coverage == cell_coverage(turned.mask)).all()
+    assert rotated(area_of(corner), "").mask[20, 4]
 
 
 def test_a_strangers_image_is_judged_by_its_own_truth_body_and_region(reader):

@@ -1,6 +1,7 @@
 """The metrics stage as a whole: same bytes, no stale file, small studies, and messages for bad input."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +67,23 @@ def test_a_profile_without_sinks_reports_every_metric_with_them_too(tmp_path):
     assert profiles.loc["decision", "sink_share"] == 0 < profiles.loc["decision_with_sinks", "sink_share"]
 
 
-def damage_image(root: Path) -> None:
-    path = root / "data/images/i1.png"
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+def test_no_image_is_opened(root):
+    run(make_params(), root)
+    before = contents(root)
+    shutil.rmtree(root / "data/images")
+    shutil.rmtree(root / "data/masks")
+    run(make_params(), root)
+    assert contents(root) == before
+
+
+def without_bodies(root: Path) -> None:
+    for path in (root / paths.BODIES).glob("bodies-*"):
+        path.unlink()
+
+
+def damage_bodies(root: Path) -> None:
+    for path in (root / paths.BODIES).iterdir():
+        path.write_bytes(path.read_bytes()[:100])
 
 
 def drop_answer(root: Path) -> None:
@@ -81,8 +96,9 @@ def drop_answer(root: Path) -> None:
     [
         (lambda root: (root / paths.MANIFEST).unlink(), r"manifest.csv not found: run `dvc repro prepare`"),
         (lambda root: (root / paths.GRIDS_STORE).unlink(), r"grids.safetensors not found: run `dvc repro aggregate`"),
-        (lambda root: (root / "data/images/i1.png").unlink(), r"image 'i1': .*i1.png is absent or no file: restore it"),
-        (damage_image, r"i1.png has sha256 \w+, the table pins"),
+        (lambda root: shutil.rmtree(root / paths.BODIES), r"results/bodies not found: run `dvc repro prepare` first"),
+        (without_bodies, r"results/bodies does not say where the body is in image 'i1': run `dvc repro -f prepare`"),
+        (damage_bodies, r"bodies-\d\d.safetensors is damaged \(.*\): run `dvc repro -f prepare`"),
         (drop_answer, r"answers.csv: sample 'q4c-v0-clean' has no answer \(1 in all\)"),
     ],
 )

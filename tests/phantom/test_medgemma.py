@@ -32,6 +32,7 @@ from medattn.model.vision import image_features
 from medattn.phantom import medgemma
 from medattn.phantom.shape import save
 from medattn.phantom.study import write
+from medattn.radiographs.bodies import Bodies
 from medattn.radiographs.reader import RadiographReader
 from medattn.study.pins import pin_model
 from medattn.study.schema import read_study
@@ -226,7 +227,7 @@ def test_extraction_and_aggregation_of_the_real_shape(study, monkeypatch, order)
 def test_every_row_agrees_with_the_librarys_eager_attention_within_bfloat16(study):
     """Rows of a padded batch against one sample at a time, every matrix in full; as shares of attention per head."""
     opened = read_study(study / "data")
-    extractor = extractor_for(opened, params("question_first"), RadiographReader(opened))
+    extractor = extractor_for(opened, params("question_first"), RadiographReader(opened, Bodies(study / paths.BODIES)))
     loaded = extractor.loaded
     radiograph = extractor.radiographs(opened.images()[0]["image_id"]).image
     assert radiograph.size == (320, 384)

@@ -197,7 +197,7 @@ def test_an_area_that_fills_the_image_has_no_surroundings():
 @pytest.mark.parametrize("condition", ["clean", "shuffled_image"])
 def test_an_unchanged_image_is_shown_as_it_is(condition):
     image = conditions.shown(radiograph(ramp()[..., 0]), condition, "", "nodule", 32)
-    assert image.mode == "RGB" and (np.asarray(image) == ramp()).all()
+    assert image.mode == "L" and (np.asarray(image) == ramp()[..., 0]).all()
 
 
 def test_a_blank_image_is_mid_grey_at_the_models_size():
@@ -231,6 +231,36 @@ def test_the_regions_and_only_they_are_hidden():
 def test_rotation_turns_the_original_pixels():
     image = conditions.shown(radiograph(ramp()), "rotation", "90", "nodule", 32)
     assert (np.asarray(image) == np.rot90(ramp())).all()
+
+
+CASES = [
+    ("clean", ""), ("shuffled_image", ""), ("gaussian_noise", "0.1"), ("contrast", "0.4"), ("brightness", "-0.15"),
+    ("blur", "0.2"), ("few_pixels", "4"), ("rotation", "10"), ("blank", ""), ("occlude_region", ""), ("occlude_elsewhere", ""),
+]  # fmt: skip
+
+
+def noisy(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 256, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(90, 70), (61, 101)])
+@pytest.mark.parametrize(("condition", "strength"), CASES)
+def test_of_a_grey_file_the_model_is_shown_what_it_is_shown_of_the_same_file_in_rgb(condition, strength, size):
+    body, region = np.zeros(size, bool), np.zeros(size, bool)
+    body[5:-5, 5:-5] = region[10:30, 10:25] = True
+    values = noisy(size)
+    inputs = [
+        conditions.resized(conditions.shown(radiograph(pixels, body, nodule=region), condition, strength, "nodule", 64), 64)
+        for pixels in (values, grey(values))
+    ]
+    assert inputs[0].shape == (64, 64, 3) and inputs[0].flags["C_CONTIGUOUS"] and inputs[0].tobytes() == inputs[1].tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "1", "P"])
+def test_an_image_of_any_mode_is_resized_as_in_rgb(mode):
+    image = Image.fromarray(noisy((90, 70, 3))).convert(mode)
+    expected = np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR))
+    assert conditions.resized(image, 32).tobytes() == expected.tobytes()
 
 
 def test_an_unknown_condition_has_no_image():

@@ -14,7 +14,7 @@ import yaml
 from medattn.base.params.whole import load as load_params
 from medattn.checks.study_check import digest
 from medattn.phantom.study import write
-from medattn.prepare import manifest_rows
+from medattn.prepare import planned
 from medattn.reproduce.doctor import compute, software, storage, study, system
 from medattn.reproduce.doctor.command import examine, verdict
 from medattn.reproduce.doctor.line import Line, shown, size
@@ -363,7 +363,7 @@ def test_the_number_of_samples_is_that_of_the_manifest_as_long_as_everything_can
     conditions = params.conditions.model_copy(update=dict.fromkeys(("shuffled_image", "occlude_region", "occlude_elsewhere")))
     params = params.model_copy(update={"conditions": conditions})
     found = read_study(root / "data")
-    assert storage.samples_of(found, params) == len(manifest_rows(found, params)[0])
+    assert storage.samples_of(found, params) == len(list(planned(found, params)))
 
 
 def test_the_room_that_a_run_needs_is_estimated_above_what_the_embedded_study_takes():

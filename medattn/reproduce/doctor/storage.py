@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from medattn.base.content_cache import SWITCH
 from medattn.base.params.whole import Params
 from medattn.base.paths import RUN
-from medattn.extract.unit_cache import SWITCH, directory_of
+from medattn.extract.unit_cache import directory_of
 from medattn.prepare import limited
 from medattn.reproduce.doctor.line import Line, missing, note, ok, size
 from medattn.study.model_files import CONFIG

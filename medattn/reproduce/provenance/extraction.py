@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 
 from medattn.base import paths
+from medattn.base.content_cache import is_on
 from medattn.base.errors import InputError
 from medattn.base.hashes import sha256_of, sha256_of_lines
 from medattn.base.params.whole import Params
 from medattn.base.params.whole import load as load_params
-from medattn.extract.unit_cache import directory_of, is_on
+from medattn.extract.unit_cache import directory_of
 from medattn.reproduce.provenance import code
 from medattn.reproduce.provenance.environment import environment
 from medattn.study.schema import ModelChoice, Study, read_study, settings
@@ -68,7 +69,7 @@ class Extraction:
 
     def _cache_directory(self) -> Path | None:
         """Where extract keeps finished units; None if it keeps none."""
-        if self.params is None or self.study is None or not is_on(self.params):
+        if self.params is None or self.study is None or not is_on(self.params.run):
             return None
         return directory_of(self.study, self.root)
 

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from medattn.base.content_cache import SWITCH
 from medattn.base.errors import InputError
 from medattn.base.git import git
-from medattn.extract.unit_cache import SWITCH
 from medattn.reproduce.verify.audit_data import is_embedded
 from medattn.reproduce.verify.trees import Commit
 
