@@ -70,7 +70,7 @@ def ask(query: Query, params: Params) -> Reply:
             f"model {query.model} is not a directory: restore it (embedded study: `dvc pull data.dvc`), or give --model"
         )
 
-    from medattn.aggregate import check_profiles
+    from medattn.aggregate.stage import check_profiles
     from medattn.attention.gating import TermFinder
     from medattn.attention.grids import combine, to_grid
     from medattn.extract.extractor import capture_of

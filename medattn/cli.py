@@ -20,7 +20,7 @@ COMMANDS = {
     "study": (__name__, "study", "Make, check and attest study directories; train the phantom model."),
     "prepare": ("medattn.prepare", "command", "Stage 1: study -> results/manifest.csv."),
     "extract": ("medattn.extract.stage", "command", "Stage 2: manifest -> captures and answers (loads the model)."),
-    "aggregate": ("medattn.aggregate", "command", "Stage 3: captures -> one grid per sample and profile."),
+    "aggregate": ("medattn.aggregate.stage", "command", "Stage 3: captures -> one grid per sample and profile."),
     "metrics": ("medattn.metrics.stage", "command", "Stage 4: grids and answers -> tables."),
     "figures": ("medattn.figures.stage", "command", "Stage 5: tables -> figures."),
     "describe": ("medattn.reproduce.crate.stage", "command", "Stage 6: everything -> ro-crate-metadata.json."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def combine(
         raise ValueError(
             f"the answer is too short for any of the rows {profile.rows}: add row 0, the last prompt token, to the profile"
         )
-    take = np.ix_(layers, range(capture.heads), rows)
+    take = _places(tuple(layers), capture.heads, tuple(rows))
     totals = capture.totals[take].astype(np.float64)
     tokens = term_tokens(capture.offsets, found)
     gated = bool(profile.gating and tokens.any())
@@ -69,6 +70,12 @@ def combine(
         terms=tuple(sorted({one.term for one in found})),
         image_mass=float(image_share @ layer_weights(profile)),
     )
+
+
+@lru_cache
+def _places(layers: tuple[int, ...], heads: int, rows: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """What of [layer, head, row, …] a profile takes: the same of nearly every sample."""
+    return np.ix_(layers, range(heads), rows)
 
 
 def layer_weights(profile: Profile) -> np.ndarray:
@@ -92,7 +99,8 @@ def to_group_grids(made: ProfileMaps, profile: Profile) -> np.ndarray:
 
 
 def _norms(maps: np.ndarray, without: Sequence[int]) -> np.ndarray:
-    sums = np.delete(maps, list(without), axis=1).sum(axis=1, keepdims=True)
+    kept = np.delete(maps, list(without), axis=1) if without else maps
+    sums = kept.sum(axis=1, keepdims=True)
     if not np.all(sums > 0):
         raise ValueError("a layer gives the image no attention")
     return sums

@@ -1,6 +1,5 @@
 """What the figures stage reads: samples, decision grids, and the tables that charts and page are made of."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors import safe_open
 
+from medattn.attention.grid_store import GridStore
 from medattn.base import paths
 from medattn.base.errors import InputError
 from medattn.base.tables import read_numbers
@@ -63,18 +62,13 @@ def _frame(path: Path) -> pd.DataFrame:
 
 def read_results(root: Path, least_patients: int = 1) -> Results:
     """Everything but the radiographs. Raises InputError that says which stage makes what is missing."""
-    store = root / paths.GRIDS_STORE
-    if not store.exists():
-        raise InputError(f"{store} not found: run `dvc repro aggregate` first")
-    with safe_open(store, framework="np") as file:
-        without_sinks = f"{PROFILE}|without_sinks"
-        grids = file.get_tensor(without_sinks if without_sinks in set(file.keys()) else PROFILE)
-        about = json.loads(file.metadata()["medattn"])
+    store = GridStore(root / paths.GRIDS_STORE)
+    zeroes_sinks = store.about["profiles"][PROFILE]["sinks"] == "zero"
     return Results(
         evaluation=_frame(root / paths.EVALUATION).sort_values("sample_id", ignore_index=True),
         frames={source: _frame(root / path) for source, path in READ.items()},
         headline=read_numbers(root / paths.METRICS, HEADLINE),
         least_patients=least_patients,
-        image_side=about["image_side"],
-        grids=dict(zip(about["samples"], grids, strict=True)),
+        image_side=store.about["image_side"],
+        grids=store.by_sample(f"{PROFILE}|without_sinks" if zeroes_sinks else PROFILE),
     )

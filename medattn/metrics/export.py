@@ -31,13 +31,14 @@ def write_grid(directory: Path, row: SampleRow, place: Place, store: Store, prof
     row: of evaluation_results.csv. profiles: their settings.
     """
     sample_id = row["sample_id"]
+    notes = {name: noted[sample_id] for name, noted in store.notes.items()}
     meta = {
         **row,
         "body_box": [round_number(value) for value in place.box],
         "profiles": profiles,
         "sinks": store.sinks.get(row["shown_image_id"]),
-        "terms": {name: notes[sample_id]["terms"] for name, notes in store.notes.items()},
-        "used_rows": {name: notes[sample_id]["rows"] for name, notes in store.notes.items()},
+        "terms": {name: note["terms"] for name, note in notes.items()},
+        "used_rows": {name: note["rows"] for name, note in notes.items()},
     }
     (directory / f"{sample_id}_grid.npy").write_bytes(_npy_bytes(store.grids["original"][store.samples[sample_id]]))
     (directory / f"{sample_id}_meta.json").write_bytes(json_bytes(meta))

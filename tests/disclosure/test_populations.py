@@ -7,13 +7,14 @@ row that say they were computed from the same.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from medattn.base import paths
+from medattn.base.rows import SampleRow
 from medattn.metrics import protected, stage
 from medattn.metrics.evaluation import Evaluation
 from medattn.metrics.protected import Groups
@@ -22,6 +23,7 @@ from medattn.metrics.values import Value
 from tests.disclosure.test_suppression import planted_root
 from tests.metrics import conftest as tiny
 from tests.metrics import failing
+from tests.metrics.handmade import head_means
 
 Cell = tuple[str, tuple, str]  # table, keys of the row, column
 OVERALL = ("exposure_order", ("all", None, None, None), "verdict")  # a text alone, which may well stay what it is
@@ -64,8 +66,7 @@ def planted_evaluation(tmp_path, monkeypatch) -> Evaluation:
     stage.run(tiny.make_params(), root)
     (of,) = found
     rng = np.random.default_rng(0)
-    heads = rng.dirichlet(np.ones(256), of.store.heads.shape[:-1]).astype(np.float32)
-    sinks = {}
+    heads, sinks = heads_of(of.rows), {}
     for image_id in of.store.sinks:
         cells = sorted(rng.choice(256, rng.integers(1, 9), replace=False).tolist())
         position = cells[: rng.integers(0, len(cells) + 1)]
@@ -76,7 +77,24 @@ def planted_evaluation(tmp_path, monkeypatch) -> Evaluation:
     for row in of.rows:  # no two measurements alike
         measured = {name: value for name, value in row.items() if isinstance(value, float) or name.endswith("gate_count")}
         rows.append(row | {name: None if value is None else value * rng.uniform(0.8, 1.2) for name, value in measured.items()})
-    return dataclasses.replace(of, rows=rows, store=dataclasses.replace(of.store, heads=heads, sinks=sinks), study=study)
+    masses = {
+        row["sample_id"]: {finding: heads[row["sample_id"]] @ region.coverage.ravel() for finding, region in regions.items()}
+        for row in rows
+        if row["sample_id"] in heads and (regions := of.place_of(row).regions)
+    }
+    store = dataclasses.replace(of.store, head_means=head_means(rows, heads), region_masses=masses, sinks=sinks)
+    return dataclasses.replace(of, rows=rows, store=store, study=study)
+
+
+def heads_of(rows: Sequence[SampleRow]) -> dict[str, np.ndarray]:
+    """Maps of every head, no two alike, of the samples that have them: the same for a sample whatever the others."""
+    return {
+        row["sample_id"]: np.random.default_rng(list(row["sample_id"].encode())).dirichlet(
+            np.ones(256), (tiny.LAYERS, tiny.HEADS)
+        )
+        for row in rows
+        if row.is_clean and row.is_baseline and row.answered
+    }
 
 
 def tables() -> Iterator[Table]:
@@ -107,7 +125,9 @@ def moves_with_every_patient(cell: Cell, value: Value) -> bool:
 
 
 def without(of: Evaluation, patient: str) -> Evaluation:
-    return dataclasses.replace(of, rows=[row for row in of.rows if row["subject_id"] != patient])
+    rows = [row for row in of.rows if row["subject_id"] != patient]
+    store = dataclasses.replace(of.store, head_means=head_means(rows, heads_of(rows)))
+    return dataclasses.replace(of, rows=rows, store=store)
 
 
 def other(name: str, value: object) -> object:

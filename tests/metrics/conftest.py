@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from medattn.base import paths, sample_tables
 from medattn.base.params.whole import Params
 from tests.conftest import surveyed
+from tests.metrics.handmade import head_means
 
 LAYERS, HEADS, KEY_VALUE_HEADS = 2, 4, 2
 HOT_LAYER, HOT_HEAD = 1, 2  # the one head that looks at the true region
@@ -141,10 +142,39 @@ def planted(cell: int) -> np.ndarray:
     return grid
 
 
+def bits(numbers, count: int) -> np.ndarray:
+    return np.packbits([number in numbers for number in range(count)])
+
+
+def columns(ids: list[str]) -> np.ndarray:
+    """Ids as the store holds them: uint8 [id, byte]."""
+    width = max(map(len, ids), default=1)
+    return np.array([list(one.encode().ljust(width, b"\0")) for one in ids], np.uint8).reshape(-1, width)
+
+
+def region(image_id: str) -> np.ndarray:
+    """Which part of each cell the image's true region takes: float [256]."""
+    x, y, w, h = IMAGES[image_id][4]
+    mask = np.zeros((HEIGHT, WIDTH))
+    mask[y : y + h, x : x + w] = 1
+    return mask.reshape(16, HEIGHT // 16, 16, WIDTH // 16).mean(axis=(1, 3)).ravel()
+
+
 def make_grids(manifest: list[dict], sinks: str = "keep") -> bytes:
     samples = [row for row in manifest if row["condition"] == "clean"]
     random = np.random.default_rng(1)
-    tensors, notes = {}, {}
+    terms, count, images = sorted(OTHER), len(samples), sorted(IMAGES)
+    tensors = {
+        "samples|id": columns([row["sample_id"] for row in samples]),
+        "samples|gate_count": np.full(count, 2, np.int32),
+        "samples|terms": np.array([bits([terms.index(row["finding"])], len(terms)) for row in samples]),
+        "images|id": columns(images),
+        "sinks|computed": np.ones(len(images), bool),
+        "sinks|compared": np.zeros(len(images), bool),
+        "sinks|mass": np.full(len(images), 0.01),
+        "sinks|cells": np.array([bits([5 * 16 + 5], 256)] * len(images)),
+        "sinks|position": np.zeros((len(images), 32), np.uint8),
+    }
     for profile in ("original", "decision"):
         grids = random.dirichlet(np.full(256, 0.3), len(samples)).reshape(-1, 16, 16)
         for number, row in enumerate(samples if profile == "decision" else ()):
@@ -154,27 +184,33 @@ def make_grids(manifest: list[dict], sinks: str = "keep") -> bytes:
                 grids[number] = 0
                 grids[number, 0, 0] = 1
         tensors[profile] = grids.astype(np.float32)
-        notes[profile] = {
-            row["sample_id"]: {"gate_count": 2, "gated": True, "terms": [row["finding"]], "image_mass": 0.25, "rows": [0]}
-            for row in samples
-        }
+        tensors[f"{profile}|rows"] = np.ones((count, 1), bool)
+        tensors[f"{profile}|gated"] = np.ones(count, bool)
+        tensors[f"{profile}|image_mass"] = np.full(count, 0.25)
     if sinks == "zero":
         without = tensors["decision"].copy()
         without[:, 5, 5] = 0
         tensors["decision|without_sinks"] = without / without.sum(axis=(1, 2), keepdims=True)
-    first = [row for row in samples if row["variant_index"] == 0]
-    heads = np.full((len(first), LAYERS, HEADS, 256), 1 / 256)
-    for number, row in enumerate(first):
-        if row["image_id"] == "i1" and row["role"] == "study":
-            heads[number, HOT_LAYER, HOT_HEAD] = planted(16 * 13 + 5)  # row 13, column 5: inside the effusion
-    tensors["heads"] = heads.astype(np.float32)
+    heads = {
+        row["sample_id"]: np.full((LAYERS, HEADS, 256), 1 / 256) for row in samples if row["sample_id"].endswith("v0-clean")
+    }
+    for row in samples:
+        if row["sample_id"] in heads and row["image_id"] == "i1" and row["role"] == "study":
+            heads[row["sample_id"]][HOT_LAYER, HOT_HEAD] = planted(16 * 13 + 5)  # row 13, column 5: inside the effusion
+    means = head_means(samples, heads)
+    placed = [(at, row) for at, row in enumerate(samples) if row["sample_id"] in heads and IMAGES[row["image_id"]][4]]
+    masses = [heads[row["sample_id"]] @ region(row["image_id"]) for _, row in placed]
+    tensors |= {
+        "heads|mean": np.array([means[finding] for finding in sorted(means)]).reshape(-1, LAYERS, HEADS, 256),
+        "regions|sample": np.array([at for at, _ in placed], np.int64),
+        "regions|finding": np.array([terms.index(IMAGES[row["image_id"]][2]) for _, row in placed], np.int64),
+        "regions|mass": np.array(masses).reshape(-1, LAYERS, HEADS),
+    }
+    profile = {"rows": [0], "gating": True, "layers": [-1], "layer_weights": None, "gqa": "mean", "sinks": "keep"}
     metadata = {
-        "samples": [row["sample_id"] for row in samples], "head_samples": [row["sample_id"] for row in first],
-        "layers": LAYERS, "heads": HEADS, "key_value_heads": KEY_VALUE_HEADS, "profiles": notes,
-        "sinks": {
-            image_id: {"cells": [5 * 16 + 5], "computed": True, "mass": 0.01, "position": None} for image_id in IMAGES
-        },
-        "image_side": 32, "cross_attention": [], "eager_agreement": None,
+        "layers": LAYERS, "heads": HEADS, "key_value_heads": KEY_VALUE_HEADS, "image_side": 32, "cross_attention": [],
+        "eager_agreement": None, "terms": terms, "findings": sorted(means), "region_findings": terms,
+        "profiles": {"original": profile, "decision": profile | {"sinks": sinks}},
     }  # fmt: skip
     return save(tensors, metadata={"medattn": json.dumps(metadata, sort_keys=True)})
 

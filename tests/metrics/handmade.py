@@ -29,16 +29,27 @@ def row(patient: int, parsed: str = "yes", truth: str = "yes", variant: int = 0,
     return made | more
 
 
-def store(grids: dict[str, np.ndarray], heads: dict[str, np.ndarray] | None = None, sinks: dict | None = None) -> Store:
-    heads = heads or {}
+def store(grids: dict[str, np.ndarray], sinks: dict | None = None, **more) -> Store:
+    """more: fields about heads."""
+    about_heads = {"head_means": {}, "region_masses": {}, "heads": (1, 4, 2)} | more
     return Store(
         samples={name: index for index, name in enumerate(grids)},
         grids={"decision": np.stack(list(grids.values())).astype(np.float32), "original": np.stack(list(grids.values()))},
-        with_sinks={}, notes={}, sinks=sinks or {},
-        heads=np.stack(list(heads.values())) if heads else np.zeros((0, 1, 4, 256)),
-        head_samples=list(heads), key_value_heads=2,
+        with_sinks={}, notes={}, sinks=sinks or {}, **about_heads,
         model={"image_side": 32, "cross_attention": [], "eager_agreement": EAGER},
     )  # fmt: skip
+
+
+def head_means(rows: list[dict], heads: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """finding -> mean over patients of each one's mean map; heads: sample_id -> maps [layer, head, 256]."""
+    found: dict[str, dict[str, list[np.ndarray]]] = {}
+    for one in rows:
+        if one["sample_id"] in heads:
+            found.setdefault(one["finding"], {}).setdefault(one["subject_id"], []).append(heads[one["sample_id"]])
+    return {
+        finding: np.mean([np.mean(maps, axis=0) for maps in by_patient.values()], axis=0)
+        for finding, by_patient in found.items()
+    }
 
 
 def plain(table: list[dict]) -> list[dict]:

@@ -52,7 +52,7 @@ def evaluated(reader: RadiographReader, asked: list[tuple[dict, dict, np.ndarray
     store = Store(
         samples={name: index for index, name in enumerate(grids)},
         grids={"original": np.stack(list(grids.values())).astype(np.float32)}, with_sinks={}, notes={"original": notes},
-        sinks={}, heads=np.zeros((0, 1, 4, 256)), head_samples=[], key_value_heads=2, model={},
+        sinks={}, head_means={}, region_masses={}, heads=(1, 4, 2), model={},
     )  # fmt: skip
     answers = {row["sample_id"]: answer for row, answer, _ in asked}
     sha256 = {row["image_id"]: row["sha256"] for row in reader.study.images()}

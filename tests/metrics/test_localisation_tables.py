@@ -9,7 +9,7 @@ from scipy.spatial.distance import jensenshannon
 from medattn.measures.localisation import zone_box, zone_coverage
 from medattn.metrics.anatomy import Place, Region
 from medattn.metrics.tables import hypotheses, localisation
-from tests.metrics.handmade import HERE, PARAMS, THERE, place, plain, row, spot, store
+from tests.metrics.handmade import HERE, PARAMS, THERE, head_means, place, plain, row, spot, store
 
 AREA = 1 / 256  # the region is one cell
 
@@ -125,12 +125,11 @@ def test_seen_from_the_side_there_is_no_zone_but_a_region():
 
 
 def test_each_heads_mass_is_taken_from_its_own_layer_and_the_controls_from_the_same_head():
-    maps = np.full((2, 4, 256), 1 / 256)
-    maps[1, 2] = spot(HERE, 0.4).ravel()
-    other = np.full((2, 4, 256), 1 / 256)
-    other[0, 3] = spot(HERE, 0.8).ravel()
+    own, other = np.full((2, 4), AREA), np.full((2, 4), AREA)
+    own[1, 2], other[0, 3] = 0.4, 0.8
     rows, grids = asked(1, own_spot)
-    table = plain(localisation.layer_head(rows, store(grids, {"study0": maps, "control0": other}), place))
+    masses = {"study0": {"nodule": own}, "control0": {"nodule": other}}
+    table = plain(localisation.layer_head(rows, store(grids, region_masses=masses, heads=(2, 4, 2)), place))
     found = {(line["layer"], line["head"]): line for line in table if line["finding"] == "all"}
     assert len(table) == 16 and [line["key_value_group"] for line in table[:4]] == [0, 0, 1, 1]
     assert found[1, 2]["region_mass"] == pytest.approx(0.4) and found[1, 2]["region_enrichment"] == pytest.approx(0.4 * 256)
@@ -143,7 +142,7 @@ def test_each_heads_mass_is_taken_from_its_own_layer_and_the_controls_from_the_s
 def test_heads_of_questions_without_a_true_region_do_not_count():
     rows, grids = asked(1, own_spot)
     absent = [one | {"ground_truth": "no"} for one in rows]
-    table = plain(localisation.layer_head(absent, store(grids, {"study0": np.full((1, 4, 256), 1 / 256)}), place))
+    table = plain(localisation.layer_head(absent, store(grids), place))
     assert [line["n"] for line in table] == [0] * 4 and table[0]["region_enrichment"] is None
 
 
@@ -172,7 +171,7 @@ def test_the_map_of_other_patients_is_the_mean_of_theirs_each_patient_once():
 def decided(
     rows: list[dict], grids: dict, where=own_place, heads: dict | None = None, contrast: list[dict] = ()
 ) -> dict[str, dict]:
-    made = store(grids, heads)
+    made = store(grids, head_means=head_means(rows, heads or {}), heads=(12, 4, 2))
     found = localisation.localisation_rows(rows, made, where, without_sinks=False)
     return {line["hypothesis"]: line for line in plain(hypotheses.hypotheses(found, contrast, rows, made, PARAMS))}
 
@@ -273,22 +272,11 @@ def test_heads_that_share_keys_are_supported_to_look_alike_where_they_do():
     assert decided(rows, grids)["H3b"]["verdict"] == "not applicable"
 
 
-def test_head_maps_are_averaged_over_patients_before_they_are_compared():
-    """Two heads that differ in every image but not on average do not diverge; images of one patient count once."""
-    rows = [row(0, sample_id="a"), row(0, sample_id="b"), row(1, sample_id="c")]
-    left, right = spot((2, 2), 0.9).ravel(), spot((12, 12), 0.9).ravel()
-    heads = {"a": [[left, right]], "b": [[left, right]], "c": [[right, left]]}
-    found = hypotheses.head_divergences(rows, store({"a": spot(HERE)}, {name: np.array(maps) for name, maps in heads.items()}))
-    assert found.shape == (1, 2, 2) and found == pytest.approx(np.zeros((1, 2, 2)), abs=1e-12)
-    alone = hypotheses.head_divergences(rows[:1], store({"a": spot(HERE)}, {"a": np.array(heads["a"])}))
-    assert alone[0, 0, 1] == pytest.approx(jensenshannon(left, right, base=2) ** 2)
-
-
 def test_heads_are_averaged_over_findings_after_they_were_compared():
-    rows = [row(0, sample_id="a"), row(1, sample_id="c", finding="edema")]
+    """Two heads that differ about either finding, but not on average."""
     left, right = spot((2, 2), 0.9).ravel(), spot((12, 12), 0.9).ravel()
-    heads = {"a": np.array([[left, right]]), "c": np.array([[right, left]])}
-    found = hypotheses.head_divergences(rows, store({"a": spot(HERE)}, heads))
+    means = {"nodule": np.array([[left, right]]), "edema": np.array([[right, left]])}
+    found = hypotheses.head_divergences(store({"a": spot(HERE)}, head_means=means))
     assert found[0, 0, 1] == pytest.approx(jensenshannon(left, right, base=2) ** 2)
 
 

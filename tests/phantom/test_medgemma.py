@@ -14,8 +14,8 @@ import yaml
 from PIL import Image
 from safetensors import safe_open
 
-from medattn import aggregate, prepare
-from medattn.aggregate import METADATA
+from medattn import prepare
+from medattn.aggregate import stage as aggregate
 from medattn.attention import captures
 from medattn.base import paths
 from medattn.base.params.terms import terms_of
@@ -177,14 +177,8 @@ def extracted(root, order: str, out: str) -> dict[str, bytes]:
     chosen = params(order)
     prepare.run(chosen, root)
     stage.run(read_study(root / "data"), chosen, WorkerGroup(0, 1, None, {}), root / paths.MANIFEST, root / out)
-    aggregate.run(
-        root / out / "captures",
-        root / paths.MANIFEST,
-        root / out / "failures.csv",
-        root / out / "grids.safetensors",
-        chosen.aggregate,
-        terms_of(chosen.aggregate, ROOT),
-    )
+    read = aggregate.Inputs(root / out / "captures", root / paths.MANIFEST, root / out / "failures.csv", root / "data")
+    aggregate.run(read, root / out / "grids.safetensors", chosen.aggregate, terms_of(chosen.aggregate, ROOT))
     files = sorted(path for path in (root / out).rglob("*") if path.is_file())
     return {path.relative_to(root / out).as_posix(): path.read_bytes() for path in files}
 
@@ -213,7 +207,6 @@ def test_extraction_and_aggregation_of_the_real_shape(study, monkeypatch, order)
         else:
             assert capture.image_weights is None
     with safe_open(study / f"{order}-1/grids.safetensors", "np") as grids:
-        assert "layers" in grids.metadata()[METADATA]
         for profile in ("original", "decision"):
             grid = grids.get_tensor(profile).astype(np.float64)
             assert grid.shape == (8, 16, 16) and np.abs(grid.sum(axis=(1, 2)) - 1).max() < 1e-4 and grid.min() > 0

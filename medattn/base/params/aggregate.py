@@ -56,4 +56,5 @@ class Aggregate(Section):
 
 
 class AggregateParams(Section):
+    study: str
     aggregate: Aggregate

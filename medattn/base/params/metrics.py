@@ -15,5 +15,4 @@ class Metrics(Section):
 
 
 class MetricsParams(AggregateParams):
-    study: str
     metrics: Metrics

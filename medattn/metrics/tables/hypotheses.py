@@ -1,7 +1,6 @@
 """The study's hypotheses, decided by the rules that docs/hypotheses.md states before looking."""
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -164,37 +163,28 @@ def _h3b(rows: Sequence[ColumnRow], store: Store, params: Metrics) -> Row:
         "Heads that share keys and values look more alike than heads that do not",
         "mean JS between groups − within groups, summed over layers, bits",
     )
-    heads, groups = store.heads.shape[2], store.key_value_heads
-    divergences = head_divergences(rows, store)
+    _, heads, groups = store.heads
+    divergences = head_divergences(store)
     if divergences is None or groups < 2 or heads // groups < 2:
         note = "no grids" if divergences is None else "one head per group, or one group"
         return _row(about, minimum_effect=0.0, verdict="not applicable", note=note)
     rng = generator(params.seed, "head groups")
-    known = set(store.head_samples)
     found = contrasts.head_groups(divergences, groups, params.permutation_draws, rng)
     return _row(
-        about, selection_of(row for row in rows if row["sample_id"] in known),
+        about, selection_of(row for row in rows if row.is_clean and row.is_baseline and row["sample_id"] in store.samples),
         effect=found.statistic, low=found.low, high=found.high, minimum_effect=0.0, p=found.p,
         note="the unit is this model's heads; p: heads dealt into groups at random, one-sided",
     )  # fmt: skip
 
 
-def head_divergences(rows: Sequence[ColumnRow], store: Store) -> np.ndarray | None:
-    """JS divergences between heads [layer, head, head]: maps averaged over patients within a finding, then over findings."""
-    index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
-    maps: defaultdict[str, defaultdict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        if row["sample_id"] in index:
-            maps[row["finding"]][row["subject_id"]].append(store.heads[index[row["sample_id"]]].astype(np.float64))
-    if not maps:
-        return None
-    layers, heads, tokens = store.heads.shape[1:]
-    side, found = round(tokens**0.5), []
-    for _, by_subject in sorted(maps.items()):
-        mean = np.mean([np.mean(some, axis=0) for _, some in sorted(by_subject.items())], axis=0)
-        grids = mean.reshape(layers, heads, side, side)
-        found.append(np.stack([consistency.pairwise_js(layer) for layer in grids]))
-    return np.round(np.stack(found).mean(axis=0), 12)  # so that ties are ties on every processor
+def head_divergences(store: Store) -> np.ndarray | None:
+    """JS divergences between heads [layer, head, head]: of maps averaged over patients within a finding, then over findings."""
+    found = []
+    for _, mean in sorted(store.head_means.items()):
+        layers, heads, tokens = mean.shape
+        side = round(tokens**0.5)
+        found.append(np.stack([consistency.pairwise_js(layer) for layer in mean.reshape(layers, heads, side, side)]))
+    return np.round(np.stack(found).mean(axis=0), 12) if found else None  # so that ties are ties on every processor
 
 
 def _h4(store: Store) -> Row:

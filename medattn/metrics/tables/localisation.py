@@ -164,9 +164,8 @@ def localisation_table(with_sinks: Sequence[AnyRow], without: Sequence[AnyRow], 
 
 
 def headed(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> list[tuple[ColumnRow, Region]]:
-    """Clean baseline questions with a true region and maps of every head."""
-    known = set(store.head_samples)
-    placed = ((row, place_of(row).region_of(row)) for row in baseline_rows(rows) if row["sample_id"] in known)
+    """Clean baseline questions with a grid and a true region."""
+    placed = ((row, place_of(row).region_of(row)) for row in baseline_rows(rows) if row["sample_id"] in store.samples)
     return [(row, region) for row, region in placed if region is not None]
 
 
@@ -185,16 +184,13 @@ def layer_head(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> li
     other_finding_enrichment: the same head and region when the same image is asked about another finding.
     Descriptive: no best head may be picked and tested on the same data.
     """
-    index = {sample_id: position for position, sample_id in enumerate(store.head_samples)}
     asked = OtherFindings(rows)
     found: list[HeadMasses] = []
     for row, region in headed(rows, store, place_of):
-        own = store.heads[index[row["sample_id"]]].astype(np.float64)
-        others = [store.heads[index[one["sample_id"]]].astype(np.float64) for one in asked(row) if one["sample_id"] in index]
-        coverage = region.coverage.ravel()
-        masses = [_masses(one, coverage) for one in (own, *others)]
-        found.append(HeadMasses(row, masses[0], masses[1:], float(coverage.mean())))
-    layers, heads = store.heads.shape[1:3]
+        finding, samples = row["finding"], [row, *(one for one in asked(row) if one["sample_id"] in store.samples)]
+        own, *others = (store.region_masses[one["sample_id"]][finding] for one in samples)
+        found.append(HeadMasses(row, own, others, float(region.coverage.mean())))
+    layers, heads, groups = store.heads
     table = []
     for finding in [*sorted({one.row["finding"] for one in found}), "all"]:
         some = [one for one in found if finding in ("all", one.row["finding"])]
@@ -210,7 +206,7 @@ def layer_head(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> li
                     "finding": finding,
                     "layer": layer,
                     "head": head,
-                    "key_value_group": head // (heads // store.key_value_heads),
+                    "key_value_group": head // (heads // groups),
                     "n": Value(len(some), every),
                     "patients": Value(patients, every),
                     "region_enrichment": Value(average(enriched) if some else None, every),
@@ -219,12 +215,6 @@ def layer_head(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> li
                 }
             )
     return table
-
-
-def _masses(heads: np.ndarray, coverage: np.ndarray) -> np.ndarray:
-    """Mass of every head's map in a region: heads [layer, head, 256] → [layer, head]."""
-    maps = heads / heads.sum(axis=-1, keepdims=True)
-    return maps @ coverage
 
 
 def _parts_of_maps(rows: Sequence[AnyRow]) -> Parts:

@@ -28,6 +28,7 @@ UNREADABLE = (
     ValueError, KeyError, IndexError, TypeError, EOFError, OSError, SyntaxError, InputError, struct.error, zlib.error,
     tokenize.TokenError, SafetensorError,
 )  # fmt: skip
+SAMPLES = "samples|id"  # the tensor of a grid store that names the rows of others
 CELLS = 256  # of a grid that the gallery packs into bytes
 # What stands for an image or a grid inside a page.
 _PACKED = re.compile(r"(?:data:[\w/+.-]+;base64,)?[A-Za-z0-9+/]{64,}={0,2}")
@@ -156,12 +157,11 @@ def _array(recorded: Path, found: Path, differences: Differences) -> None:
 def _tensors(recorded: Path, found: Path, differences: Differences) -> None:
     """Tensor by tensor, and the JSON in the metadata."""
     with safe_open(recorded, framework="np") as then, safe_open(found, framework="np") as now:
-        before, after = _about(then), _about(now)
-        texts.jsons(before, after, differences, "metadata")
+        texts.jsons(_about(then), _about(now), differences, "metadata")
         names, others = sorted(then.keys()), set(now.keys())
         for name in sorted(others - set(names)):
             differences.different(f"tensor {name} is extra")
-        labels = _samples(before)
+        labels = _samples(then) if SAMPLES in names else ()
         for name in names:
             if name not in others:
                 differences.different(f"tensor {name} is missing")
@@ -174,10 +174,9 @@ def _about(file: Any) -> str:
     return metadata.get(METADATA, json.dumps(metadata))
 
 
-def _samples(metadata: str) -> tuple[str, ...]:
-    """What the grids of a store are called, in their order."""
-    listed = json.loads(metadata).get("samples")
-    return tuple(listed) if isinstance(listed, list) else ()
+def _samples(file: Any) -> tuple[str, ...]:
+    """What the rows of a grid store are called, in their order."""
+    return tuple(row.tobytes().rstrip(b"\0").decode() for row in file.get_tensor(SAMPLES))
 
 
 KINDS: dict[str, Callable[[Path, Path, Differences], None]] = {

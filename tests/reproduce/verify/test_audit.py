@@ -214,9 +214,9 @@ def a_hidden_module(tree):
 
 
 def a_change_that_git_was_told_to_overlook(tree):
-    run(tree, "git", "update-index", "--assume-unchanged", "medattn/aggregate.py")
-    replace(tree / "medattn/aggregate.py", "import", "# edited\nimport")
-    return "code", tree / "medattn/aggregate.py", "line "
+    run(tree, "git", "update-index", "--assume-unchanged", "medattn/aggregate/stage.py")
+    replace(tree / "medattn/aggregate/stage.py", "import", "# edited\nimport")
+    return "code", tree / "medattn/aggregate/stage.py", "line "
 
 
 def a_pinned_package(tree):

@@ -259,16 +259,17 @@ def tensors(path: Path, about: dict, **held: np.ndarray) -> Path:
 
 
 def test_tensors_are_compared_one_by_one_and_grids_are_called_by_their_sample(tmp_path):
-    samples = {"samples": ["q-1", "q-2"], "x": 0.5}
+    about = {"x": 0.5}
+    ids = np.frombuffer(b"q-1\0q-2\0", np.uint8).reshape(2, 4)
     grids = np.full((2, 16, 16), 1 / 256, np.float32)
     other = grids.copy()
     other[1, 2, 3] = 0.5
-    then = tensors(tmp_path / "a", samples, decision=grids, gone=grids)
-    now = tensors(tmp_path / "b", samples, decision=other, more=grids)
+    then = tensors(tmp_path / "a", about, **{"samples|id": ids}, decision=grids, gone=grids)
+    now = tensors(tmp_path / "b", about, **{"samples|id": ids}, decision=other, more=grids)
     why = compare_files("grids.safetensors", then, now, FLOAT64).why
     assert "tensor gone is missing" in why and "tensor more is extra" in why
     assert any(line.startswith("tensor decision [q-2, 2, 3]: 0.5, recorded 0.00390625 (1 of 512") for line in why)
-    now = tensors(tmp_path / "b", samples | {"x": 0.7}, decision=grids, gone=grids)
+    now = tensors(tmp_path / "b", {"x": 0.7}, **{"samples|id": ids}, decision=grids, gone=grids)
     assert compare_files("grids.safetensors", then, now, FLOAT64).why == ("metadata.x: 0.7, recorded 0.5",)
 
 
