@@ -21,7 +21,7 @@ class ColumnRow(IsOneSample, Mapping[str, Any]):
         self._columns, self._index, self._own = columns, index, own
 
     def __getitem__(self, name: str) -> Any:
-        if name in self._own:
+        if self._own and name in self._own:
             return self._own[name]
         values, cells = self._columns[name]
         value = values[self._index]

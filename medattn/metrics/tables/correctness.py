@@ -36,10 +36,10 @@ def correct_incorrect(rows: Sequence[ColumnRow], params: Metrics) -> list[Row]:
     and strategy apart, descriptive: where one variant is mostly wrong, right against wrong is also one variant
     against another.
     """
-    intervals, table = Intervals(params, "correct_incorrect"), []
+    intervals, table, clean = Intervals(params, "correct_incorrect"), [], study_rows(rows)
     for metric in FAMILY:
         name = column(PROFILE, metric)
-        some = present(study_rows(rows), name)
+        some = present(clean, name)
         right, wrong = ([row for row in some if bool(row["correct"]) == correct] for correct in (True, False))
         pairs = within_patients(some, name, "correct", [str(row["ground_truth"]) for row in some])
         alike = within_patients(some, name, "correct", [f"{row['ground_truth']}|{row['strategy']}" for row in some])
