@@ -1,14 +1,17 @@
 """Rows that know what is asked of them by name: a question as it stands in a study, and a sample of a run."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 
-class QuestionRow(dict[str, Any]):
-    """A row of questions.csv, column -> text: one variant of a question about one image."""
+class AsksOneQuestion:
+    """What a row with the columns of questions.csv says of itself, however it is held."""
 
-    def __or__(self, other: Mapping[str, Any]) -> Self:  # type: ignore[override]  # that of dict returns a plain dict
-        return type(self)({**self, **other})
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, name: str, /) -> Any: ...
 
     @property
     def is_baseline(self) -> bool:
@@ -26,8 +29,10 @@ class QuestionRow(dict[str, Any]):
         return self["role"] == "study"
 
 
-class SampleRow(QuestionRow):
-    """A row of the manifest or of evaluation_results.csv: one image, variant and condition."""
+class IsOneSample(AsksOneQuestion):
+    """What a row with the columns of the manifest or of evaluation_results.csv says of itself, however it is held."""
+
+    __slots__ = ()
 
     @property
     def is_clean(self) -> bool:
@@ -53,3 +58,14 @@ class SampleRow(QuestionRow):
     def answered(self) -> bool:
         """Whether the sample was computed (evaluation rows only: the manifest has no status)."""
         return self["status"] != "failed"
+
+
+class QuestionRow(dict[str, Any], AsksOneQuestion):
+    """A row of questions.csv, column -> text: one variant of a question about one image."""
+
+    def __or__(self, other: Mapping[str, Any]) -> Self:  # type: ignore[override]  # that of dict returns a plain dict
+        return type(self)({**self, **other})
+
+
+class SampleRow(QuestionRow, IsOneSample):
+    """A row of the manifest or of evaluation_results.csv: one image, variant and condition."""

@@ -17,6 +17,7 @@ from medattn.base.rounding import round_number
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # what other programs put for the comma
 Row = dict[str, Any]  # column -> cell: text, number or truth, as its column says; None where there is none
+AnyRow = Mapping[str, Any]  # a row that is only read: a Row, or one that is held in columns
 
 
 def text_of(value: Any) -> str:

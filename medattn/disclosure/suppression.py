@@ -77,33 +77,42 @@ class Population:
 
     def __init__(self, samples: Mapping[object, str]) -> None:
         self._bits = {sample: bit for bit, sample in enumerate(samples)}
-        self._patients = list(samples.values())
-        self._of_patient: dict[str, int] = {}
-        for bit, patient in enumerate(self._patients):
-            self._of_patient[patient] = self._of_patient.get(patient, 0) | 1 << bit
+        numbers: dict[str, int] = {}
+        self._patients = np.array([numbers.setdefault(one, len(numbers)) for one in samples.values()], dtype=np.intp)
+        # Patient n has the bits by_patient[first[n]:first[n + 1]]: a mask for each would be quadratic in their number.
+        self._by_patient = np.argsort(self._patients, kind="stable")
+        self._first = np.searchsorted(self._patients[self._by_patient], np.arange(len(numbers) + 1))
 
     def group(self, samples: Iterable[object]) -> int:
         """The group of these samples; an id that is not known is an error."""
-        found = 0
-        for sample in samples:
-            found |= 1 << self._bits[sample]
-        return found
+        return self._packed([self._bits[sample] for sample in samples])
+
+    def _packed(self, bits: Sequence[int] | np.ndarray) -> int:
+        """The group with these bits."""
+        marked = np.zeros(len(self._bits), dtype=bool)
+        marked[bits] = True
+        return int.from_bytes(np.packbits(marked, bitorder="little").tobytes(), "little")
+
+    def _everything_of_first(self, group: int) -> int:
+        """Every sample of the patient whom the group's first sample is of."""
+        patient = self._patients[(group & -group).bit_length() - 1]
+        return self._packed(self._by_patient[self._first[patient] : self._first[patient + 1]])
 
     def patients(self, group: int, most: float = math.inf) -> int:
         """How many patients a group has, counted up to `most`."""
         count = 0
         while group and count < most:
-            group &= ~self._of_patient[self._patients[(group & -group).bit_length() - 1]]
+            group &= ~self._everything_of_first(group)
             count += 1
         return count
 
     def everything_of(self, group: int) -> int:
         """Every sample of the group's patients."""
-        found, rest = 0, group
-        while rest:
-            own = self._of_patient[self._patients[(rest & -rest).bit_length() - 1]]
-            found, rest = found | own, rest & ~own
-        return found
+        size = len(self._bits)
+        content = np.frombuffer(group.to_bytes(size // 8 + 1, "little"), dtype=np.uint8)
+        held = np.zeros(len(self._first), dtype=bool)
+        held[self._patients[np.unpackbits(content, count=size, bitorder="little").astype(bool)]] = True
+        return self._packed(held[self._patients])
 
 
 def levels(

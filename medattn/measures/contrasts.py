@@ -41,7 +41,7 @@ def bca(patients: np.ndarray, statistic: Statistic, draws: int, rng: np.random.G
     if count < 3:
         return None
     estimate = float(statistic(patients))
-    drawn, rows = [], max(1, BLOCK // (count * max(count, patients.shape[1])))
+    drawn, rows = [], max(1, BLOCK // patients.size)
     for start in range(0, draws, rows):
         index = rng.integers(0, count, size=(min(rows, draws - start), count))
         drawn.append(statistic(patients[index]))
@@ -96,10 +96,19 @@ def cliffs_delta(patients: np.ndarray) -> np.ndarray:
     """Cliff's delta of column 0 against column 1, [..., patient, 2] -> [...]: P(a > b) − P(a < b), in [−1, 1].
 
     Every value of column 0 against every value of column 1; equal to 12 digits of the largest is equal. Cliff 1993.
+    Counted along the sorted column 1, as there are as many pairs as the square of the patients.
     """
     scale = TIE * max(np.abs(patients).max(), 1e-300)
-    gap = patients[..., :, None, 0] - patients[..., None, :, 1]
-    return ((gap > scale).sum(axis=(-2, -1)) - (gap < -scale).sum(axis=(-2, -1)).astype(np.float64)) / gap.shape[-1] ** 2
+    count = patients.shape[-2]
+    distinct, codes = np.unique(patients, return_inverse=True)
+    level = np.concatenate([[0], np.cumsum(np.diff(distinct) > scale)])
+    levels = level[codes].reshape(-1, count, 2)
+    first = np.arange(len(levels))[:, None]
+    levels += first[..., None] * (level[-1] + 1)  # so that one sorted list holds every set of patients, one after the other
+    others = np.sort(levels[..., 1], axis=-1).ravel()
+    below, not_above = (np.searchsorted(others, levels[..., 0].ravel(), side) for side in ("left", "right"))
+    more = (below + not_above).reshape(-1, count).sum(axis=-1) - count * (2 * count * first[:, 0] + count)
+    return (more / count**2).reshape(patients.shape[:-2])
 
 
 def rank_correlation(patients: np.ndarray) -> np.ndarray:
@@ -119,19 +128,19 @@ def within_patients(
     values [n]; group bool [n]; column 0 is the mean of the rows in the group, column 1 of the others. Each stratum
     of a patient that holds both groups counts the same, whatever its number of rows.
     """
-    values, group, strata, patients = (np.asarray(array) for array in (values, group, strata, patients))
-    names, pairs = [], []
-    for patient in np.unique(patients):
-        means = []
-        for stratum in np.unique(strata[patients == patient]):
-            here = (patients == patient) & (strata == stratum)
-            inside, outside = values[here & group], values[here & ~group]
-            if inside.size and outside.size:
-                means.append([math.fsum(inside) / inside.size, math.fsum(outside) / outside.size])
-        if means:
-            names.append(str(patient))
-            pairs.append(np.mean(means, axis=0))
-    return np.array(names), np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    values, group = np.asarray(values), np.asarray(group)
+    subjects, subject = np.unique(np.asarray(patients), return_inverse=True)
+    _, stratum = np.unique(np.asarray(strata), return_inverse=True)
+    order = np.lexsort([stratum, subject])  # so that each patient's strata are looked for among his own rows alone
+    changes = (np.diff(subject[order]) != 0) | (np.diff(stratum[order]) != 0)
+    means: dict[int, list[list[float]]] = {}
+    for here in np.split(order, np.flatnonzero(changes) + 1):
+        inside, outside = values[here[group[here]]], values[here[~group[here]]]
+        if inside.size and outside.size:
+            both = [math.fsum(inside) / inside.size, math.fsum(outside) / outside.size]
+            means.setdefault(int(subject[here[0]]), []).append(both)
+    pairs = [np.mean(some, axis=0) for some in means.values()]
+    return subjects[list(means)].astype(str), np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
 class HeadGroupTest(NamedTuple):

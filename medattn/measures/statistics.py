@@ -17,7 +17,7 @@ FEW_EVENTS = 10  # below this many independent events or non-events a proportion
 FEW_PATIENTS = 20  # below this many patients an interval is flagged
 EXACT_PATIENTS = 20  # up to this many non-zero patients all sign patterns are counted
 TIE = 1e-12  # relative to the largest possible value: nearer numbers are equal
-BLOCK = 2**21  # random integers held at once
+BLOCK = 2**17  # random integers held at once: they stay in a cache, and more patients need no more memory
 
 
 class Interval(NamedTuple):

@@ -3,18 +3,18 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.rows import IsOneSample
 from medattn.measures import localisation
 from medattn.measures.rotation import rotate_mask
 from medattn.radiographs.areas import Area, area_of, no_area
 from medattn.radiographs.bodies import Bodies, is_frontal
 
-KEPT = 4096  # places: those of one image are asked for again and again, one after the other
-PlaceOf = Callable[[Row], "Place"]  # of an evaluation row
+KEPT = 256  # places: those of one image are asked for again and again, one after the other
+PlaceOf = Callable[[IsOneSample], "Place"]  # of a sample
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,19 @@ class Place:
     height: int
     doubt: str = ""  # why the body mask may be wrong
 
-    def region_of(self, row: Row) -> Region | None:
+    def region_of(self, row: Mapping[str, Any]) -> Region | None:
         """The true region of an evaluation row's finding; None where it is absent or not known."""
         return self.regions.get(row["finding"]) if row["ground_truth"] == "yes" else None
 
 
 class Places:
-    """The anatomy of what a manifest row shows; what belongs to no image has that of its own image. Opens no image."""
+    """The anatomy of what a sample shows, by its row of manifest or evaluation; without an image, its own's. Opens no image."""
 
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
         self._known: OrderedDict[tuple[str, str], Place] = OrderedDict()
 
-    def __call__(self, sample: SampleRow) -> Place:
+    def __call__(self, sample: IsOneSample) -> Place:
         degrees = sample["strength"] if sample.is_rotated else ""
         key = (sample["shown_image_id"] or sample["image_id"], degrees)
         if key not in self._known:
@@ -59,7 +59,7 @@ class Places:
                 self._known.popitem(last=False)
         return self._known[key]
 
-    def _place(self, sample: SampleRow, image_id: str, degrees: str) -> Place:
+    def _place(self, sample: IsOneSample, image_id: str, degrees: str) -> Place:
         body = self._bodies.of(image_id, sample["image_sha256"])
         shown, regions = rotated(body, degrees), {}
         for finding, area in self._bodies.regions(image_id).items():
@@ -82,8 +82,3 @@ def rotated(area: Area, degrees: str) -> Area:
         return area
     mask = rotate_mask(area.mask, float(degrees))
     return area_of(mask) if mask.any() else no_area(area.width, area.height)
-
-
-def place_of_rows(places: Places, samples: Mapping[str, SampleRow]) -> PlaceOf:
-    """The place of an evaluation row, by its manifest row."""
-    return lambda row: places(samples[row["sample_id"]])

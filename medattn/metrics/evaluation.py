@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from medattn.base.params.metrics import Metrics, MetricsParams
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
 from medattn.disclosure.suppression import least_patients
 from medattn.metrics.anatomy import PlaceOf
+from medattn.metrics.columnar import ColumnRow, Columns
 from medattn.metrics.inputs import Store
 from medattn.metrics.tables import groups, localisation, occlusion, reliance, sinks
 from medattn.study.schema import Study
@@ -18,7 +17,7 @@ from medattn.study.schema import Study
 class Evaluation:
     """The rows of evaluation_results.csv with what stands behind them, and the rows that several tables are made of."""
 
-    rows: Sequence[SampleRow]
+    rows: Sequence[ColumnRow]
     store: Store
     place_of: PlaceOf
     study: Study
@@ -35,29 +34,29 @@ class Evaluation:
         return least_patients(self.study.licence) > 1
 
     @cached_property
-    def questions(self) -> list[Row]:
-        return groups.question_rows(self.rows, self.store)
+    def questions(self) -> Columns:
+        return Columns.of(groups.question_rows(self.rows, self.store))
 
     @cached_property
-    def contrast(self) -> list[Row]:
-        return groups.contrast_rows(self.rows, self.store)
+    def contrast(self) -> Columns:
+        return Columns.of(groups.contrast_rows(self.rows, self.store))
 
     @cached_property
-    def reliance(self) -> list[Row]:
-        return reliance.reliance_rows(self.rows, self.questions)
+    def reliance(self) -> Columns:
+        return Columns.of(reliance.reliance_rows(self.rows, self.questions))
 
     @cached_property
-    def occlusion(self) -> list[Row]:
-        return occlusion.occlusion_rows(self.rows)
+    def occlusion(self) -> Columns:
+        return Columns.of(occlusion.occlusion_rows(self.rows))
 
     @cached_property
-    def sinks(self) -> list[Row]:
-        return sinks.sink_rows(self.rows, self.store)
+    def sinks(self) -> Columns:
+        return Columns.of(sinks.sink_rows(self.rows, self.store))
 
     @cached_property
-    def localisation(self) -> list[Row]:
-        return localisation.localisation_rows(self.rows, self.store, self.place_of, without_sinks=False)
+    def localisation(self) -> Columns:
+        return Columns.of(localisation.localisation_rows(self.rows, self.store, self.place_of, without_sinks=False))
 
     @cached_property
-    def localisation_without_sinks(self) -> list[Row]:
-        return localisation.localisation_rows(self.rows, self.store, self.place_of, without_sinks=True)
+    def localisation_without_sinks(self) -> Columns:
+        return Columns.of(localisation.localisation_rows(self.rows, self.store, self.place_of, without_sinks=True))

@@ -2,14 +2,16 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from medattn.base.rounding import round_number
-from medattn.base.tables import fresh_directory, write_bytes
-from medattn.metrics.evaluation import Evaluation
+from medattn.base.rows import SampleRow
+from medattn.base.tables import write_bytes
+from medattn.metrics.anatomy import Place
+from medattn.metrics.inputs import Store
 
 
 def json_bytes(value: object) -> bytes:
@@ -23,30 +25,23 @@ def _npy_bytes(grid: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def write_grids(path: Path, of: Evaluation, tick: Callable[[], object]) -> int:
-    """{sample_id}_grid.npy (profile `original`) and {sample_id}_meta.json of every sample with a grid; how many."""
-    profiles = {name: profile.model_dump() for name, profile in of.params.aggregate.profiles.items()}
-    store, written = of.store, 0
-    with fresh_directory(path) as part:
-        for row in of.rows:
-            tick()
-            sample_id = row["sample_id"]
-            if sample_id not in store.samples:
-                continue
-            sinks = store.sinks.get(row["shown_image_id"])
-            notes = {name: noted[sample_id] for name, noted in store.notes.items()}
-            meta = {
-                **row,
-                "body_box": [round_number(value) for value in of.place_of(row).box],
-                "profiles": profiles,
-                "sinks": sinks,
-                "terms": {name: note["terms"] for name, note in notes.items()},
-                "used_rows": {name: note["rows"] for name, note in notes.items()},
-            }
-            (part / f"{sample_id}_grid.npy").write_bytes(_npy_bytes(store.grids["original"][store.samples[sample_id]]))
-            (part / f"{sample_id}_meta.json").write_bytes(json_bytes(meta))
-            written += 1
-    return written
+def write_grid(directory: Path, row: SampleRow, place: Place, store: Store, profiles: Mapping[str, object]) -> None:
+    """{sample_id}_grid.npy (profile `original`) and {sample_id}_meta.json of a sample that has a grid.
+
+    row: of evaluation_results.csv. profiles: their settings.
+    """
+    sample_id = row["sample_id"]
+    notes = {name: noted[sample_id] for name, noted in store.notes.items()}
+    meta = {
+        **row,
+        "body_box": [round_number(value) for value in place.box],
+        "profiles": profiles,
+        "sinks": store.sinks.get(row["shown_image_id"]),
+        "terms": {name: note["terms"] for name, note in notes.items()},
+        "used_rows": {name: note["rows"] for name, note in notes.items()},
+    }
+    (directory / f"{sample_id}_grid.npy").write_bytes(_npy_bytes(store.grids["original"][store.samples[sample_id]]))
+    (directory / f"{sample_id}_meta.json").write_bytes(json_bytes(meta))
 
 
 def write_json(path: Path, value: object) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from medattn.base.params.metrics import Metrics
 from medattn.base.seeding import generator
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.measures import contrasts, statistics
 from medattn.metrics.values import NOBODY, Selection, Value, average, patients, present, selection_of
 
@@ -57,7 +57,7 @@ class Intervals:
     def _rng(self, key: str, name: str) -> np.random.Generator:
         return generator(self.params.seed, "bootstrap", self.table, key, STREAMS.get(name, name))
 
-    def share(self, rows: Sequence[Row], of: str, key: str, name: str, short: str = "") -> Cells:
+    def share(self, rows: Sequence[AnyRow], of: str, key: str, name: str, short: str = "") -> Cells:
         """{name}, {short}_low, {short}_high, {short}_method: share of rows whose boolean `of` is true, None left out."""
         rows, short = present(rows, of), short or name
         if not rows:
@@ -66,7 +66,7 @@ class Intervals:
         found = statistics.proportion_interval(correct, patients(rows), self.params.bootstrap_draws, self._rng(key, name))
         return _cells(name, short, selection_of(rows), Estimate(found.estimate, found.low, found.high, found.method))
 
-    def mean(self, rows: Sequence[Row], of: str, key: str, name: str, short: str = "") -> Cells:
+    def mean(self, rows: Sequence[AnyRow], of: str, key: str, name: str, short: str = "") -> Cells:
         """{name}, {short}_low, {short}_high, {short}_method: mean of the numbers `of`, None left out.
 
         Bounds are None, and the method says so, where the patients are too few or too alike for an interval.
@@ -127,7 +127,7 @@ def _cells(name: str, short: str, selection: Selection, found: Estimate) -> Cell
     return {name: Value(number, selection) for name, number in zip(names, found, strict=True)}
 
 
-def by_patient(rows: Sequence[Row], *names: str) -> PatientMeans:
+def by_patient(rows: Sequence[AnyRow], *names: str) -> PatientMeans:
     """Each patient's mean of columns `names`, over the rows that have them all."""
     used = [row for row in rows if all(row[name] is not None for name in names)]
     groups: dict[str, list[list[float]]] = {}
@@ -137,7 +137,7 @@ def by_patient(rows: Sequence[Row], *names: str) -> PatientMeans:
     return PatientMeans(np.array(means).reshape(-1, len(names)), selection_of(used))
 
 
-def within_patients(rows: Sequence[Row], name: str, group: str, strata: Sequence[str]) -> PatientMeans:
+def within_patients(rows: Sequence[AnyRow], name: str, group: str, strata: Sequence[str]) -> PatientMeans:
     """Means of column `name` of the rows in the group (column `group` is true) and out of it, of patients that hold both.
 
     Each of a patient's strata (one per row) counts apart: `contrasts.within_patients`.

@@ -3,21 +3,20 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
-from medattn.metrics.values import Value, mean_of
+from medattn.metrics.columnar import ColumnRow
+from medattn.metrics.values import OneRow, Value, mean_of
 
 PROFILE = "decision"  # what the statistics use
 LEVEL = 0.05  # of every test
 LEAST_PATIENTS = 6  # with fewer no p-value can reach LEVEL
 
 
-def study_rows(rows: Sequence[SampleRow], condition: str = "clean") -> list[SampleRow]:
+def study_rows(rows: Sequence[ColumnRow], condition: str = "clean") -> list[ColumnRow]:
     """Answered rows of study questions in one condition."""
     return [row for row in rows if row.is_study and row["condition"] == condition and row.answered]
 
 
-def per_finding(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+def per_finding(rows: Sequence[OneRow]) -> Iterator[tuple[str, list[OneRow]]]:
     """Each finding with its rows, in alphabetical order, then "all" with all of them; nothing without a row."""
     for finding in sorted({row["finding"] for row in rows}):
         yield finding, [row for row in rows if row["finding"] == finding]
@@ -25,7 +24,7 @@ def per_finding(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         yield "all", list(rows)
 
 
-def baseline_rows(rows: Sequence[SampleRow], condition: str = "clean") -> list[SampleRow]:
+def baseline_rows(rows: Sequence[ColumnRow], condition: str = "clean") -> list[ColumnRow]:
     """The baseline variants among study_rows."""
     return [row for row in study_rows(rows, condition) if row.is_baseline]
 
@@ -36,13 +35,13 @@ class OtherFindings:
     Controls are; of two study questions about one image only those whose texts differ in the finding alone.
     """
 
-    def __init__(self, rows: Sequence[SampleRow]) -> None:
-        self._by_image: dict[str, list[SampleRow]] = {}
+    def __init__(self, rows: Sequence[ColumnRow]) -> None:
+        self._by_image: dict[str, list[ColumnRow]] = {}
         for row in rows:
             if row.is_clean and row.is_baseline and row.answered:
                 self._by_image.setdefault(row["image_id"], []).append(row)
 
-    def __call__(self, row: SampleRow) -> list[SampleRow]:
+    def __call__(self, row: ColumnRow) -> list[ColumnRow]:
         return [
             other
             for other in self._by_image.get(row["image_id"], ())
@@ -50,16 +49,16 @@ class OtherFindings:
         ]
 
 
-def _template(row: Row) -> str:
+def _template(row: ColumnRow) -> str:
     """A question with its finding and the article before it left out."""
     return re.sub(rf"\b(?:an? )?{re.escape(row['finding'].lower())}\b", "…", row["baseline_question"].lower())
 
 
-def answering(rows: Sequence[SampleRow], *answers: str) -> list[SampleRow]:
+def answering(rows: Sequence[ColumnRow], *answers: str) -> list[ColumnRow]:
     """Rows whose parsed answer is one of these."""
     return [row for row in rows if row["parsed_answer"] in answers]
 
 
-def mean_margin(rows: Sequence[Row]) -> Value:
+def mean_margin(rows: Sequence[ColumnRow]) -> Value:
     """Mean of the valid margins."""
     return mean_of([row for row in rows if row["margin_valid"]], "margin")

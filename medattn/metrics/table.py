@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from medattn.base import paths
 from medattn.base.modules import collect
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.metrics.values import Value, numbers
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: Callable[["Evaluation"], list[Row]]
+    rows: Callable[["Evaluation"], Sequence[AnyRow]]
     output: Path = paths.TABLES
     keys: tuple[str, ...] = ()
     safe: bool = False
-    parts: Callable[[Sequence[Row]], Parts] = lambda rows: ()
-    means: Callable[[Row], Mapping[str, str]] = lambda row: {}
-    differences: Callable[[Row, Mapping[str, Sequence[Row]]], bool] = lambda row, tables: False
+    parts: Callable[[Sequence[AnyRow]], Parts] = lambda rows: ()
+    means: Callable[[AnyRow], Mapping[str, str]] = lambda row: {}
+    differences: Callable[[AnyRow, Mapping[str, Sequence[AnyRow]]], bool] = lambda row, tables: False
 
-    def values(self, row: Row) -> dict[str, Value]:
+    def values(self, row: AnyRow) -> dict[str, Value]:
         """The values of an aggregate row. Raises ValueError for a cell that does not say what it was computed from."""
         found = {name: cell for name, cell in row.items() if isinstance(cell, Value)}
         for name in row.keys() - found.keys() - set(self.keys):
@@ -49,7 +49,7 @@ class Table:
                 )
         return found
 
-    def published(self, rows: Sequence[Row]) -> list[Row]:
+    def published(self, rows: Sequence[AnyRow]) -> list[Row]:
         """Aggregate rows as numbers, each of which says what it was computed from."""
         if not self.safe:
             for row in rows:
@@ -57,12 +57,12 @@ class Table:
         return [numbers(row) for row in rows]
 
 
-def columnwise(rows: Sequence[Row]) -> Parts:
+def columnwise(rows: Sequence[AnyRow]) -> Parts:
     """The values of rows that are parts of one total, one list a column."""
     return [[row[name] for row in rows if isinstance(row[name], Value)] for name in rows[0]] if rows else []
 
 
-def of_findings(rows: Sequence[Row]) -> Parts:
+def of_findings(rows: Sequence[AnyRow]) -> Parts:
     """columnwise of a table with a row per finding, then "all"."""
     return columnwise([row for row in rows if row["finding"] != "all"])
 

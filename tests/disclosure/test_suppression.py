@@ -342,6 +342,20 @@ def population(*sizes: int) -> tuple[Population, list[int]]:
     return people, [people.group(one for one in samples if one[0] == group) for group in range(len(sizes))]
 
 
+def test_a_population_counts_patients_and_finds_all_of_their_samples():
+    rng = np.random.default_rng(0)
+    samples = {number: f"p{rng.integers(60)}" for number in range(300)}  # a patient's samples lie apart
+    people = Population(samples)
+    for size in (0, 1, 7, 200):
+        chosen = rng.choice(300, size, replace=False).tolist()
+        group, patients = people.group(chosen), {samples[one] for one in chosen}
+        assert group == sum(1 << number for number in chosen)
+        assert (people.patients(group), people.patients(group, 5)) == (len(patients), min(5, len(patients)))
+        assert people.everything_of(group) == people.group(one for one, patient in samples.items() if patient in patients)
+    with pytest.raises(KeyError):
+        people.group(["nobody"])
+
+
 def counted(*found: int, value: str = "accuracy", metric: str = "") -> list[Cell]:
     columns = (("n", ""), (value, metric))
     return [Cell("table", row, column, group, of) for row, group in enumerate(found) for column, of in columns]

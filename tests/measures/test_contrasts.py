@@ -52,6 +52,26 @@ def test_cliffs_delta_counts_pairs_and_ties():
     assert contrasts.cliffs_delta(np.array([[0.3, 0.1 + 0.2]] * 3)) == 0  # equal but for the last bit
 
 
+def test_cliffs_delta_of_many_draws_is_that_of_each():
+    rng = np.random.default_rng(5)
+    many = rng.integers(0, 9, (3, 5, 12, 2)) / 7 + rng.integers(-1, 2, (3, 5, 12, 2)) * 1e-15  # ties but for the last bits
+    expected = [
+        [sum((x - y > 1e-12) - (x - y < -1e-12) for x, y in itertools.product(*one.T.tolist())) / 144 for one in some]
+        for some in many
+    ]
+    assert contrasts.cliffs_delta(many).tolist() == expected
+
+
+def test_the_measures_of_patients_take_time_and_memory_as_there_are_patients():
+    """A table of all pairs of these would hold 10^10 of them."""
+    count, rng = 100_000, np.random.default_rng(6)
+    pairs = rng.normal((0.5, 0), size=(count, 2))
+    assert contrasts.cliffs_delta(pairs) == pytest.approx(2 * stats.norm.cdf(0.5 / 2**0.5) - 1, abs=0.01)
+    patients, values = np.repeat(np.arange(count // 2).astype(str), 2), np.tile([2.0, 1.0], count // 2)
+    _, found = contrasts.within_patients(values, values > 1, np.zeros(count), patients)
+    assert found.shape == (count // 2, 2) and (found == [2, 1]).all()
+
+
 def test_rank_correlation_is_spearmans():
     pairs = np.random.default_rng(3).integers(0, 6, (25, 2)).astype(float)
     assert contrasts.rank_correlation(pairs) == pytest.approx(stats.spearmanr(*pairs.T).statistic)

@@ -146,6 +146,25 @@ def test_heads_of_questions_without_a_true_region_do_not_count():
     assert [line["n"] for line in table] == [0] * 4 and table[0]["region_enrichment"] is None
 
 
+def test_the_map_of_other_patients_is_the_mean_of_theirs_each_patient_once():
+    rows, grids = asked(5, own_spot)
+    twice = row(3, "yes", sample_id="again", question_id="again", image_id="again")  # the patient's second image
+    lateral = row(4, "yes", sample_id="lateral", image_id="lateral")
+    rows, grids = [*rows, twice, lateral], grids | {"again": nearly_uniform(77), "lateral": nearly_uniform(78)}
+
+    def where(one):
+        return dataclasses.replace(own_place(one), frontal=one["image_id"] != "lateral")
+
+    found = {one["sample_id"]: one["other_patients_region_mass"] for one in located(rows, grids, where)}
+    stored = {name: grid.astype(np.float32).astype(float) for name, grid in grids.items()}
+    of_patient = [stored[f"study{number}"] for number in range(5)]
+    of_patient[3] = (stored["study3"] + stored["again"]) / 2
+    for number in range(5):
+        others = np.mean([grid for patient, grid in enumerate(of_patient) if patient != number], axis=0)
+        assert found[f"study{number}"] == pytest.approx(others[own_cell(number)], rel=1e-5)
+    assert found["again"] == found["study3"] and found["lateral"] is None
+
+
 # --- hypotheses -------------------------------------------------------------------------------------------------------
 
 

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.measures import consistency
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, within_patients
 from medattn.metrics.samples import PROFILE, study_rows
@@ -37,7 +37,7 @@ def any_flip_among(yes: int, no: int, other: int, k: int) -> float | None:
     return 1 - without / all_ways
 
 
-def consistency_table(rows: Sequence[SampleRow], questions: Sequence[Row], params: Metrics) -> list[Row]:
+def consistency_table(rows: Sequence[ColumnRow], questions: Sequence[ColumnRow], params: Metrics) -> list[Row]:
     """CONSISTENCY: questions of one image each, per condition; and grouped by question text alone, for comparison only.
 
     Grouping by text merges patients, as earlier work did; such groups have no patient, so no interval.
@@ -68,13 +68,13 @@ def consistency_table(rows: Sequence[SampleRow], questions: Sequence[Row], param
     return [*table, *_by_text(study_rows(rows))]
 
 
-def _any_among(row: Row, k: int) -> float | None:
+def _any_among(row: AnyRow, k: int) -> float | None:
     decided = row["variants"] - row["unparsed"] - row["contradictory"] - row["uncertain"]
     yes = round((row["yes_rate"] or 0) * decided)
     return any_flip_among(yes, decided - yes, row["variants"] - decided, k)
 
 
-def _by_text(clean: Sequence[SampleRow]) -> list[Row]:
+def _by_text(clean: Sequence[ColumnRow]) -> list[Row]:
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for row in clean:
         groups[row["baseline_question"]].append(row["parsed_answer"])
@@ -91,7 +91,7 @@ def _by_text(clean: Sequence[SampleRow]) -> list[Row]:
     return [dict.fromkeys(CONSISTENCY) | {"grouping": "text", "condition": "clean"} | of_all]
 
 
-def flips(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
+def flips(rows: Sequence[ColumnRow], params: Metrics) -> list[Row]:
     """FLIPS: attention of clean variants against their baseline variant's, by what became of the answer.
 
     js_contrast: mean divergence of flipped − kept answers inside patients (and truths) that hold both. Descriptive.
@@ -126,18 +126,18 @@ def flips(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     return table
 
 
-def _shift(row: Row, before: Row) -> float | None:
+def _shift(row: AnyRow, before: AnyRow) -> float | None:
     """How far the margin moved, either way, in nats."""
     return abs(row["margin"] - before["margin"]) if row["margin_valid"] and before["margin_valid"] else None
 
 
-def _contrast(decided: Sequence[Row], js: str, intervals: Intervals) -> Row:
+def _contrast(decided: Sequence[AnyRow], js: str, intervals: Intervals) -> Row:
     pairs = within_patients(decided, js, "flip", [row["ground_truth"] for row in decided])
     cells = intervals.of_patients(pairs.gap(), "flipped", "js_contrast", "contrast")
     return {"informative_patients": Value(len(pairs.means), pairs.selection), **cells}
 
 
-def _flip_parts(rows: Sequence[Row]) -> Parts:
+def _flip_parts(rows: Sequence[AnyRow]) -> Parts:
     counts = {row["answers"]: row["n"] for row in rows}
     wholes = (("yes→yes", "no→no"), ("yes→no", "no→yes"), ("kept", "flipped"))
     return [[counts[name] for name in parts if name in counts] for parts in wholes]

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.language.answers import ANSWERS, Reading, read_answer
 from medattn.measures.consistency import flip
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import answering, study_rows
 from medattn.metrics.table import Table
@@ -22,7 +22,7 @@ ANSWER_CLASSES = (
 )  # fmt: skip
 
 
-def answer_classes(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
+def answer_classes(rows: Sequence[ColumnRow], params: Metrics) -> list[Row]:
     """ANSWER_CLASSES over clean study rows of all variants: the answers as they are, then by the first word."""
     intervals, table, clean = Intervals(params, "answer_classes"), [], study_rows(rows)
     for reading, of in READINGS.items() if clean else ():
@@ -39,7 +39,7 @@ def answer_classes(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     return table
 
 
-def _read(some: Sequence[SampleRow], of: Callable[[Reading], str]) -> list[SampleRow]:
+def _read(some: Sequence[ColumnRow], of: Callable[[Reading], str]) -> list[ColumnRow]:
     """The rows with the answers that `of` takes from what was read, and `correct` and `flip` as these make them."""
     answers = [of(read_answer(row["answer"], row["finding"], row["question"])) for row in some]
     baseline = {row["question_id"]: answer for row, answer in zip(some, answers, strict=True) if row.is_baseline}

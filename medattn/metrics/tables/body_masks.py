@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from medattn.base import paths
-from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
 from medattn.metrics.anatomy import PlaceOf
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.table import Table
 
 BODY_MASKS = ("image_id", "subject_id", "doubt")
 
 
-def body_masks(rows: Sequence[SampleRow], place_of: PlaceOf) -> list[Row]:
+def body_masks(rows: Sequence[ColumnRow], place_of: PlaceOf) -> list[Row]:
     """BODY_MASKS, one row per image that was answered about as it is. doubt: why its body mask may be wrong, or empty."""
     first = {row["image_id"]: row for row in reversed(rows) if row.is_clean and row.answered}
     return [

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.measures import contrasts
 from medattn.measures.statistics import FEW_PATIENTS
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, within_patients
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL, PROFILE, study_rows
@@ -28,7 +28,7 @@ CORRECT_INCORRECT = (
 )  # fmt: skip
 
 
-def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
+def correct_incorrect(rows: Sequence[ColumnRow], params: Metrics) -> list[Row]:
     """CORRECT_INCORRECT over clean study rows of all variants, one row per metric of FAMILY.
 
     difference: mean metric of right − wrong answers inside patients holding both, each truth apart; sign-flip over
@@ -36,10 +36,10 @@ def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     and strategy apart, descriptive: where one variant is mostly wrong, right against wrong is also one variant
     against another.
     """
-    intervals, table = Intervals(params, "correct_incorrect"), []
+    intervals, table, clean = Intervals(params, "correct_incorrect"), [], study_rows(rows)
     for metric in FAMILY:
         name = column(PROFILE, metric)
-        some = present(study_rows(rows), name)
+        some = present(clean, name)
         right, wrong = ([row for row in some if bool(row["correct"]) == correct] for correct in (True, False))
         pairs = within_patients(some, name, "correct", [str(row["ground_truth"]) for row in some])
         alike = within_patients(some, name, "correct", [f"{row['ground_truth']}|{row['strategy']}" for row in some])
@@ -73,7 +73,7 @@ def correct_incorrect(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     return table
 
 
-def _means(row: Row) -> dict[str, str]:
+def _means(row: AnyRow) -> dict[str, str]:
     return dict.fromkeys(("mean_correct", "mean_incorrect"), column(PROFILE, row["metric"]))
 
 

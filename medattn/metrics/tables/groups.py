@@ -8,10 +8,10 @@ import numpy as np
 
 from medattn.base import paths
 from medattn.base.rounding import round_number
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.disclosure.distributions import divergence_edges, merged_bins
 from medattn.measures import consistency
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.samples import PROFILE, OtherFindings, study_rows
@@ -30,7 +30,7 @@ CONTRAST_COLUMNS = (
 DISTRIBUTION = ("divergence", "js_other_finding", "js_other_variant")
 
 
-def by_question(rows: Sequence[SampleRow]) -> dict[tuple[str, str, str], list[SampleRow]]:
+def by_question(rows: Sequence[ColumnRow]) -> dict[tuple[str, str, str], list[ColumnRow]]:
     """(question_id, condition, strength) -> the rows of its variants, baseline first; study rows that were answered."""
     groups = defaultdict(list)
     for row in rows:
@@ -39,7 +39,7 @@ def by_question(rows: Sequence[SampleRow]) -> dict[tuple[str, str, str], list[Sa
     return {key: sorted(groups[key], key=lambda row: row["variant_index"]) for key in sorted(groups)}
 
 
-def answer_counts(rows: Sequence[SampleRow]) -> dict[tuple[str, str], Counter[str]]:
+def answer_counts(rows: Sequence[ColumnRow]) -> dict[tuple[str, str], Counter[str]]:
     """(condition, strength) -> how often each answer was given to its study questions."""
     counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -48,7 +48,7 @@ def answer_counts(rows: Sequence[SampleRow]) -> dict[tuple[str, str], Counter[st
     return counts
 
 
-def _mean_js(variants: Sequence[Row], store: Store) -> float | None:
+def _mean_js(variants: Sequence[AnyRow], store: Store) -> float | None:
     """Mean JS divergence over all pairs of a question's variants; None for fewer than two grids."""
     grids = [grid for row in variants if (grid := store.grid(PROFILE, row["sample_id"])) is not None]
     if len(grids) < 2:
@@ -56,7 +56,7 @@ def _mean_js(variants: Sequence[Row], store: Store) -> float | None:
     return average(consistency.pairwise_js(np.stack(grids))[np.triu_indices(len(grids), k=1)])
 
 
-def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
+def question_rows(rows: Sequence[ColumnRow], store: Store) -> list[Row]:
     """QUESTION_COLUMNS, one row per study question and condition that was asked in several variants (clean: always).
 
     expected_consistency: what the question's number of variants would give if each had its answer from those of the
@@ -99,14 +99,14 @@ def question_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     return table
 
 
-def contrast_rows(rows: Sequence[SampleRow], store: Store, grid_set: str = PROFILE) -> list[Row]:
+def contrast_rows(rows: Sequence[ColumnRow], store: Store, grid_set: str = PROFILE) -> list[Row]:
     """CONTRAST_COLUMNS, one row per image with a clean study question.
 
     js_other_finding: baseline variant against each question that asks in the same words about another finding.
     js_other_variant: baseline variant against its other variants. Without either there is no value.
     """
     asked = OtherFindings(rows)
-    images: defaultdict[str, dict[str, list[SampleRow]]] = defaultdict(lambda: {"baseline": [], "variant": []})
+    images: defaultdict[str, dict[str, list[ColumnRow]]] = defaultdict(lambda: {"baseline": [], "variant": []})
     for row in study_rows(rows):
         if store.grid(grid_set, row["sample_id"]) is not None:
             images[row["image_id"]]["baseline" if row.is_baseline else "variant"].append(row)
@@ -134,7 +134,7 @@ def contrast_rows(rows: Sequence[SampleRow], store: Store, grid_set: str = PROFI
     return table
 
 
-def js_distribution(contrast: Sequence[Row], bins: int = 20) -> list[Row]:
+def js_distribution(contrast: Sequence[AnyRow], bins: int = 20) -> list[Row]:
     """DISTRIBUTION: share of the images per interval of divergence, both kinds on one axis from 0 to the largest value."""
     kinds = ("js_other_finding", "js_other_variant")
     values = {kind: np.array([row[kind] for row in contrast if row[kind] is not None], dtype=np.float64) for kind in kinds}
@@ -148,7 +148,7 @@ def js_distribution(contrast: Sequence[Row], bins: int = 20) -> list[Row]:
     ]
 
 
-def merged_js_distribution(contrast: Sequence[Row]) -> list[Row]:
+def merged_js_distribution(contrast: Sequence[AnyRow]) -> list[Row]:
     """DISTRIBUTION for a credentialed study: over the images with both values, in intervals of enough patients each."""
     both = [row for row in contrast if row["difference"] is not None]
     variant, finding = (

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from medattn.base import paths
 from medattn.base.rounding import round_number
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.samples import PROFILE, study_rows
 from medattn.metrics.table import Table
@@ -17,7 +17,7 @@ NUMBERS = (
 )  # fmt: skip
 
 
-def headline(rows: Sequence[SampleRow], questions: Sequence[Row], contrast: Sequence[Row]) -> Row:
+def headline(rows: Sequence[ColumnRow], questions: Sequence[AnyRow], contrast: Sequence[AnyRow]) -> Row:
     """The twelve numbers of reports/metrics.json; None where there is nothing to average."""
     clean, asked = study_rows(rows), [row for row in questions if row["condition"] == "clean"]
     numbers = {

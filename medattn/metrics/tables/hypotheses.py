@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
 from medattn.base.seeding import generator
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.measures import consistency, contrasts
 from medattn.measures.statistics import FEW_PATIENTS
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, PatientMeans, by_patient
 from medattn.metrics.samples import LEAST_PATIENTS, LEVEL
@@ -33,7 +33,7 @@ CHECKED = "a check of the loaded model, not a test"
 
 
 def hypotheses(
-    localised: Sequence[Row], contrast: Sequence[Row], rows: Sequence[SampleRow], store: Store, params: Metrics
+    localised: Sequence[AnyRow], contrast: Sequence[AnyRow], rows: Sequence[ColumnRow], store: Store, params: Metrics
 ) -> list[Row]:
     """COLUMNS: H1a, H1b, H2, H3a, H3b, H4. p-values of H1, H2 and H3b are adjusted together (Holm)."""
     intervals = Intervals(params, "hypotheses")
@@ -53,7 +53,7 @@ def hypotheses(
     return table
 
 
-def verdict(row: Row) -> str:
+def verdict(row: AnyRow) -> str:
     """BY_RULE, for the numbers of a row with a p-value."""
     if row["p_adjusted"] is not None and row["p_adjusted"] <= LEVEL and row["effect"] >= row["minimum_effect"]:
         return "supported"
@@ -68,7 +68,7 @@ def _row(about: tuple[str, str, str], selection: Selection = NOBODY, **values: o
     return row | {name: value if name in KEYS else Value(value, selection) for name, value in values.items()}
 
 
-def _h1(name: str, claim: str, kind: str, localised: Sequence[Row], intervals: Intervals) -> Row:
+def _h1(name: str, claim: str, kind: str, localised: Sequence[AnyRow], intervals: Intervals) -> Row:
     """Intersection–union over the five baseline maps: all must pass, so p is the largest.
 
     One mean per patient and map, over the questions that have every map; effect: mean of the patients' enrichments ÷
@@ -113,7 +113,7 @@ def upward(numbers: np.ndarray, key: str, intervals: Intervals) -> float:
     return 1.0 if p is None else p
 
 
-def _h2(contrast: Sequence[Row], intervals: Intervals) -> Row:
+def _h2(contrast: Sequence[AnyRow], intervals: Intervals) -> Row:
     about = (
         "H2",
         "Variants of one question share a pattern of attention",
@@ -157,7 +157,7 @@ def _h3a(store: Store) -> Row:
     )  # fmt: skip
 
 
-def _h3b(rows: Sequence[SampleRow], store: Store, params: Metrics) -> Row:
+def _h3b(rows: Sequence[ColumnRow], store: Store, params: Metrics) -> Row:
     about = (
         "H3b",
         "Heads that share keys and values look more alike than heads that do not",

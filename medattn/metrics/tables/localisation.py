@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.measures import localisation
 from medattn.metrics import grid_metrics
 from medattn.metrics.anatomy import Place, PlaceOf, Region
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals, PatientMeans, by_patient
 from medattn.metrics.samples import PROFILE, OtherFindings, baseline_rows
@@ -63,7 +63,7 @@ class Grids:
     def __init__(self, store: Store, without_sinks: bool) -> None:
         self._store, self._without = store, without_sinks
 
-    def __call__(self, row: SampleRow) -> np.ndarray | None:
+    def __call__(self, row: ColumnRow) -> np.ndarray | None:
         """float64 [16, 16]; None without a grid, or if sinks are to go and the image's were not computed."""
         grid = self._store.grid(PROFILE, row["sample_id"])
         if grid is None or not self._without:
@@ -72,29 +72,50 @@ class Grids:
         return without_cells(grid, sinks["cells"]) if sinks and sinks["computed"] else None
 
 
-def localisation_rows(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
+class OtherPatients:
+    """Mean maps of the other patients who were asked about the same finding in as frontal a view, each patient once."""
+
+    def __init__(self, rows: Sequence[ColumnRow], grids: Grids, place_of: PlaceOf) -> None:
+        self._grids, self._place_of = grids, place_of
+        self._asked: defaultdict[tuple[str, bool], defaultdict[str, list[ColumnRow]]] = defaultdict(lambda: defaultdict(list))
+        for row in rows:
+            if row.is_clean and row.is_baseline and grids(row) is not None:
+                self._asked[self._key(row)][row["subject_id"]].append(row)
+        self._sums = {key: sum(self._mean(some) for _, some in sorted(same.items())) for key, same in self._asked.items()}
+
+    def __call__(self, row: ColumnRow) -> np.ndarray | None:
+        """float64 [16, 16], of a row with a grid; None where nobody else was asked.
+
+        What the others have is what all have without the patient's own: summed anew for each row, it would take as many sums
+        as the square of the patients.
+        """
+        key = self._key(row)
+        same = self._asked[key]
+        return (self._sums[key] - self._mean(same[row["subject_id"]])) / (len(same) - 1) if len(same) > 1 else None
+
+    def _key(self, row: ColumnRow) -> tuple[str, bool]:
+        return row["finding"], self._place_of(row).frontal
+
+    def _mean(self, some: Sequence[ColumnRow]) -> np.ndarray:
+        return np.mean([grid for row in some if (grid := self._grids(row)) is not None], axis=0)
+
+
+def localisation_rows(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf, without_sinks: bool) -> list[Row]:
     """One row per clean baseline question with a grid and every map: METRICS of each as {map}_{metric}."""
     grids = Grids(store, without_sinks)
     asked = OtherFindings(rows)
-    by_finding: defaultdict[tuple[str, bool], defaultdict[str, list[np.ndarray]]]  # (finding, frontal) -> patient -> grids
-    by_finding = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        if row.is_clean and row.is_baseline and (grid := grids(row)) is not None:
-            by_finding[row["finding"], place_of(row).frontal][row["subject_id"]].append(grid)
-    table = []
+    others, table = OtherPatients(rows, grids, place_of), []
     for row in baseline_rows(rows):
         grid = grids(row)
         if grid is None:
             continue
         place = place_of(row)
-        same = by_finding[row["finding"], place.frontal]
-        others = [np.mean(some, axis=0) for subject, some in sorted(same.items()) if subject != row["subject_id"]]
         maps = {
             "model": [grid],
             "uniform": [localisation.uniform_map()],
             "centre": [localisation.centre_gaussian()],
             "body": [localisation.body_map(place.body)],
-            "other_patients": [np.mean(others, axis=0)] if others else [],
+            "other_patients": [] if (mean := others(row)) is None else [mean],
             "other_finding": [other for one in asked(row) if (other := grids(one)) is not None],
         }
         values = {name: _mean_metrics(some, row, place) for name, some in maps.items()}
@@ -105,14 +126,14 @@ def localisation_rows(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf
     return table
 
 
-def _mean_metrics(maps: Sequence[np.ndarray], row: Row, place: Place) -> dict[str, float | None]:
+def _mean_metrics(maps: Sequence[np.ndarray], row: AnyRow, place: Place) -> dict[str, float | None]:
     """METRICS, averaged over maps (several controls of one image)."""
     region = place.region_of(row)
     each = [grid_metrics.zone_values(p, place, row["zone"]) | grid_metrics.region_values(p, region) for p in maps]
     return {metric: average_of(each, metric) for metric in METRICS}
 
 
-def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params: Metrics) -> list[Row]:
+def localisation_table(with_sinks: Sequence[AnyRow], without: Sequence[AnyRow], params: Metrics) -> list[Row]:
     """LOCALISATION: findings, then all; every map; ratio: the model's enrichment ÷ the map's, means over patients."""
     intervals, table = Intervals(params, "localisation"), []
     for finding in [*sorted({row["finding"] for row in with_sinks}), "all"]:
@@ -142,7 +163,7 @@ def localisation_table(with_sinks: Sequence[Row], without: Sequence[Row], params
     return table
 
 
-def headed(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[tuple[SampleRow, Region]]:
+def headed(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> list[tuple[ColumnRow, Region]]:
     """Clean baseline questions with a grid and a true region."""
     placed = ((row, place_of(row).region_of(row)) for row in baseline_rows(rows) if row["sample_id"] in store.samples)
     return [(row, region) for row, region in placed if region is not None]
@@ -151,13 +172,13 @@ def headed(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[t
 class HeadMasses(NamedTuple):
     """Mass of every head's map in a question's true region: [layer, head], about its own finding and about others."""
 
-    row: SampleRow
+    row: ColumnRow
     own: np.ndarray
     others: Sequence[np.ndarray]
     area: float  # of the image
 
 
-def layer_head(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[Row]:
+def layer_head(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> list[Row]:
     """LAYER_HEAD: last prompt row of every head, clean baseline questions with a true region; findings, then all.
 
     other_finding_enrichment: the same head and region when the same image is asked about another finding.
@@ -196,15 +217,15 @@ def layer_head(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> li
     return table
 
 
-def _parts_of_maps(rows: Sequence[Row]) -> Parts:
+def _parts_of_maps(rows: Sequence[AnyRow]) -> Parts:
     """The rows of one map, with or without sinks, are parts of one total."""
-    maps: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    maps: defaultdict[tuple[str, str], list[AnyRow]] = defaultdict(list)
     for row in rows:
         maps[row["sinks"], row["map"]].append(row)
     return [values for some in maps.values() for values in of_findings(some)]
 
 
-def _parts_of_heads(rows: Sequence[Row]) -> Parts:
+def _parts_of_heads(rows: Sequence[AnyRow]) -> Parts:
     """Those of one head: every head has the same questions."""
     return of_findings([row for row in rows if (row["layer"], row["head"]) == (0, 0)])
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from medattn.base import paths
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.measures import contrasts
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals, by_patient
 from medattn.metrics.samples import PROFILE, baseline_rows, per_finding
@@ -26,7 +26,7 @@ OCCLUSION = (
 )  # fmt: skip
 
 
-def occlusion_rows(rows: Sequence[SampleRow]) -> list[Row]:
+def occlusion_rows(rows: Sequence[ColumnRow]) -> list[Row]:
     """PAIRS, one row per baseline question asked with both areas hidden, clean answer yes or no, all margins valid.
 
     drop: margin on the clean image − with the area hidden, signed by the clean answer, nats; > 0: hiding it speaks
@@ -59,7 +59,7 @@ def occlusion_rows(rows: Sequence[SampleRow]) -> list[Row]:
     return table
 
 
-def occlusion(pairs: Sequence[Row], params: Metrics) -> list[Row]:
+def occlusion(pairs: Sequence[AnyRow], params: Metrics) -> list[Row]:
     """OCCLUSION, per finding and for all; Spearman correlation of effect and clean region mass over patients' means."""
     intervals, table = Intervals(params, "occlusion"), []
     for finding, some in per_finding(pairs):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from medattn.base import paths
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.language.answers import NO_POSITION
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import per_finding
 from medattn.metrics.table import Table, of_findings
@@ -28,7 +28,7 @@ IMAGE_RELIANCE = (
 SIGN = {"yes": 1.0, "no": -1.0}
 
 
-def reliance_rows(rows: Sequence[SampleRow], questions: Sequence[Row]) -> list[Row]:
+def reliance_rows(rows: Sequence[ColumnRow], questions: Sequence[AnyRow]) -> list[Row]:
     """RELIANCE, one row per study question on its clean image.
 
     reliance: margin with the image − margin without it (or with a blank one), signed by the clean answer; of the
@@ -68,11 +68,11 @@ def reliance_rows(rows: Sequence[SampleRow], questions: Sequence[Row]) -> list[R
     return table
 
 
-def _by_variant(rows: Sequence[SampleRow]) -> dict[int, SampleRow]:
+def _by_variant(rows: Sequence[ColumnRow]) -> dict[int, ColumnRow]:
     return {row["variant_index"]: row for row in rows}
 
 
-def _reliance(variants: Sequence[SampleRow], without: dict[int, SampleRow]) -> float | None:
+def _reliance(variants: Sequence[ColumnRow], without: dict[int, ColumnRow]) -> float | None:
     values = [
         SIGN[row["parsed_answer"]] * (row["margin"] - other["margin"])
         for row in variants
@@ -82,7 +82,7 @@ def _reliance(variants: Sequence[SampleRow], without: dict[int, SampleRow]) -> f
     return average(values) if values else None
 
 
-def image_reliance(table: Sequence[Row], params: Metrics) -> list[Row]:
+def image_reliance(table: Sequence[AnyRow], params: Metrics) -> list[Row]:
     """IMAGE_RELIANCE, per finding and for all."""
     intervals, out = Intervals(params, "image_reliance"), []
     for finding, some in per_finding(table):

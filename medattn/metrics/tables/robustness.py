@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.language.answers import NO_POSITION
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import PROFILE, answering, mean_margin, study_rows
@@ -27,7 +27,7 @@ ROBUSTNESS = (
 )  # fmt: skip
 
 
-def robustness(rows: Sequence[SampleRow], contrast: Sequence[Row], params: Metrics) -> list[Row]:
+def robustness(rows: Sequence[ColumnRow], contrast: Sequence[AnyRow], params: Metrics) -> list[Row]:
     """ROBUSTNESS over study rows, clean first; changes are against the same variant's row on the clean image.
 
     One row for the baseline variant of every condition, so that conditions compare, and one for all variants where

@@ -1,15 +1,15 @@
 """Attention sinks: how many, how much they draw, and what every metric is without them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from medattn.base import paths
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.metrics import grid_metrics
+from medattn.metrics.columnar import ColumnRow, Columns
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.inputs import Store
 from medattn.metrics.intervals import Intervals
@@ -24,13 +24,13 @@ BOUNDS = ("low", "high", "method")
 SINK_IMAGES = ("image_id", "subject_id", "computed", "sinks", "position_sinks", "content_sinks", "least_mass", "mean_mass")
 
 
-def sink_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
+def sink_rows(rows: Sequence[ColumnRow], store: Store) -> list[Row]:
     """SINK_IMAGES, one row per image with a clean study question.
 
     least_mass: what the sinks draw at the least, whatever is asked; mean_mass: over the image's clean variants.
     Position sinks are also high when the image is blank; without blank samples the kinds are empty.
     """
-    by_image: dict[str, list[SampleRow]] = {}
+    by_image: dict[str, list[ColumnRow]] = {}
     for row in study_rows(rows):
         if store.grid(PROFILE, row["sample_id"]) is not None:
             by_image.setdefault(row["image_id"], []).append(row)
@@ -55,7 +55,7 @@ def sink_rows(rows: Sequence[SampleRow], store: Store) -> list[Row]:
     return table
 
 
-def sinks(rows: Sequence[SampleRow], images: Sequence[Row], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
+def sinks(rows: Sequence[ColumnRow], images: Sequence[AnyRow], store: Store, place_of: PlaceOf, params: Metrics) -> list[Row]:
     """SINKS: counts and masses of the images' sinks, then every metric of the clean study grids with and without them.
 
     Only samples whose image's sinks were computed, in both columns. Sinks are zeroed in the finished grid.
@@ -74,15 +74,11 @@ def sinks(rows: Sequence[SampleRow], images: Sequence[Row], store: Store, place_
                 **{bound: cells[f"value_{bound}"] for bound in BOUNDS},
             }
         )
-    pairs = compared(rows, store, place_of)
+    pairs = Columns.of(compared(rows, store, place_of))
     for name in METRICS:
-        some = [
-            row | {"with": before[name], "without": after[name], "change": after[name] - before[name]}
-            for row, before, after in pairs
-            if before[name] is not None and after[name] is not None
-        ]
-        cells = intervals.mean(some, "change", name, "difference")
-        kept, zeroed = mean_of(some, "with"), mean_of(some, "without")
+        some = present(pairs, f"{name}_change")
+        cells = intervals.mean(some, f"{name}_change", name, "difference")
+        kept, zeroed = mean_of(some, f"{name}_with"), mean_of(some, f"{name}_without")
         table.append(
             {
                 "metric": name,
@@ -96,18 +92,26 @@ def sinks(rows: Sequence[SampleRow], images: Sequence[Row], store: Store, place_
     return table
 
 
-def compared(rows: Sequence[SampleRow], store: Store, place_of: PlaceOf) -> list[tuple[SampleRow, Row, Row]]:
-    """Clean study rows whose image's sinks were computed, each with METRICS of its grid with and without them."""
+def compared(rows: Sequence[ColumnRow], store: Store, place_of: PlaceOf) -> Iterator[Row]:
+    """Of every clean study row whose image's sinks were computed, METRICS of its grid with and without them.
+
+    {metric}_with, _without, and _change; None where one of them is.
+    """
     kept, zeroed = Grids(store, without_sinks=False), Grids(store, without_sinks=True)
-    found = []
     for row in study_rows(rows):
-        before, after = kept(row), zeroed(row)
-        if before is not None and after is not None:
-            found.append((row, _metrics(before, row, place_of), _metrics(after, row, place_of)))
-    return found
+        grid, without = kept(row), zeroed(row)
+        if grid is None or without is None:
+            continue
+        made = {name: row[name] for name in ("subject_id", "question_id", "variant_index")}
+        before, after = (_metrics(one, row, place_of) for one in (grid, without))
+        for name in METRICS:
+            both = before[name], after[name]
+            values = (None, None, None) if None in both else (*both, both[1] - both[0])
+            made |= zip((f"{name}_with", f"{name}_without", f"{name}_change"), values, strict=True)
+        yield made
 
 
-def _metrics(grid: np.ndarray, row: Row, place_of: PlaceOf) -> Row:
+def _metrics(grid: np.ndarray, row: ColumnRow, place_of: PlaceOf) -> Row:
     place = place_of(row)
     region = place.region_of(row)
     return (
@@ -117,7 +121,7 @@ def _metrics(grid: np.ndarray, row: Row, place_of: PlaceOf) -> Row:
     )
 
 
-def _means(row: Row) -> dict[str, str]:
+def _means(row: AnyRow) -> dict[str, str]:
     return dict.fromkeys(("with_sinks", "without_sinks"), column(PROFILE, row["metric"])) if row["metric"] in METRICS else {}
 
 

@@ -1,20 +1,22 @@
 """Strategies: accuracy and flips of each, tested against the baseline variant, and the order of exposure."""
 
+import functools
 import itertools
+import operator
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
-from medattn.base.tables import Row
+from medattn.base.tables import AnyRow, Row
 from medattn.language.strategy_labels import BASELINE, CANONICAL, OTHER
 from medattn.measures.statistics import holm
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import column
 from medattn.metrics.intervals import Intervals
 from medattn.metrics.samples import PROFILE, answering, mean_margin, study_rows
 from medattn.metrics.table import Table, columnwise
-from medattn.metrics.values import Unit, Value, count_of_patients, mean_of, patient_count, share
+from medattn.metrics.values import Value, count_of_patients, mean_of, patient_count, share
 
 STRATEGIES = (BASELINE, *CANONICAL, OTHER)
 BY_STRATEGY = (
@@ -30,7 +32,7 @@ EXPOSURE_ORDER = (
 )  # fmt: skip
 
 
-def by_strategy(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
+def by_strategy(rows: Sequence[ColumnRow], params: Metrics) -> list[Row]:
     """BY_STRATEGY over clean study rows; the baseline variant has no flips, no difference and no test.
 
     p: sign-flip over patients of the sum of (variant correct − baseline correct); adjusted by Holm over the strategies.
@@ -78,7 +80,7 @@ def adjust(table: Sequence[Row]) -> None:
         row["p_adjusted"] = Value(float(adjusted), row["p"].selection)
 
 
-def _differences(some: Sequence[SampleRow], baseline: Mapping[str, SampleRow]) -> list[SampleRow]:
+def _differences(some: Sequence[ColumnRow], baseline: Mapping[str, ColumnRow]) -> list[ColumnRow]:
     return [
         row | {"difference": float(row["correct"]) - float(baseline[row["question_id"]]["correct"])}
         for row in some
@@ -86,7 +88,7 @@ def _differences(some: Sequence[SampleRow], baseline: Mapping[str, SampleRow]) -
     ]
 
 
-def _sums(pairs: Sequence[Row]) -> dict[str, float]:
+def _sums(pairs: Sequence[AnyRow]) -> dict[str, float]:
     """Patient -> the sum of its differences, in the patients' order."""
     sums: dict[str, float] = {}
     for pair in pairs:
@@ -94,7 +96,7 @@ def _sums(pairs: Sequence[Row]) -> dict[str, float]:
     return dict(sorted(sums.items()))
 
 
-def exposure_order(rows: Sequence[SampleRow], exposure: Mapping[str, float], params: Metrics) -> list[Row]:
+def exposure_order(rows: Sequence[ColumnRow], exposure: Mapping[str, float], params: Metrics) -> list[Row]:
     """EXPOSURE_ORDER: does the strategy seen less in training flip more? Known for a trained phantom only.
 
     One row per pair of strategies with different exposure, then "all": `recovered` if no pair contradicts the order
@@ -127,13 +129,13 @@ def exposure_order(rows: Sequence[SampleRow], exposure: Mapping[str, float], par
     if table:
         verdicts = {row["verdict"].number for row in table}
         recovered = "as exposed" in verdicts and "contradicts" not in verdicts
-        every = frozenset[Unit]().union(*(row["verdict"].selection for row in table))
+        every = functools.reduce(operator.or_, (row["verdict"].selection for row in table))
         overall = Value("recovered" if recovered else "not recovered", every)
         table.append(dict.fromkeys(EXPOSURE_ORDER) | {"less_exposed": "all", "verdict": overall})
     return table
 
 
-def _gives_a_flip_rate_away(row: Row, tables: Mapping[str, Sequence[Row]]) -> bool:
+def _gives_a_flip_rate_away(row: AnyRow, tables: Mapping[str, Sequence[AnyRow]]) -> bool:
     """A difference of flip rates tells a suppressed one if the other is shown."""
     suppressed = {one["strategy"] for one in tables["by_strategy"] if one["flip_rate"] is None}
     return not suppressed.isdisjoint({row["less_exposed"], row["more_exposed"]})

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from medattn.base.params.aggregate import Profile
 from medattn.base.params.metrics import Metrics
-from medattn.base.rows import SampleRow
 from medattn.base.tables import Row
+from medattn.metrics.columnar import ColumnRow
 from medattn.metrics.grid_metrics import COLUMNS, column
 from medattn.metrics.inputs import Store, profile_of
 from medattn.metrics.intervals import Intervals
@@ -33,7 +33,7 @@ MAIN = (
 PROFILES = ("profile", *SETTINGS, "n", "gated", *MAIN, "js_other_finding", "js_other_variant", "sink_share")
 
 
-def by_finding(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
+def by_finding(rows: Sequence[ColumnRow], params: Metrics) -> list[Row]:
     """BY_FINDING over clean study rows of all variants, findings in alphabetical order, then "all"."""
     intervals, table = Intervals(params, "by_finding"), []
     for finding, some in per_finding(study_rows(rows)):
@@ -54,7 +54,7 @@ def by_finding(rows: Sequence[SampleRow], params: Metrics) -> list[Row]:
     return table
 
 
-def metric_summary(rows: Sequence[SampleRow], store: Store, params: Metrics) -> list[Row]:
+def metric_summary(rows: Sequence[ColumnRow], store: Store, params: Metrics) -> list[Row]:
     """METRIC_SUMMARY over clean study rows: every metric of every profile that has a value somewhere; true counts 1."""
     intervals, table = Intervals(params, "metric_summary"), []
     clean = study_rows(rows)
@@ -85,7 +85,7 @@ def metric_summary(rows: Sequence[SampleRow], store: Store, params: Metrics) -> 
     return table
 
 
-def _sink_share(clean: Sequence[SampleRow], store: Store, grid_set: str) -> Value:
+def _sink_share(clean: Sequence[ColumnRow], store: Store, grid_set: str) -> Value:
     """Mean mass on the sink cells of the image, over samples of images whose sinks were computed."""
     shares = []
     for row in clean:
@@ -95,7 +95,7 @@ def _sink_share(clean: Sequence[SampleRow], store: Store, grid_set: str) -> Valu
     return mean_of(shares, "sink_share")
 
 
-def profiles(rows: Sequence[SampleRow], store: Store, settings: Mapping[str, Profile]) -> list[Row]:
+def profiles(rows: Sequence[ColumnRow], store: Store, settings: Mapping[str, Profile]) -> list[Row]:
     """PROFILES: how far the main results depend on a profile's settings; means over clean study rows."""
     table, clean = [], study_rows(rows)
     for grid_set in store.grid_sets:
