@@ -34,7 +34,7 @@ def root(made, tmp_path) -> Path:
     """What a repository's root has: everything for a run, no history and no results."""
     shutil.copytree(made, tmp_path / "data")
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
-    for name in ("params.yaml", "pyproject.toml", "dvc.yaml"):
+    for name in ("params.yaml", "pyproject.toml", "dvc.yaml", "medical_terms.txt"):
         shutil.copy(ROOT / name, tmp_path)
     set_params(tmp_path, study_digests={"data": digest(tmp_path / "data")})
     return tmp_path

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from medattn.attention import output_bytes
+from medattn.attention.output_bytes import CaptureSize
 from medattn.base.params.whole import load as load_params
 from medattn.base.sizes import directory_size, size
+from medattn.checks.workload import workload_of
 from medattn.prepare import planned
 from medattn.reproduce.doctor import compute, software, storage, study, system
 from medattn.reproduce.doctor.command import examine, verdict
 from medattn.reproduce.doctor.line import Line, shown
+from medattn.reproduce.doctor.plan import needed_room
 from medattn.reproduce.locks import Difference
 from medattn.reproduce.machine import Card, Processor, cards
 from medattn.study.schema import read_study
@@ -324,19 +328,13 @@ def test_room_is_missing_only_if_earlier_results_would_not_make_it():
     assert storage.room_line(1, 1, None).status == "note"
 
 
-def test_the_number_of_samples_is_that_of_the_manifest_as_long_as_everything_can_be_asked(root):
-    params = load_params(root / "params.yaml")
-    conditions = params.conditions.model_copy(update=dict.fromkeys(("shuffled_image", "occlude_region", "occlude_elsewhere")))
-    params = params.model_copy(update={"conditions": conditions})
-    found = read_study(root / "data")
-    assert storage.samples_of(found, params) == len(list(planned(found, params)))
-
-
-def test_the_room_that_a_run_needs_is_estimated_above_what_the_embedded_study_takes():
-    """2,900 samples of 6 layers, 8 heads and 6 rows: 2.2 GB in results/, DVC's cache and the unit cache."""
-    weights = 6 * 8 * 6 * storage.NUMBERS
-    assert 2.2e9 < storage.room_of(2900, weights, True) < 4.4e9
-    assert storage.room_of(2900, weights, False) < storage.room_of(2900, weights, True)
+def test_the_room_that_a_run_needs_is_the_plans_with_dvcs_cache(root):
+    params, found = load_params(root / "params.yaml"), read_study(root / "data")
+    kept = needed_room(found, params, root)
+    without = needed_room(found, params.model_copy(update={"run": params.run.model_copy(update={"cache": False})}), root)
+    work = workload_of(planned(found, params), found)
+    assert kept - without == output_bytes.captures(work, CaptureSize(layers=6, heads=8, rows=6)) > 0
+    assert without > 2 * (kept - without)
 
 
 def test_caches_are_measured_and_a_switch_that_is_off_is_said(tmp_path):

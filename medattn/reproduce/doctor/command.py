@@ -96,12 +96,13 @@ def _study(root: Path, earlier: EarlierResults) -> Iterable[Line]:
 
 def _storage(root: Path, earlier: EarlierResults) -> Iterable[Line]:
     from medattn.reproduce.doctor import storage
+    from medattn.reproduce.doctor.plan import needed_room
 
     inputs, needed, cache = earlier.inputs, None, True
     if inputs is not None and inputs.params is not None:
         cache = inputs.params.run.cache
         if inputs.study is not None and inputs.directory is not None:
-            needed = storage.needed_room(inputs.study, inputs.params, inputs.directory)
+            needed = needed_room(inputs.study, inputs.params, root)
     cache_place = storage.unit_cache_of(inputs.study if inputs is not None else None, root)
     units, dvc = directory_size(cache_place), directory_size(storage.dvc_cache_of(earlier.dvc, root))
     held = directory_size(root / "results") + dvc + (0 if cache_place.is_relative_to(root / "results") else units)

@@ -49,11 +49,24 @@ def plan(root: Path) -> str:
         raise InputError(f"the model of {params.study} is not on this machine, or does not say its shape: `medattn doctor`")
     model, _ = settings(study, params)
     taken = byte_counts(work, size_of, params.aggregate.profiles, len(terms_of(params.aggregate, root)))
-    units = taken["captures"] if params.run.cache else 0
+    units = _units(taken, params)
     check_shards(work, params.extract.shards)
     check_room(f"results and finished units of {work.samples:,} samples", sum(taken.values()) + units, root)
     check_memory(study, model)
     return "\n".join([*_counts(work, params), *_bytes(taken, units), *_hours(work, rates(work, model, root))])
+
+
+def needed_room(study: Study, params: Params, root: Path) -> int | None:
+    """Bytes that results, finished units and DVC's cache of a whole run take; None if the model does not say its shape."""
+    if (size_of := capture_size(study, params)) is None:
+        return None
+    work = workload_of(planned(study, params), study)
+    taken = byte_counts(work, size_of, params.aggregate.profiles, len(terms_of(params.aggregate, root)))
+    return 2 * sum(taken.values()) + _units(taken, params)
+
+
+def _units(taken: Mapping[str, int], params: Params) -> int:
+    return taken["captures"] if params.run.cache else 0
 
 
 def _counts(work: Workload, params: Params) -> list[str]:

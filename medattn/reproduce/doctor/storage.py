@@ -1,56 +1,20 @@
 """Room on the disk, what the caches hold, and where DVC keeps the embedded study."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from medattn.base.content_cache import SWITCH
-from medattn.base.params.whole import Params
 from medattn.base.paths import RUN
 from medattn.base.sizes import size
 from medattn.extract.unit_cache import directory_of
-from medattn.prepare import limited
 from medattn.reproduce.doctor.line import Line, missing, note, ok
-from medattn.study.model_files import CONFIG
 from medattn.study.schema import Study
-
-NUMBERS = 256 + 48  # weights stored per layer, head and row: image tokens, and a long question's
-OTHERS = 25_000  # bytes a sample takes beside its captures: grid, tables, its share of images
-PAGES = 30_000_000  # bytes that every run takes: overlays, gallery, reports
 
 
 def unit_cache_of(study: Study | None, root: Path) -> Path:
     """Where extract keeps finished units; of an unknown study, where it does for an open one."""
     return root / RUN / "units" if study is None else directory_of(study, root)
-
-
-def samples_of(study: Study, params: Params) -> int:
-    """How many samples a run has, at most: a few of them cannot be asked (no region, no other patient)."""
-    rows = limited(study.questions(), params.limit)
-    count = 0
-    for name, condition in params.conditions.asked().items():
-        fitting = (
-            row for row in rows
-            if name == "clean" or (row.is_study and (condition.variants == "all" or row.is_baseline))
-        )  # fmt: skip
-        count += sum(1 for _ in fitting) * len(condition.degrees())
-    return count
-
-
-def needed_room(study: Study, params: Params, model: Path) -> int | None:
-    """Bytes that results and caches of a whole run take, roughly; None if the model in `model` does not say its shape."""
-    text = json.loads((model / CONFIG).read_bytes()).get("text_config", {})
-    layers, heads = text.get("num_hidden_layers"), text.get("num_attention_heads")
-    if not isinstance(layers, int) or not isinstance(heads, int):
-        return None
-    weights = layers * heads * (params.extract.generated_rows + 1) * NUMBERS
-    return room_of(samples_of(study, params), weights, params.run.cache)
-
-
-def room_of(samples: int, weights: int, unit_cache: bool) -> int:
-    """weights: stored of a sample. Captures lie in results/, DVC's cache and the unit cache; all else in the first two."""
-    return samples * weights * 4 * (3 if unit_cache else 2) + (samples * OTHERS + PAGES) * 2
 
 
 def room_line(free: int, held: int, needed: int | None) -> Line:
