@@ -96,14 +96,16 @@ def exponent(points: Sequence[Point]) -> float:
     return float(min(EXPONENTS, key=error))
 
 
-def surplus(points: Sequence[Point]) -> float:
-    """Seconds of the largest size, less the fixed start, ÷ what they would be if every copy cost what the first ones do.
-
-    The fixed start and a copy's cost are those of the line through the first and the last but one of the sizes.
-    """
-    first, middle, last = points[0], points[-2], points[-1]
+def line(points: Sequence[Point]) -> tuple[float, float]:
+    """Seconds of the fixed start, and of a copy: of the line through the first and the last but one of the sizes."""
+    first, middle = points[0], points[-2]
     each = (middle.cost.seconds - first.cost.seconds) / (middle.copies - first.copies)
-    start = first.cost.seconds - each * first.copies
+    return first.cost.seconds - each * first.copies, each
+
+
+def surplus(points: Sequence[Point]) -> float:
+    """Seconds of the largest size, less the fixed start, ÷ what they would be if every copy cost what the first ones do."""
+    (start, each), last = line(points), points[-1]
     return (last.cost.seconds - start) / (each * last.copies)
 
 
