@@ -6,6 +6,7 @@ shape of a small model, so that they fit on a disk: metrics reads grids, which a
 """
 
 import io
+import json
 import shutil
 import tempfile
 import time
@@ -32,6 +33,7 @@ from medattn.phantom import shape
 from medattn.phantom.cases import make_case
 from medattn.phantom.study import png
 from medattn.phantom.training import learn_tokenizer
+from medattn.study.model_files import CONFIG
 from medattn.study.schema import IMAGE_COLUMNS, REGION_COLUMNS, Study, read_study
 
 IMAGES = 377_110  # of MIMIC-CXR 2.1.0
@@ -96,6 +98,7 @@ def _table(found: Iterable[StageCost], seconds: float) -> str:
 def _measure(place: Path, images: int) -> Iterable[StageCost]:
     tokenizer = learn_tokenizer()
     shape.save(shape.make_model(tokenizer), shape.make_processor(tokenizer), place / "untrained")  # prepare looks for a model
+    forget_heads(place / "untrained" / CONFIG)
     study = shrunk(drawn_study(place / "drawn", min(DRAWN, images), place / "untrained"), place / "small")
     for stages, count in ((("prepare",), images), (("aggregate", "metrics"), max(1, images // PART))):
         root, shards = place / stages[0], ceil(count / SHARD)
@@ -108,6 +111,14 @@ def _measure(place: Path, images: int) -> Iterable[StageCost]:
             held = directory_size(root / "results")
             yield StageCost(stage, count, samples_of(root), cost.wall, cost.seconds, cost.own, cost.resident, held)
         shutil.rmtree(root)
+
+
+def forget_heads(config: Path) -> None:
+    """Let a model's configuration not say how many heads it has: prepare refuses captures that are larger than the disk, and of
+    the whole archive none will be made."""
+    read = json.loads(config.read_bytes())
+    del read["text_config"]["num_attention_heads"]
+    write_bytes(config, json.dumps(read).encode())
 
 
 def shrunk(study: Study, out: Path) -> Study:
