@@ -125,7 +125,7 @@ def a_cell_of_the_samples(tree):
 def a_cell_of_a_report(tree):
     path = tree / "reports/tables/by_strategy.csv"
     before, after = cell(path, 2, "accuracy")
-    return "outputs", path, f"row 2 (baseline), column accuracy: {after}, recorded {before}"
+    return "outputs", path, f"row 2 (first 4 questions / baseline), column accuracy: {after}, recorded {before}"
 
 
 def a_headline_number(tree):
