@@ -15,7 +15,7 @@ CHARACTERS = 4.2  # of a question, a token
 NAMED, IDS, OFFSETS = 318, 4, 9  # of a capture in a shard's header: bytes, times its id stands there, bytes a token
 AREA, BODY_LINE, REGION_LINE = 2116, 2.5, 2.1  # of a body or a region: bytes, and bytes a line of pixels
 BODY_FILE, BODY_FILES = 560, 64  # bytes of a file's header, and how many files there are at most
-PICTURE, LISTED, DRAWN = 6990, 190, 344  # of the gallery: bytes a picture, a sample, and its grid
+PAGE, PICTURE, LISTED, DRAWN = 30_000, 6890, 82, 344  # of the gallery: bytes of its page, a picture, a sample, and its grid
 
 
 @dataclass(frozen=True)
@@ -92,4 +92,4 @@ def gallery(work: Workload) -> int:
     """Bytes of the gallery: a small JPEG of everything that is shown, a line and 256 bytes of grid for every sample."""
     line = LISTED + work.id_length + work.question_length
     drawn = work.listed * work.grids / work.samples
-    return round(work.pictures * PICTURE + work.listed * line + drawn * DRAWN)
+    return round(PAGE + work.pictures * PICTURE + work.listed * line + drawn * DRAWN)

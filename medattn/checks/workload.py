@@ -49,7 +49,7 @@ class WorkloadCounter:
         if content == NOTHING:
             self._blind.append(number)
         elif row.is_study:
-            self._pictures.append(hash((content, row["shown_image_id"])))
+            self._pictures.append(hash(content))
         if row.is_clean and row.is_baseline:
             self._findings.add(row["finding"])
             self._sums["masses"] += self._regions[row["image_id"]]
